@@ -1,0 +1,51 @@
+"""Pure values, planning arithmetic and protocols; NumPy only."""
+
+from geoseg.core.bands import bind_bands
+from geoseg.core.bundle import BundleSpec, Precision, Scaling
+from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass
+from geoseg.core.grid import IDENTITY, GeoGrid, Transform
+from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
+from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
+from geoseg.core.plan import InputScaling, Machine, Plan, make_plan, wants_stretch
+from geoseg.core.protocols import Output, Predictor, Progress, Reader, Sink
+from geoseg.core.record import RunRecord
+from geoseg.core.scene import Band, SceneInfo
+from geoseg.core.strip import RowBlock, ScoreRows, Strip
+from geoseg.core.window import Window
+
+__all__ = [
+    "IDENTITY",
+    "LEVELS",
+    "NODATA",
+    "TAPERS",
+    "Band",
+    "BundleSpec",
+    "ClassList",
+    "GeoGrid",
+    "InputScaling",
+    "LabelClass",
+    "Machine",
+    "NetworkOptions",
+    "Output",
+    "PatchAxis",
+    "PatchGrid",
+    "Plan",
+    "Precision",
+    "Predictor",
+    "Progress",
+    "Reader",
+    "RowBlock",
+    "RunRecord",
+    "Scaling",
+    "SceneInfo",
+    "ScoreRows",
+    "SegmentOptions",
+    "Sink",
+    "Strip",
+    "Transform",
+    "VectorOptions",
+    "Window",
+    "bind_bands",
+    "make_plan",
+    "wants_stretch",
+]

@@ -1,0 +1,128 @@
+"""What a user may choose; every field has the default an expert would take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from geoseg.errors import OptionError
+
+DEVICES = ("auto", "cpu", "cuda")
+RUNTIMES = ("auto", "openvino", "torch")
+OUTLINES = ("pixel", "subpixel")
+VECTOR_FORMATS = ("gpkg", "geojson", "fgb", "parquet")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise OptionError(f"{name} {value!r}", f"use one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """How the network runs over the scene.
+
+    Attributes:
+        patch: ``(height, width)`` in pixels of the network's grid; None: the bundle's.
+        overlap: ``(height, width)``; None: the bundle's.
+        taper: ``hann``, ``linear`` or ``none``.
+        bands: numbers (from 1) or names of the scene's bands, in the bundle's order; empty: found by name or
+            colour interpretation.
+        stretch: None: as the bundle asks; True or False: asked for or forbidden.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        runtime: ``auto``, ``openvino`` or ``torch``.
+        batch: patches at once; None: chosen to fit.
+        tta: average over the eight flips and rotations.
+        max_memory: bytes the run may take; None: what the machine has.
+    """
+
+    patch: tuple[int, int] | None = None
+    overlap: tuple[int, int] | None = None
+    taper: str = "hann"
+    bands: tuple[str, ...] = ()
+    stretch: bool | None = None
+    device: str = "auto"
+    runtime: str = "auto"
+    batch: int | None = None
+    tta: bool = False
+    max_memory: int | None = None
+
+    def __post_init__(self) -> None:
+        _one_of("device", self.device, DEVICES)
+        _one_of("runtime", self.runtime, RUNTIMES)
+        if self.batch is not None and self.batch < 1:
+            raise OptionError(f"batch {self.batch}", "use 1 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class VectorOptions:
+    """How labels become polygons.
+
+    Attributes:
+        min_area_m2: smallest polygon kept; None: the bundle's.
+        simplify_m: tolerance in metres; None: the bundle's; 0: none.
+        regularize: right angles where the object has them.
+        split_touching: cut apart objects that touch; None: where the bundle has an edge output.
+        outline: ``pixel`` or ``subpixel``.
+        connectivity: 4 or 8.
+        background: trace class 0 too.
+    """
+
+    min_area_m2: float | None = None
+    simplify_m: float | None = None
+    regularize: bool = True
+    split_touching: bool | None = None
+    outline: str = "pixel"
+    connectivity: int = 4
+    background: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("outline", self.outline, OUTLINES)
+        if self.connectivity not in (4, 8):
+            raise OptionError(f"connectivity {self.connectivity}", "use 4 or 8")
+        for name in ("min_area_m2", "simplify_m"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise OptionError(f"{name} {value}", "use 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """All options of ``geoseg infer`` that change what is written.
+
+    Attributes:
+        network: how the network runs.
+        vectors: how polygons are made.
+        threshold: probability from which a pixel of a binary bundle is class 1; None: the bundle's.
+        aoi: GeoJSON text of a (multi)polygon in the scene's CRS that limits the output; None: everything.
+        probabilities: write the scores too.
+        formats: of the polygons; empty: no polygons.
+    """
+
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    vectors: VectorOptions = field(default_factory=VectorOptions)
+    threshold: float | None = None
+    aoi: str | None = None
+    probabilities: bool = False
+    formats: tuple[str, ...] = ("gpkg", "geojson")
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0.0 < self.threshold < 1.0:
+            raise OptionError(f"threshold {self.threshold}", "use a probability between 0 and 1")
+        for name in self.formats:
+            _one_of("format", name, VECTOR_FORMATS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def changed(options: Any) -> Mapping[str, Any]:
+    """The fields of an options value that differ from their defaults, for records and messages."""
+    default = type(options)()
+    return {
+        f.name: getattr(options, f.name)
+        for f in fields(options)
+        if getattr(options, f.name) != getattr(default, f.name)
+    }

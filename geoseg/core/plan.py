@@ -1,0 +1,345 @@
+"""The plan of a run: everything that decides its bytes, and what it will cost.
+
+Whoever resumes or shards a run obeys its plan.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from geoseg.core.bands import bind_bands
+from geoseg.core.bundle import BundleSpec
+from geoseg.core.classes import LEVELS, ClassList
+from geoseg.core.grid import GeoGrid
+from geoseg.core.options import NetworkOptions, SegmentOptions
+from geoseg.core.patches import PatchGrid
+from geoseg.core.scene import SceneInfo
+from geoseg.errors import OptionError, ResourceError
+
+MB = 1_000_000
+SQUARE = 1.25
+"""Pixels whose sides differ by more than this factor on the ground are resampled to squares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the machine offers.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``, after the user's wish was checked.
+        device_name: to print.
+        runtime: ``openvino`` or ``torch``, likewise.
+        bf16: whether the device multiplies bfloat16 natively.
+        cores: usable.
+        memory: bytes available now.
+    """
+
+    device: str
+    device_name: str
+    runtime: str
+    bf16: bool
+    cores: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputScaling:
+    """From stored values to network input: ``clip(value, low, high) * gain + bias`` per band.
+
+    Attributes:
+        low, high: the stretch's limits, or None where there is no stretch.
+        gain, bias: per band, for values in the scene's own dtype.
+        fill: stored value given to pixels without data, per band: the network's zero, near enough.
+    """
+
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
+    gain: tuple[float, ...]
+    bias: tuple[float, ...]
+    fill: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run, pinned.
+
+    Attributes:
+        scene: the file's name without folder and suffix.
+        bundle: the bundle's name.
+        source: the scene's grid, which outputs equal.
+        network: the grid the network runs on; the same ground as ``source``.
+        patches: on the network's grid.
+        bands: band numbers in the network's order.
+        dtype: of the scene.
+        scaling: from stored values to network input.
+        classes: of the mask.
+        channels: score channels.
+        has_edges: whether an edge channel follows them.
+        activation: ``sigmoid`` or ``softmax``.
+        threshold_level: level from which a pixel of a sigmoid bundle is class 1.
+        device, runtime, precision: where and how the network runs.
+        batch: patches at once.
+        tta: averaged over flips and rotations.
+        aoi: GeoJSON text in the scene's CRS, or None.
+        memory: bytes the run is expected to need at most.
+        disk: bytes of temporary and final files, an upper estimate.
+        warnings: what the user should know before the run.
+    """
+
+    scene: str
+    bundle: str
+    source: GeoGrid
+    network: GeoGrid
+    patches: PatchGrid
+    bands: tuple[int, ...]
+    dtype: str
+    scaling: InputScaling
+    classes: ClassList
+    channels: int
+    has_edges: bool
+    activation: str
+    threshold_level: int
+    device: str
+    runtime: str
+    precision: str
+    batch: int
+    tta: bool
+    aoi: str | None
+    memory: int
+    disk: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Output channels of the network."""
+        return self.channels + int(self.has_edges)
+
+    @property
+    def resamples(self) -> bool:
+        """Whether the network runs on another grid than the scene's."""
+        return self.source.size != self.network.size
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, equal for equal plans."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data.update(
+            source=asdict(self.source),
+            network=asdict(self.network),
+            patches=self.patches.to_json(),
+            scaling=asdict(self.scaling),
+            classes=self.classes.to_json(),
+        )
+        return dict(json.loads(json.dumps(data)))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Plan:
+        """The inverse of :meth:`to_json`."""
+        values = dict(data)
+        for key in ("source", "network"):
+            grid = dict(values[key])
+            grid["transform"] = tuple(grid["transform"])
+            values[key] = GeoGrid(**grid)
+        scaling: dict[str, Any] = {k: v and tuple(v) for k, v in values["scaling"].items()}
+        values.update(
+            patches=PatchGrid.from_json(values["patches"]),
+            scaling=InputScaling(**scaling),
+            classes=ClassList.from_json(values["classes"]),
+            bands=tuple(values["bands"]),
+            warnings=tuple(values["warnings"]),
+        )
+        return cls(**values)
+
+
+def make_plan(
+    info: SceneInfo,
+    spec: BundleSpec,
+    options: SegmentOptions,
+    machine: Machine,
+    stretch: Sequence[tuple[float, float]] | None = None,
+) -> Plan:
+    """Decide everything that a run needs, and refuse what cannot be done.
+
+    Args:
+        info: the scene.
+        spec: the bundle.
+        options: the user's choices.
+        machine: where it will run.
+        stretch: limits per network band, where :func:`wants_stretch` says so.
+
+    Raises:
+        OptionError, SceneError: if scene, bundle and options do not fit together.
+        ResourceError: if the run needs more memory than it may take.
+    """
+    bands, band_warning = bind_bands(info, spec.bands, options.network.bands)
+    network, gsd_warning = network_grid(info, spec.gsd_range_m)
+    scaling = input_scaling(spec, info.dtype, stretch)
+    threshold = spec.threshold if options.threshold is None else options.threshold
+    plan = Plan(
+        scene=info.name,
+        bundle=spec.name,
+        source=info.grid,
+        network=network,
+        patches=plan_patches(network.size, spec, options.network),
+        bands=bands,
+        dtype=info.dtype,
+        scaling=scaling,
+        classes=spec.classes,
+        channels=spec.channels,
+        has_edges=spec.has_edges,
+        activation=spec.activation,
+        threshold_level=min(max(math.ceil(threshold * LEVELS - 1e-9), 1), LEVELS),
+        device=machine.device,
+        runtime=machine.runtime,
+        precision=_precision(spec, machine),
+        batch=options.network.batch or (4 if machine.device == "cpu" else 16),
+        tta=options.network.tta,
+        aoi=options.aoi,
+        memory=0,
+        disk=0,
+        warnings=tuple(w for w in (band_warning, gsd_warning) if w),
+    )
+    return fit_memory(plan, options.network, machine)
+
+
+def wants_stretch(info: SceneInfo, spec: BundleSpec, options: NetworkOptions) -> bool:
+    """Whether the scene's values are stretched before they reach the network."""
+    asked = spec.scaling.asks_for_stretch(info.dtype)
+    return asked if options.stretch is None else options.stretch
+
+
+def input_scaling(
+    spec: BundleSpec, dtype: str, stretch: Sequence[tuple[float, float]] | None
+) -> InputScaling:
+    """Fold a stretch to 0-255 and the bundle's scaling into one step."""
+    gain, bias = spec.scaling.gain, spec.scaling.bias
+    low = high = None
+    if stretch is not None:
+        low, high = zip(*((float(a), float(max(b, a + 1e-6))) for a, b in stretch), strict=True)
+        to_byte = [255.0 / (b - a) for a, b in zip(low, high, strict=True)]
+        bias = tuple(o - g * s * a for g, o, s, a in zip(gain, bias, to_byte, low, strict=True))
+        gain = tuple(g * s for g, s in zip(gain, to_byte, strict=True))
+    return InputScaling(
+        low, high, gain, bias, tuple(_fill(g, o, dtype) for g, o in zip(gain, bias, strict=True))
+    )
+
+
+def _fill(gain: float, bias: float, dtype: str) -> float:
+    zero = -bias / gain if gain else 0.0
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        return float(np.asarray(zero, kind))
+    limits = np.iinfo(kind)
+    return float(min(max(round(zero), limits.min), limits.max))
+
+
+def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tuple[GeoGrid, str | None]:
+    """The grid on which the network runs: the scene's own where its GSD suits the bundle.
+
+    Returns:
+        The grid and a warning or None.
+    """
+    if gsd_range_m is None:
+        return info.grid, None
+    if info.gsd_m is None or info.mean_gsd_m is None:
+        return info.grid, "no CRS: pixel size unknown, the network runs on the pixels as they are"
+    fine, coarse = gsd_range_m
+    target = min(max(info.mean_gsd_m, fine), coarse)
+    slanted = max(info.gsd_m) / min(info.gsd_m) > SQUARE
+    if target == info.mean_gsd_m and not slanted:
+        return info.grid, None
+    height, width = (
+        max(1, round(n * gsd / target)) for n, gsd in zip(info.grid.size, info.gsd_m, strict=True)
+    )
+    warning = None
+    if info.mean_gsd_m > coarse * 1.5:
+        warning = (
+            f"pixels of {info.mean_gsd_m:.3g} m are much coarser than the {fine:g}-{coarse:g} m the model "
+            "was trained on: expect little"
+        )
+    return info.grid.resized(height, width), warning
+
+
+def plan_patches(size: tuple[int, int], spec: BundleSpec, options: NetworkOptions) -> PatchGrid:
+    """Patches as the user or the bundle wants them; smaller where the scene is smaller.
+
+    Raises:
+        OptionError: if the network cannot take such a patch.
+    """
+    step = spec.patch_multiple
+    patch = options.patch or _shrunk(spec.patch, size, step)
+    if any(side % step or side < step for side in patch):
+        raise OptionError(
+            f"patch {patch[0]}x{patch[1]}", f"{spec.name} takes sides that are multiples of {step}"
+        )
+    overlap = options.overlap or _overlap(spec, patch)
+    return PatchGrid.over(size, patch, overlap, options.taper)
+
+
+def _shrunk(patch: tuple[int, int], size: tuple[int, int], step: int) -> tuple[int, int]:
+    height, width = (min(p, max(step, -(-n // step) * step)) for p, n in zip(patch, size, strict=True))
+    return height, width
+
+
+def _overlap(spec: BundleSpec, patch: tuple[int, int]) -> tuple[int, int]:
+    height, width = (min(o, p // 2) for o, p in zip(spec.overlap, patch, strict=True))
+    return height, width
+
+
+def _precision(spec: BundleSpec, machine: Machine) -> str:
+    agrees = spec.precision is not None and spec.precision.agrees
+    accelerated = machine.device == "cuda" or machine.runtime == "openvino"
+    return "bf16" if agrees and machine.bf16 and accelerated else "fp32"
+
+
+def fit_memory(plan: Plan, options: NetworkOptions, machine: Machine) -> Plan:
+    """Estimate memory and disk; halve the batch until the run fits, or refuse.
+
+    Raises:
+        ResourceError: if even single patches do not fit.
+    """
+    limit = options.max_memory or machine.memory
+    while True:
+        plan = replace(plan, memory=estimate_memory(plan), disk=estimate_disk(plan))
+        if plan.memory <= limit:
+            return plan
+        if plan.batch == 1 or options.batch is not None:
+            raise ResourceError(
+                f"{plan.scene}: the run needs about {plan.memory / MB:,.0f} MB of memory, "
+                f"{limit / MB:,.0f} MB are allowed",
+                "use a smaller --patch or --batch, or a machine with more memory",
+            )
+        plan = replace(plan, batch=plan.batch // 2)
+
+
+BASE_MEMORY = {"openvino": 650 * MB, "torch": 750 * MB}
+PATCH_MEMORY = {"fp32": 900, "bf16": 600}
+"""Bytes of activations per pixel of a batch and, for networks of some five million parameters, of weights'
+copies: measured on the embedded bundle, generous for smaller ones."""
+
+
+def estimate_memory(plan: Plan) -> int:
+    """Peak memory in bytes: independent of the scene's height."""
+    patch_rows, patch_cols = plan.patches.patch
+    width = plan.patches.cols.padded
+    source_width = plan.source.width
+    item = np.dtype(plan.dtype).itemsize
+    scale = plan.source.height / plan.network.height
+    source_rows = math.ceil(patch_rows * max(scale, 1.0))
+    rows = (patch_rows + 2 * plan.patches.rows.stride) * width * (len(plan.bands) * item + 2)
+    source = 2 * source_rows * source_width * (len(plan.bands) * item + 2)
+    scores = patch_rows * width * plan.outputs * 4 * 2
+    strips = 4 * source_rows * source_width * (plan.outputs + 1)
+    batch = plan.batch * patch_rows * patch_cols * PATCH_MEMORY[plan.precision]
+    return int(BASE_MEMORY[plan.runtime] + rows + source + scores + strips + batch)
+
+
+def estimate_disk(plan: Plan) -> int:
+    """Bytes of the spool, the mask and its temporary copy: an upper estimate of compressed sizes."""
+    pixels = plan.source.height * plan.source.width
+    return int(pixels * (0.5 * plan.outputs + 0.4)) + 10 * MB

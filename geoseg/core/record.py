@@ -1,0 +1,40 @@
+"""Provenance of a run, written as ``*_run.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What was done, with what, and how it went.
+
+    Attributes:
+        run: short random name of the run, also an attribute of its polygons.
+        scene: path as given, and sha256 of the header.
+        bundle: name and sha256 of the bundle.
+        plan: the plan as JSON.
+        options: the options as JSON.
+        versions: of geoseg and the libraries that decide bytes.
+        timings: seconds by step.
+        counts: patches, polygons per class, pixels per class.
+        outputs: files by kind.
+        warnings: everything the user was told.
+    """
+
+    run: str
+    scene: Mapping[str, Any]
+    bundle: Mapping[str, Any]
+    plan: Mapping[str, Any]
+    options: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
+    timings: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""The few pages that wire rooms together, one a job."""

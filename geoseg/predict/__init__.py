@@ -1,0 +1,1 @@
+"""Engine and blending, written against the protocols."""

@@ -1,0 +1,1 @@
+"""The only place where rasters are opened or written."""

@@ -1,0 +1,1 @@
+"""Strips or masks to polygons, and back to pixels."""
