@@ -1,0 +1,83 @@
+"""Render a recipe: plan, ground, buildings, plants, light, camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import rasterize
+from shapely.geometry import Polygon, box
+
+from geoseg.dataset.synthetic.camera import photograph
+from geoseg.dataset.synthetic.canvas import Canvas
+from geoseg.dataset.synthetic.geometry import polygons_in
+from geoseg.dataset.synthetic.ground import draw_ground, draw_roads
+from geoseg.dataset.synthetic.light import lit
+from geoseg.dataset.synthetic.plan import make_plan
+from geoseg.dataset.synthetic.plants import draw_trees
+from geoseg.dataset.synthetic.recipe import SceneRecipe, draw_mood
+from geoseg.dataset.synthetic.roofs import draw_building
+from geoseg.dataset.synthetic.settle import settle
+
+OVERSAMPLE = 2
+
+
+@dataclass(frozen=True)
+class SyntheticScene:
+    """A picture and the exact truth about it."""
+
+    pixels: NDArray[np.uint8]
+    """(3, height, width); 0 in all bands exactly where not `valid`."""
+    instances: NDArray[np.uint32]
+    """(height, width); 0 where there is no building, else 1 + index of the footprint."""
+    footprints: list[Polygon]
+    """Roof outlines in pixel coordinates (x right, y down, corner of the first pixel at 0, 0)."""
+    valid: NDArray[np.bool_]
+    """(height, width); False in the nodata wedge."""
+
+
+def render_scene(recipe: SceneRecipe) -> SyntheticScene:
+    """Draw the scene of a recipe; the same recipe gives the same arrays in every process."""
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(recipe.seed).spawn(8)]
+    mood = draw_mood(recipe, streams[0])
+    plan = make_plan(recipe, streams[1])
+    estate = settle(plan, recipe, streams[2])
+    shape = (recipe.size[0] * OVERSAMPLE, recipe.size[1] * OVERSAMPLE)
+    canvas = Canvas(shape, OVERSAMPLE / recipe.gsd_m, streams[3])
+    draw_ground(canvas, plan, estate, mood, streams[4])
+    draw_roads(canvas, plan, streams[4])
+    for building in estate.buildings:
+        draw_building(canvas, building, streams[5])
+    draw_trees(canvas, estate, mood, streams[6])
+    pixels = photograph(lit(canvas, mood), OVERSAMPLE, mood, streams[7])
+    strip = flight_strip(recipe, streams[7])
+    return _labelled(pixels, [b.outline for b in estate.buildings], strip, recipe)
+
+
+def flight_strip(recipe: SceneRecipe, rng: np.random.Generator) -> Polygon:
+    """The photographed part of the frame in pixels: all of it, or less a slanted wedge."""
+    height, width = recipe.size
+    frame = box(0, 0, width, height)
+    near, far = sorted(rng.uniform(0.02, 0.16, 2))
+    if not recipe.nodata_wedge:
+        return frame
+    return Polygon([(0, 0), (width * (1 - near), 0), (width * (1 - far), height), (0, height)])
+
+
+def _labelled(
+    pixels: NDArray[np.uint8], outlines: list[Polygon], strip: Polygon, recipe: SceneRecipe
+) -> SyntheticScene:
+    valid = np.asarray(rasterize([strip], out_shape=recipe.size, dtype="uint8"), dtype=np.bool_)
+    pixels[:, ~valid] = 0
+    footprints: list[Polygon] = []
+    for outline in outlines:
+        in_pixels = shapely.transform(outline, lambda points: points / recipe.gsd_m)
+        footprints += polygons_in(in_pixels.intersection(strip), 1.5)
+    shapes = [(polygon, k) for k, polygon in enumerate(footprints, start=1)]
+    instances = np.zeros(recipe.size, np.uint32)
+    if shapes:
+        instances = np.asarray(rasterize(shapes, out_shape=recipe.size, dtype="uint32"))
+    instances[~valid] = 0
+    return SyntheticScene(pixels, instances, footprints, valid)
