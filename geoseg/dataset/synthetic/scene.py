@@ -13,13 +13,14 @@ from shapely.geometry import Polygon, box
 from geoseg.dataset.synthetic.camera import photograph
 from geoseg.dataset.synthetic.canvas import Canvas
 from geoseg.dataset.synthetic.geometry import polygons_in
-from geoseg.dataset.synthetic.ground import draw_ground, draw_roads
+from geoseg.dataset.synthetic.ground import draw_car, draw_roads, draw_surface, draw_wild
 from geoseg.dataset.synthetic.light import lit
-from geoseg.dataset.synthetic.plan import make_plan
-from geoseg.dataset.synthetic.plants import draw_trees
-from geoseg.dataset.synthetic.recipe import SceneRecipe, draw_mood
+from geoseg.dataset.synthetic.plan import Plan, make_plan
+from geoseg.dataset.synthetic.plants import draw_hedge, draw_tree
+from geoseg.dataset.synthetic.recipe import Mood, SceneRecipe, draw_mood
 from geoseg.dataset.synthetic.roofs import draw_building
 from geoseg.dataset.synthetic.settle import settle
+from geoseg.dataset.synthetic.site import Site
 
 OVERSAMPLE = 2
 
@@ -43,17 +44,36 @@ def render_scene(recipe: SceneRecipe) -> SyntheticScene:
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(recipe.seed).spawn(8)]
     mood = draw_mood(recipe, streams[0])
     plan = make_plan(recipe, streams[1])
-    estate = settle(plan, recipe, streams[2])
-    shape = (recipe.size[0] * OVERSAMPLE, recipe.size[1] * OVERSAMPLE)
-    canvas = Canvas(shape, OVERSAMPLE / recipe.gsd_m, streams[3])
-    draw_ground(canvas, plan, estate, mood, streams[4])
-    draw_roads(canvas, plan, streams[4])
-    for building in estate.buildings:
-        draw_building(canvas, building, streams[5])
-    draw_trees(canvas, estate, mood, streams[6])
-    pixels = photograph(lit(canvas, mood), OVERSAMPLE, mood, streams[7])
+    site = Site(recipe, mood, streams[2])
+    settle(plan, site)
+    canvas = _drawn(plan, site, streams[3:6])
+    pixels = photograph(lit(canvas, mood), OVERSAMPLE, mood, streams[6])
     strip = flight_strip(recipe, streams[7])
-    return _labelled(pixels, [b.outline for b in estate.buildings], strip, recipe)
+    return _labelled(pixels, [b.outline for b in site.buildings], strip, recipe)
+
+
+def _drawn(plan: Plan, site: Site, streams: list[np.random.Generator]) -> Canvas:
+    """Draw everything from the ground up."""
+    recipe = site.recipe
+    shape = (recipe.size[0] * OVERSAMPLE, recipe.size[1] * OVERSAMPLE)
+    canvas = Canvas(shape, OVERSAMPLE / recipe.gsd_m, streams[0])
+    draw_wild(canvas, site.mood)
+    laid = [s for s in site.surfaces if s.cover == 1]
+    for surface in laid:
+        draw_surface(canvas, surface)
+    draw_roads(canvas, plan, streams[1])
+    for surface in site.surfaces:
+        if surface.cover < 1:
+            draw_surface(canvas, surface)
+    for car in site.cars:
+        draw_car(canvas, car)
+    for hedge in site.hedges:
+        draw_hedge(canvas, hedge, streams[2])
+    for building in site.buildings:
+        draw_building(canvas, building, streams[1])
+    for tree in site.trees:
+        draw_tree(canvas, tree, streams[2])
+    return canvas
 
 
 def flight_strip(recipe: SceneRecipe, rng: np.random.Generator) -> Polygon:

@@ -1,66 +1,91 @@
-"""Fill blocks with parcels, buildings and trees."""
+"""Fill the blocks of a plan, each in its style."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable
 
 import numpy as np
 import shapely
 from shapely.geometry import Polygon
 
 from geoseg.dataset.synthetic import palette
-from geoseg.dataset.synthetic.buildings import Building, Cover, Roof, outline_of, polygon_wing, rectangular_wings
-from geoseg.dataset.synthetic.geometry import Splitter, axes_of, fitted
-from geoseg.dataset.synthetic.plan import Block, Plan
-from geoseg.dataset.synthetic.plants import Tree
-from geoseg.dataset.synthetic.recipe import SceneRecipe
+from geoseg.dataset.synthetic.buildings import Building
+from geoseg.dataset.synthetic.fields import field, park, rural_block
+from geoseg.dataset.synthetic.geometry import Splitter
+from geoseg.dataset.synthetic.homes import detached, terrace
+from geoseg.dataset.synthetic.plan import Block, Plan, Road
+from geoseg.dataset.synthetic.site import Site
+from geoseg.dataset.synthetic.towns import dense_parcel, informal_parcel, old_town_parcel
+from geoseg.dataset.synthetic.works import car_park, estate_block, industrial_parcel
+
+Filler = Callable[[Site, Polygon, Polygon], None]
+
+PARCELS: dict[str, tuple[Splitter, Filler]] = {
+    "suburb": (Splitter(680, 0.08), detached),
+    "terraces": (Splitter(2300, 0.08), terrace),
+    "old_town": (Splitter(150, 0.14, 0.05), old_town_parcel),
+    "dense": (Splitter(150, 0.14, 0.03), dense_parcel),
+    "informal": (Splitter(58, 0.16, 0.08), informal_parcel),
+    "industrial": (Splitter(8000, 0.15), industrial_parcel),
+}
+GROUND = {"old_town": palette.PAVING, "dense": palette.SOIL + palette.PAVING, "informal": palette.SOIL}
 
 
-@dataclass
-class Estate:
-    """What stands on the land."""
-
-    buildings: list[Building] = field(default_factory=list)
-    trees: list[Tree] = field(default_factory=list)
-
-
-def settle(plan: Plan, recipe: SceneRecipe, rng: np.random.Generator) -> Estate:
-    """Fill all blocks."""
-    estate = Estate()
+def settle(plan: Plan, site: Site) -> None:
+    """Fill all blocks and line the streets."""
     for block in plan.blocks:
-        for parcel in Splitter(600 if block.style == "suburb" else 200, 0.1).split(block.shape, rng):
-            if block.style == "suburb":
-                house(estate, parcel, rng)
-            else:
-                tight(estate, parcel, rng)
-    return estate
+        fill(site, block)
+    for road in plan.roads:
+        street_life(site, road)
+    site.buildings = apart(site.buildings)
 
 
-def house(estate: Estate, parcel: Polygon, rng: np.random.Generator) -> None:
-    """A detached house."""
-    axes = fitted(parcel.buffer(-2), axes_of(parcel), (rng.uniform(10, 18), rng.uniform(8, 11)))
-    if axes is None:
-        return
-    roof = Roof(str(rng.choice(["gable", "hip"])), rng.uniform(3, 6), rng.uniform(0.4, 0.9))
-    wings = rectangular_wings(axes, roof, str(rng.choice(["bar", "L", "T"])), rng)
-    cover = Cover("tiles", palette.pick(rng, palette.TERRACOTTA + palette.SLATE + palette.BROWN))
-    estate.buildings.append(Building(wings, cover, outline_of(wings)))
-    for _ in range(int(rng.poisson(2.0))):
-        x, y, X, Y = parcel.bounds
-        t = Tree(rng.uniform(x, X), rng.uniform(y, Y), rng.uniform(1.5, 4), rng.uniform(4, 10), (70, 92, 48))
-        if parcel.contains(shapely.Point(t.x, t.y)):
-            estate.trees.append(t)
+def fill(site: Site, block: Block) -> None:
+    """Fill one block."""
+    if block.style in GROUND:
+        site.lay(block.shape, palette.pick(site.rng, GROUND[block.style]), (0.1, 0.1))
+    if block.style == "rural":
+        rural_block(site, block.shape)
+    elif site.chance(0.05) and block.shape.area > 900:
+        park(site, block.shape)
+    elif block.style == "estate":
+        estate_block(site, block.shape)
+    elif site.chance(0.03) and block.style in ("suburb", "dense", "informal"):
+        field(site, block.shape)
+    else:
+        splitter, filler = PARCELS[block.style]
+        for parcel in splitter.split(block.shape, site.rng):
+            filler(site, parcel, block.shape)
 
 
-def tight(estate: Estate, parcel: Polygon, rng: np.random.Generator) -> None:
-    """A building over the whole parcel."""
-    if rng.random() < 0.15:
-        return
-    shape = shapely.simplify(parcel.convex_hull.intersection(parcel), 0.6)
-    if shape.area < 0.9 * shape.convex_hull.area or not isinstance(shape, Polygon) or shape.area < 25:
-        return
-    flat = rng.random() < 0.5
-    roof = Roof("flat" if flat else "gable", rng.uniform(4, 12), 0.5)
-    wing = polygon_wing(shapely.orient_polygons(shape), roof)
-    cover = Cover("concrete" if flat else "tiles", palette.pick(rng, palette.CONCRETE if flat else palette.TERRACOTTA), 0.6 if flat else 0)
-    estate.buildings.append(Building((wing,), cover, outline_of((wing,))))
+def apart(buildings: list[Building]) -> list[Building]:
+    """Leave out buildings that overlap an earlier one by more than a sliver."""
+    outlines = [b.outline for b in buildings]
+    tree = shapely.STRtree(outlines)
+    kept: list[Building] = []
+    dropped: set[int] = set()
+    for k, outline in enumerate(outlines):
+        rivals = [j for j in tree.query(outline) if j < k and j not in dropped]
+        if any(outlines[j].intersection(outline).area > 0.4 for j in rivals):
+            dropped.add(k)
+        else:
+            kept.append(buildings[k])
+    return kept
+
+
+def street_life(site: Site, road: Road) -> None:
+    """Cars on the way or at the kerb, trees along the pavement."""
+    rng, line = site.rng, road.line
+    trees = road.pavement_m > 1 and site.chance(0.45)
+    for at in np.arange(rng.uniform(4, 14), line.length - 4, 7.0):
+        here, ahead = line.interpolate(float(at)), line.interpolate(float(at) + 1.5)
+        heading = math.atan2(ahead.y - here.y, ahead.x - here.x)
+        side = float(rng.choice([-1, 1]))
+        across = (-math.sin(heading) * side, math.cos(heading) * side)
+        if road.width_m > 4.5 and site.chance(0.22):
+            off = road.width_m / 2 - 1.1 if site.chance(0.7) else road.width_m / 4
+            site.park(here.x + off * across[0], here.y + off * across[1], heading + (math.pi if side < 0 else 0))
+        if trees and site.chance(0.5 * site.recipe.tree_density):
+            off = road.corridor_m / 2 - 0.4
+            site.plant(here.x + off * across[0], here.y + off * across[1], site.between(1.2, 3.0))
