@@ -52,6 +52,13 @@ class Predictor(Protocol):
         """
         ...
 
+    def stream(self, batches: Iterator[NDArray[np.generic]]) -> Iterator[Any]:
+        """Results of :meth:`predict` for each batch, in order; several may be under way.
+
+        A result is valid until the next one is asked for.
+        """
+        ...
+
 
 class Sink(Protocol):
     """Takes strips in order and leaves files, whole or not at all."""

@@ -1,1 +1,7 @@
 """Engine and blending, written against the protocols."""
+
+from geoseg.predict.blend import blend
+from geoseg.predict.halving import HalvingPredictor
+from geoseg.predict.strips import finish_strips, label_strip
+
+__all__ = ["HalvingPredictor", "blend", "finish_strips", "label_strip"]

@@ -1,0 +1,111 @@
+"""Work beside work: two bounded queues, no other state between threads."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from typing import TypeVar
+
+from geoseg.core.protocols import Output, Sink
+from geoseg.core.strip import Strip
+
+T = TypeVar("T")
+
+_END = object()
+_POLL_S = 0.1
+
+
+def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
+    """Iterate in a thread, at most ``depth`` items ahead.
+
+    An exception in ``items`` is raised here, in its place. Closing the generator ends the thread.
+    """
+    ahead: queue.Queue[tuple[object, BaseException | None]] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+
+    def put(item: object, error: BaseException | None = None) -> None:
+        while not stop.is_set():
+            try:
+                ahead.put((item, error), timeout=_POLL_S)
+            except queue.Full:
+                continue
+            return
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stop.is_set():
+                    return
+            put(_END)
+        except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
+            put(_END, error)
+
+    thread = threading.Thread(target=work, name="geoseg-prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ahead.get()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
+
+
+class BackgroundSink:
+    """A sink that works in a thread, at most ``depth`` strips behind.
+
+    An exception in the sink is raised by the next call.
+    """
+
+    def __init__(self, sink: Sink, depth: int = 2) -> None:
+        self._sink = sink
+        self._strips: queue.Queue[Strip | None] = queue.Queue(maxsize=depth)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="geoseg-sink", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while (strip := self._strips.get()) is not None:
+            if self._error is not None:
+                continue
+            try:
+                self._sink.add(strip)
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                self._error = error
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _join(self) -> None:
+        if self._thread.is_alive():
+            self._strips.put(None)
+            self._thread.join()
+
+    def add(self, strip: Strip) -> None:
+        """Queue the next strip."""
+        self._raise()
+        self._strips.put(strip)
+
+    def finish(self) -> None:
+        """Wait for the queue and finish the sink."""
+        self._join()
+        self._raise()
+        self._sink.finish()
+
+    def commit(self) -> list[Output]:
+        """Put the sink's files in place."""
+        return self._sink.commit()
+
+    def abort(self) -> None:
+        """Stop and remove the sink's files."""
+        if self._error is None and self._thread.is_alive():
+            self._error = RuntimeError("aborted")
+        self._join()
+        self._sink.abort()
