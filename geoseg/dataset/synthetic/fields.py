@@ -18,9 +18,9 @@ def rural_block(site: Site, block: Polygon) -> None:
     """Fields, here and there a farm or a wood."""
     parts = Splitter(site.between(7000, 26000), 0.2, 0.05).split(block, site.rng)
     for part in parts:
-        if part.area > 2500 and site.chance(0.22 * site.recipe.building_density):
+        if part.area > 2500 and site.chance(0.4 * site.recipe.building_density):
             for piece in Splitter(3200, 0.15).split(part, site.rng):
-                if site.chance(0.5):
+                if site.chance(0.6):
                     farmstead(site, piece)
                 else:
                     field(site, piece)
@@ -80,7 +80,7 @@ def _orchard(site: Site, land: Polygon, heading: float) -> None:
                 site.plant(float(x), float(y), radius * site.between(0.75, 1.15))
 
 
-def pond(site: Site, land: Polygon) -> None:
+def pond(site: Site, land: Polygon) -> Polygon:
     """A sheet of dark water with a wavy shore."""
     axes = axes_of(land)
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
@@ -91,6 +91,7 @@ def pond(site: Site, land: Polygon) -> None:
     site.lay(water.buffer(1.2).intersection(land), site.soil(), (0.1, 0.1))
     site.lay(water, palette.pick(site.rng, [(58, 74, 70), (74, 84, 68), (48, 62, 72)]), (0.02, 0.01))
     site.scatter(water.buffer(6).difference(water.buffer(1.5)), water.area / 90, (1.0, 4.0))
+    return water
 
 
 def park(site: Site, block: Polygon) -> None:
@@ -103,6 +104,7 @@ def park(site: Site, block: Polygon) -> None:
         (x, y), reach = axes.centre, axes.length
         way = LineString([(x - reach * dx, y - reach * dy), (x, y), (x + reach * dx, y + reach * dy * 0.9)])
         site.lay(way.buffer(1.1).intersection(block), (178, 166, 146), (0.05, 0.05))
+    land = block.buffer(-2)
     if site.chance(0.3):
-        pond(site, block)
-    site.scatter(block.buffer(-2), block.area / 65, (1.6, 5.5))
+        land = land.difference(pond(site, block).buffer(3))
+    site.scatter(land, block.area / 65, (1.6, 5.5))

@@ -59,7 +59,9 @@ def _furrowed(furrows: Furrows, x: Field, y: Field, wander: Field) -> Field:
 def draw_roads(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     """Pavements, carriageways, lane marks."""
     walks = [r.line.buffer(r.corridor_m / 2) for r in plan.roads if r.pavement_m]
-    canvas.paint_mask(WHOLE, canvas.inside_many(walks), (150, 147, 142), (0.05, 0.06))
+    canvas.paint_mask(WHOLE, canvas.inside_many(walks), (146, 143, 138), (0.05, 0.06))
+    kerbs = [r.line.buffer(r.width_m / 2 + 0.3) for r in plan.roads if r.pavement_m]
+    canvas.paint_mask(WHOLE, canvas.inside_many(kerbs), (172, 169, 163), (0.05, 0.05))
     grey = float(rng.normal(104, 10))
     looks = {
         "dirt": ((156, 138, 114), (0.12, 0.1)),
@@ -69,6 +71,8 @@ def draw_roads(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     for surface, (colour, rough) in looks.items():
         ways = [r.line.buffer(r.width_m / 2) for r in plan.roads if r.surface == surface]
         canvas.paint_mask(WHOLE, canvas.inside_many(ways), colour, rough)
+        worn = [r.line.parallel_offset(s * r.width_m * 0.25).buffer(0.32) for r in plan.roads for s in (-1, 1) if r.surface == surface]
+        canvas.albedo[canvas.inside_many(worn)] *= np.float32(1.1 if surface == "dirt" else 0.92)
     marked = [r for r in plan.roads if r.surface == "asphalt" and r.width_m > 7]
     junctions = shapely.union_all([r.line.buffer(r.corridor_m / 2 + 1) for r in plan.roads if r not in marked])
     paint = [mark for road in marked for mark in _centre_marks(road)]

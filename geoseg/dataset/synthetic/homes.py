@@ -30,12 +30,7 @@ def detached(site: Site, parcel: Polygon, block: Polygon) -> None:
     """A house in its garden."""
     rng = site.rng
     _garden(site, parcel)
-    axes, street = towards_street(parcel, block, site.between(0.05, 0.45))
-    wanted = (site.between(10, 18.5), site.between(8, 12.5))
-    if site.chance(0.35):
-        axes = Axes(axes.centre, axes.across, axes.width, axes.length)
-    land = parcel.buffer(-site.between(1.0, 2.5))
-    fit = fitted(land, axes, wanted)
+    fit, street = _plot(site, parcel, block)
     if fit is None or not site.chance(0.93 * site.recipe.building_density):
         site.scatter(parcel, 5, (1.2, 4.5))
         return
@@ -45,6 +40,23 @@ def detached(site: Site, parcel: Polygon, block: Polygon) -> None:
     _extras(site, yard, fit)
     site.scatter(yard, rng.gamma(2.0, 1.1) * parcel.area / 600, (1.3, 4.6))
     site.scatter(yard, rng.gamma(1.5, 2.4) * parcel.area / 600, (0.5, 1.2))
+
+
+def _plot(site: Site, parcel: Polygon, block: Polygon) -> tuple[Axes | None, Point]:
+    """The largest of a few places for a house, and the nearest point of the street."""
+    wanted = (site.between(11, 19), site.between(8.5, 13))
+    land = parcel.buffer(-site.between(0.8, 2.2))
+    turned, shift = site.chance(0.35), site.between(0.1, 0.45)
+    found: list[Axes] = []
+    for share in (shift, shift / 2, 0.0):
+        axes, street = towards_street(parcel, block, share)
+        crossed = Axes(axes.centre, axes.across, axes.width, axes.length)
+        for trial in (crossed, axes) if turned else (axes, crossed):
+            fit = fitted(land, trial, wanted)
+            if fit is not None and fit.length > 0.8 * wanted[0]:
+                return fit, street
+            found += [fit] if fit is not None else []
+    return max(found, key=lambda fit: fit.length, default=None), street
 
 
 def _house(site: Site, fit: Axes) -> Building:
@@ -74,7 +86,7 @@ def _garage(site: Site, fit: Axes) -> tuple[Wing, ...]:
 
 
 def _garden(site: Site, parcel: Polygon) -> None:
-    tone = site.grass(site.between(0, 0.45)) if site.chance(0.85) else site.soil()
+    tone = site.grass(site.between(0, 0.45)) if site.chance(0.93) else site.soil()
     site.lay(parcel, tone, (0.13, 0.12))
     if site.chance(0.5):
         ring = parcel.buffer(-0.4).exterior

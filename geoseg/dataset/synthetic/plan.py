@@ -137,6 +137,7 @@ def make_plan(recipe: SceneRecipe, rng: np.random.Generator) -> Plan:
     start = box(-half, -half * rng.uniform(0.85, 1.0), half, half)
     roads: list[Road] = []
     quarters = _divide([start], cutter, rng, (70000.0, (7.5, 2.2, "asphalt")), roads)
+    roads = [_countrified(road, zones, rng) for road in roads]
     blocks = []
     for quarter in quarters:
         centre = warp(np.asarray(quarter.representative_point().coords))[0]
@@ -145,6 +146,14 @@ def make_plan(recipe: SceneRecipe, rng: np.random.Generator) -> Plan:
         parts = _divide([quarter], cutter, rng, (BLOCK_M2[style], kind), roads)
         blocks += [Block(warp.polygon(part), style) for part in parts]
     return Plan(tuple(roads), tuple(_trimmed(blocks, roads, frame)))
+
+
+def _countrified(road: Road, zones: Zones, rng: np.random.Generator) -> Road:
+    """Main roads lose their pavement, and some width, in the country and among shacks."""
+    middle = np.asarray(road.line.interpolate(0.5, normalized=True).coords)[0]
+    if zones.style_at(middle) not in ("rural", "informal", "dense"):
+        return road
+    return Road(road.line, float(rng.uniform(5.2, 7.2)), 0.0, road.surface)
 
 
 def _pavement(style: str) -> float:

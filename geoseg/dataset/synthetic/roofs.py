@@ -20,6 +20,8 @@ class RoofPatch:
         self.along: Field = np.zeros(shape, np.float32)
         self.down: Field = np.zeros(shape, np.float32)
         self.rim: Field = np.full(shape, np.inf, np.float32)
+        self.fold: Field = np.full(shape, np.inf, np.float32)
+        """Distance to the ridge or hip, metres, for pitched wings."""
 
     @property
     def mask(self) -> Mask:
@@ -45,8 +47,10 @@ class RoofPatch:
         (depth, rim), (normal, tangent) = depths, frame
         chosen = list(wing.eaves) or [int(np.hypot(*(np.roll(wing.corners, -1, 0) - wing.corners).T).argmax())]
         down, plane = depth[chosen[0]], np.full(rim.shape, chosen[0], np.int32)
+        fold = np.full(rim.shape, np.inf, np.float32)
         for k in chosen[1:]:
             nearer = depth[k] < down
+            fold = np.minimum(fold, np.abs(depth[k] - down))
             down, plane = np.where(nearer, depth[k], down), np.where(nearer, k, plane)
         pitch = wing.pitch if wing.eaves else 0.0
         height = np.float32(wing.eave_m) + np.float32(pitch) * down
@@ -56,6 +60,7 @@ class RoofPatch:
         along = tangent[plane]
         self.along[won] = (along[..., 0] * self.patch.x + along[..., 1] * self.patch.y)[won]
         self.down[won] = down[won]
+        self.fold[won] = fold[won]
         inner = (rim >= 0) & ~won
         self.rim[won] = rim[won]
         self.rim[inner] = np.maximum(self.rim[inner], rim[inner])
@@ -77,6 +82,8 @@ def draw_building(canvas: Canvas, building: Building, rng: np.random.Generator) 
     if wall is not None:
         roof.height[wall] += np.float32(building.cover.parapet_m)
         colour[wall] *= np.float32(1.12)
+    if wall is None:
+        colour *= _edges(roof, canvas.scale, rng)[..., None]
     canvas.albedo[patch.at][mask] = colour[mask]
     canvas.height[patch.at][mask] = roof.height[mask]
     canvas.slope[patch.at][mask] = roof.slope[mask]
@@ -100,6 +107,13 @@ def cover_colour(canvas: Canvas, roof: RoofPatch, cover: Cover, rng: np.random.G
         rust = np.clip(canvas.medium[at] * 0.7 + canvas.fine[at] * 0.3 - 0.7 + (wear - 0.6), 0, 0.8)[..., None]
         colour = colour * (1 - rust) + linear((128, 82, 60)) * rust
     return colour.astype(np.float32)
+
+
+def _edges(roof: RoofPatch, scale: float, rng: np.random.Generator) -> Field:
+    """Tone of ridge caps (lighter or darker than the tiles) and of gutters and verges (darker)."""
+    thin = np.float32(max(0.14, 0.55 / scale))
+    tone = np.where(roof.fold < thin, np.float32(rng.choice([0.8, 1.16, 1.25])), np.float32(1))
+    return np.where(roof.rim < thin, tone * np.float32(rng.uniform(0.7, 0.95)), tone).astype(np.float32)
 
 
 def _rows(distance: Field, period_m: float, depth: float, scale: float) -> Field:

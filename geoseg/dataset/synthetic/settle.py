@@ -22,8 +22,8 @@ from geoseg.dataset.synthetic.works import car_park, estate_block, industrial_pa
 Filler = Callable[[Site, Polygon, Polygon], None]
 
 PARCELS: dict[str, tuple[Splitter, Filler]] = {
-    "suburb": (Splitter(680, 0.08), detached),
-    "terraces": (Splitter(2300, 0.08), terrace),
+    "suburb": (Splitter(470, 0.1), detached),
+    "terraces": (Splitter(1500, 0.08), terrace),
     "old_town": (Splitter(150, 0.14, 0.05), old_town_parcel),
     "dense": (Splitter(150, 0.14, 0.03), dense_parcel),
     "informal": (Splitter(58, 0.16, 0.08), informal_parcel),

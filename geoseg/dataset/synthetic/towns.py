@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shapely
+import shapely.affinity
 from shapely.geometry import Polygon
 
 from geoseg.dataset.synthetic import palette
@@ -112,7 +113,7 @@ def _stepped(site: Site, fit: Axes, storeys: int) -> tuple[Wing, ...]:
 
 def _low_metal(site: Site, shape: Polygon) -> Building:
     roof = Roof(site.one_of(["shed", "gable"], [3, 2]), site.between(2.4, 3.6), site.between(0.08, 0.3))
-    colour = palette.pick(site.rng, palette.METAL * 2 + palette.RUST + palette.BLUE + palette.GREEN, 10)
+    colour = palette.pick(site.rng, palette.METAL * 4 + palette.RUST * 3 + palette.BLUE + palette.GREEN[:1] + palette.BROWN[:2], 10)
     return site.build((polygon_wing(shape, roof),), Cover("metal", colour, wear=site.between(0.2, 1.0)))
 
 
@@ -126,6 +127,9 @@ def informal_parcel(site: Site, parcel: Polygon, block: Polygon) -> None:
     shape = convex_part(parcel.buffer(-gap, join_style="mitre"))
     if shape is None:
         return
+    if gap > 0.3 and site.chance(0.5):
+        turned = shapely.affinity.scale(shapely.affinity.rotate(shape, site.rng.normal(0, 7)), 0.92, 0.92)
+        shape = turned if parcel.covers(turned) else shape
     if site.chance(0.13):
         cover = Cover("concrete", palette.pick(site.rng, palette.CONCRETE), 0.3, site.between(0.4, 1))
         axes = axes_of(shape)

@@ -11,7 +11,7 @@ from shapely.geometry import Polygon
 from geoseg.dataset.synthetic import palette
 from geoseg.dataset.synthetic.buildings import Cover, Roof, Wing, block_wing, rectangular_wings, round_wing
 from geoseg.dataset.synthetic.fixtures import clutter, on_hall, on_slab
-from geoseg.dataset.synthetic.geometry import Axes, axes_of, fitted
+from geoseg.dataset.synthetic.geometry import Axes, Splitter, axes_of, fitted
 from geoseg.dataset.synthetic.site import Car, Site, Surface
 
 MARK = (206, 206, 200)
@@ -104,8 +104,9 @@ def _yard_life(site: Site, land: object, axes: Axes) -> None:
     """Cars in rows or stored goods on free land."""
     if not isinstance(land, Polygon) or land.area < 120:
         return
-    if site.chance(0.6):
-        car_park(site, land, axes)
+    if site.chance(0.7):
+        for lane in Splitter(900, 0.1).split(land, site.rng):
+            car_park(site, lane, axes)
         return
     for _ in range(int(site.rng.poisson(land.area / 130))):
         spot = shapely.Point(site.rng.uniform(land.bounds[:2], land.bounds[2:]))
