@@ -92,6 +92,8 @@ class RowStore:
     def claim_wanted(self) -> tuple[int, Mask]:
         """Rows of the scene's grid that arrived since the last call: first row and (rows, width)."""
         blocks, self._unclaimed = self._unclaimed, []
+        if not blocks:
+            return 0, np.empty((0, 0), bool)
         return blocks[0].source_first_row, np.concatenate([b.source_wanted for b in blocks])
 
     @staticmethod

@@ -49,10 +49,10 @@ class Regrid:
             First row on the scene's grid and levels (outputs, finished rows, scene width).
         """
         held = rows if self._held is None else np.concatenate([self._held, rows], axis=1)
-        first = self._next
-        stop = int(np.searchsorted(self._down.second, self._top + held.shape[1], side="left"))
+        first, end = self._next, self._top + held.shape[1]
+        stop = int(np.searchsorted(self._down.second, end, side="left"))
         result = self._interpolate(held, first, stop)
-        keep = int(self._down.first[stop]) if stop < len(self._down.first) else self._top + held.shape[1]
+        keep = min(int(self._down.first[stop]), end) if stop < len(self._down.first) else end
         self._held, self._top, self._next = held[:, keep - self._top :], keep, stop
         return first, result
 
