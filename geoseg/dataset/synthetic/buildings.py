@@ -126,7 +126,10 @@ def rectangular_wings(axes: Axes, roof: Roof, form: str, rng: np.random.Generato
         centre = rng.uniform(-0.2, 0.2) * length
         parts.append(((centre - wing_len / 2, centre + wing_len / 2), (-width, width)))
     else:
-        parts += [((-length, -length + wing_len), (-width, width)), ((length - wing_len, length), (-width, width))]
+        parts += [
+            ((-length, -length + wing_len), (-width, width)),
+            ((length - wing_len, length), (-width, width)),
+        ]
         if form == "court":
             thin = min(wing_len, width * 0.6)
             parts.append(((-length, length), (-width, -width + thin)))

@@ -33,7 +33,8 @@ def _pixels(light: Field, factor: int) -> Field:
     for row in range(factor):
         for col in range(factor):
             total += light[row : rows * factor : factor, col : cols * factor : factor]
-    return total / np.float32(factor * factor)
+    total /= np.float32(factor * factor)
+    return total
 
 
 def _vignette(shape: tuple[int, int], strength: float) -> Field:

@@ -20,7 +20,7 @@ Colour = tuple[float, float, float]
 
 def linear(colour: Colour) -> Field:
     """Display colour (0-255) to linear reflectance (3,)."""
-    return (np.asarray(colour, np.float32) / 255) ** np.float32(2.2)
+    return np.asarray((np.asarray(colour) / 255) ** 2.2, np.float32)
 
 
 @dataclass(frozen=True)
@@ -113,4 +113,3 @@ class Canvas:
         self.height[patch.at][mask] = self.height[patch.at][mask].max() + np.float32(rise_m)
         self.slope[patch.at][mask] = 0
         self.paint_mask(patch.at, mask, colour, (0.02, 0.04))
-

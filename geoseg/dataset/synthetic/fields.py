@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -38,7 +39,9 @@ def field(site: Site, land: Polygon) -> None:
         colour = palette.pick(site.rng, palette.CROPS, 8) if kind == "crop" else site.soil()
         lines = Furrows(along, site.between(1.4, 3.6), site.between(0.03, 0.13))
         site.lay(land, site.grass(), (0.15, 0.12))
-        site.surfaces += [Surface(p, colour, (0.07, 0.07), lines) for p in shapely.get_parts(inner) if not p.is_empty]
+        site.surfaces += [
+            Surface(p, colour, (0.07, 0.07), lines) for p in shapely.get_parts(inner) if not p.is_empty
+        ]
     else:
         site.lay(land, site.grass(site.between(0, 0.3)), (0.16, 0.14))
     if kind == "orchard":
@@ -54,7 +57,7 @@ def field(site: Site, land: Polygon) -> None:
 
 def _field_edge(site: Site, land: Polygon) -> None:
     ring = np.asarray(shapely.simplify(land, 2.0).exterior.coords)
-    for start, end in zip(ring[:-1], ring[1:], strict=True):
+    for start, end in pairwise(ring):
         side = LineString([start, end])
         if side.length < 15 or not site.chance(0.3):
             continue
@@ -62,7 +65,9 @@ def _field_edge(site: Site, land: Polygon) -> None:
             site.hedges.append(Hedge(side, site.between(1.2, 3.2), site.between(1.5, 3.5), site.leaf()))
         for _ in range(int(site.rng.poisson(side.length / 16 * site.recipe.tree_density))):
             spot = side.interpolate(site.between(0, side.length))
-            site.plant(spot.x + site.rng.normal(0, 0.8), spot.y + site.rng.normal(0, 0.8), site.between(1.5, 4.6))
+            site.plant(
+                spot.x + site.rng.normal(0, 0.8), spot.y + site.rng.normal(0, 0.8), site.between(1.5, 4.6)
+            )
 
 
 def _orchard(site: Site, land: Polygon, heading: float) -> None:
@@ -86,7 +91,9 @@ def pond(site: Site, land: Polygon) -> Polygon:
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     wobble = sum(site.between(0, 0.16) * np.sin(k * turn + site.between(0, 6)) for k in (2, 3, 5))
     radius = axes.width * site.between(0.18, 0.32) * (1 + wobble)
-    shape = Polygon(np.stack([axes.centre[0] + 1.4 * radius * np.cos(turn), axes.centre[1] + radius * np.sin(turn)], 1))
+    shape = Polygon(
+        np.stack([axes.centre[0] + 1.4 * radius * np.cos(turn), axes.centre[1] + radius * np.sin(turn)], 1)
+    )
     water = shape.intersection(land)
     site.lay(water.buffer(1.2).intersection(land), site.soil(), (0.1, 0.1))
     site.lay(water, palette.pick(site.rng, [(58, 74, 70), (74, 84, 68), (48, 62, 72)]), (0.02, 0.01))

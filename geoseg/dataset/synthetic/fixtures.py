@@ -14,7 +14,9 @@ GLASS = (58, 70, 88)
 PANEL = (34, 42, 66)
 
 
-def _at(axes: Axes, centre: tuple[float, float], size: tuple[float, float], look: tuple[float, Colour]) -> Fixture:
+def _at(
+    axes: Axes, centre: tuple[float, float], size: tuple[float, float], look: tuple[float, Colour]
+) -> Fixture:
     (u, v), (du, dv) = centre, (size[0] / 2, size[1] / 2)
     return Fixture(axes.rectangle((u - du, u + du), (v - dv, v + dv)), *look)
 
@@ -34,7 +36,14 @@ def on_pitched(site: Site, axes: Axes) -> tuple[Fixture, ...]:
     for _ in range(int(site.rng.integers(0, 3))):
         centre = (site.between(-0.75, 0.75) * half_u, site.between(-0.35, 0.35) * half_v)
         side = site.between(0.5, 0.9)
-        found.append(_at(axes, centre, (side, side), (site.between(0.8, 1.6), palette.pick(site.rng, [(120, 84, 74), (130, 124, 120)]))))
+        found.append(
+            _at(
+                axes,
+                centre,
+                (side, side),
+                (site.between(0.8, 1.6), palette.pick(site.rng, [(120, 84, 74), (130, 124, 120)])),
+            )
+        )
     slope = float(site.rng.choice([-1, 1]))
     if site.chance(0.3):
         for u in np.arange(-0.6, 0.6, 0.35):
@@ -45,7 +54,10 @@ def on_pitched(site: Site, axes: Axes) -> tuple[Fixture, ...]:
         start = site.between(-0.7, 0.1) * half_u
         for k in range(count):
             if start + k * 1.08 + 0.6 < half_u * 0.8:
-                found += [_at(axes, (start + k * 1.08, -slope * half_v * f), (1.0, half_v * 0.3), (0.0, PANEL)) for f in (0.34, 0.68)]
+                found += [
+                    _at(axes, (start + k * 1.08, -slope * half_v * f), (1.0, half_v * 0.3), (0.0, PANEL))
+                    for f in (0.34, 0.68)
+                ]
     return tuple(found)
 
 
@@ -91,9 +103,14 @@ def on_slab(site: Site, axes: Axes) -> tuple[Fixture, ...]:
     step, off = site.between(13, 20), site.between(-0.3, 0.3) * half_v
     collectors = site.chance(0.35)
     for u in np.arange(-half_u + step / 2, half_u - 2, step):
-        found.append(_at(axes, (float(u), off), (4.2, 3.4), (2.6, palette.pick(site.rng, palette.CONCRETE, 4))))
+        found.append(
+            _at(axes, (float(u), off), (4.2, 3.4), (2.6, palette.pick(site.rng, palette.CONCRETE, 4)))
+        )
         if collectors:
-            found += [_at(axes, (float(u) + d, -0.55 * half_v), (1.3, 1.8), (0.6, PANEL)) for d in (-4.0, -2.2, 2.2, 4.0)]
+            found += [
+                _at(axes, (float(u) + d, -0.55 * half_v), (1.3, 1.8), (0.6, PANEL))
+                for d in (-4.0, -2.2, 2.2, 4.0)
+            ]
     found += clutter(site, axes, axes.length / 9)
     return tuple(found)
 
@@ -106,14 +123,21 @@ def on_hall(site: Site, axes: Axes) -> tuple[Fixture, ...]:
     for u in np.arange(-half_u + step, half_u - step / 2, step):
         if look == "strips":
             bright = palette.pick(site.rng, [(206, 214, 216), (190, 202, 206)], 4)
-            found += [_at(axes, (float(u), s * half_v * 0.5), (1.1, half_v * 0.62), (0.0, bright)) for s in (-1, 1)]
+            found += [
+                _at(axes, (float(u), s * half_v * 0.5), (1.1, half_v * 0.62), (0.0, bright)) for s in (-1, 1)
+            ]
         elif look == "vents":
             found.append(disc(axes, (float(u), 0.0), 0.7, (0.9, (188, 190, 192))))
         elif look == "solar":
-            found += [_at(axes, (float(u), s * half_v * 0.5), (step * 0.7, half_v * 0.7), (0.1, PANEL)) for s in (-1, 1)]
+            found += [
+                _at(axes, (float(u), s * half_v * 0.5), (step * 0.7, half_v * 0.7), (0.1, PANEL))
+                for s in (-1, 1)
+            ]
     if look == "machines":
         for _ in range(int(site.rng.integers(2, 9))):
             spot = (site.between(-0.85, 0.85) * half_u, site.between(-0.8, 0.8) * half_v)
             size = (site.between(1.5, 5), site.between(1.5, 3))
-            found.append(_at(axes, spot, size, (site.between(0.8, 2.2), palette.pick(site.rng, palette.METAL))))
+            found.append(
+                _at(axes, spot, size, (site.between(0.8, 2.2), palette.pick(site.rng, palette.METAL)))
+            )
     return tuple(found)

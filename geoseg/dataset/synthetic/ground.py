@@ -53,7 +53,7 @@ def _furrowed(furrows: Furrows, x: Field, y: Field, wander: Field) -> Field:
     rows = np.sin(across * np.float32(2 * math.pi / furrows.period_m))
     phase = np.mod(across, np.float32(21.0))
     tracks = ((phase < 0.5) | (np.abs(phase - 2.2) < 0.25)).astype(np.float32)
-    return (1 + np.float32(furrows.depth) * rows - np.float32(0.14) * tracks).astype(np.float32)
+    return np.asarray(1 + np.float32(furrows.depth) * rows - np.float32(0.14) * tracks, np.float32)
 
 
 def draw_roads(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
@@ -71,10 +71,17 @@ def draw_roads(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     for surface, (colour, rough) in looks.items():
         ways = [r.line.buffer(r.width_m / 2) for r in plan.roads if r.surface == surface]
         canvas.paint_mask(WHOLE, canvas.inside_many(ways), colour, rough)
-        worn = [r.line.parallel_offset(s * r.width_m * 0.25).buffer(0.32) for r in plan.roads for s in (-1, 1) if r.surface == surface]
+        worn = [
+            r.line.parallel_offset(s * r.width_m * 0.25).buffer(0.32)
+            for r in plan.roads
+            for s in (-1, 1)
+            if r.surface == surface
+        ]
         canvas.albedo[canvas.inside_many(worn)] *= np.float32(1.1 if surface == "dirt" else 0.92)
     marked = [r for r in plan.roads if r.surface == "asphalt" and r.width_m > 7]
-    junctions = shapely.union_all([r.line.buffer(r.corridor_m / 2 + 1) for r in plan.roads if r not in marked])
+    junctions = shapely.union_all(
+        [r.line.buffer(r.corridor_m / 2 + 1) for r in plan.roads if r not in marked]
+    )
     paint = [mark for road in marked for mark in _centre_marks(road)]
     for mark in paint:
         if not mark.intersects(junctions):

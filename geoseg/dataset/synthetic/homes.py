@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -10,7 +11,15 @@ from shapely.geometry import LineString, Point, Polygon
 from shapely.ops import nearest_points, substring
 
 from geoseg.dataset.synthetic import palette
-from geoseg.dataset.synthetic.buildings import Building, Cover, Roof, Wing, block_wing, rectangular_wings, round_wing
+from geoseg.dataset.synthetic.buildings import (
+    Building,
+    Cover,
+    Roof,
+    Wing,
+    block_wing,
+    rectangular_wings,
+    round_wing,
+)
 from geoseg.dataset.synthetic.fixtures import on_pitched
 from geoseg.dataset.synthetic.geometry import Axes, axes_of, fitted
 from geoseg.dataset.synthetic.site import Hedge, Site
@@ -71,7 +80,9 @@ def _house(site: Site, fit: Axes) -> Building:
     if kind == "flat":
         cover = Cover("gravel", palette.pick(site.rng, palette.GRAVEL), 0.25)
     elif site.chance(0.08):
-        cover = Cover("metal", palette.pick(site.rng, palette.METAL + palette.GREEN), wear=site.between(0, 0.4))
+        cover = Cover(
+            "metal", palette.pick(site.rng, palette.METAL + palette.GREEN), wear=site.between(0, 0.4)
+        )
     else:
         cover = Cover("tiles", colour, wear=site.between(0.1, 0.9))
     return site.build(wings, cover, on_pitched(site, fit) if kind != "flat" else ())
@@ -96,7 +107,9 @@ def _garden(site: Site, parcel: Polygon) -> None:
         line = substring(ring, start * (1 - share), start * (1 - share) + share, normalized=True)
         tall = site.chance(0.6)
         colour = site.leaf() if tall else palette.pick(site.rng, palette.PAVING)
-        site.hedges.append(Hedge(line, site.between(0.7, 1.5) if tall else 0.3, site.between(0.9, 2.2), colour))
+        site.hedges.append(
+            Hedge(line, site.between(0.7, 1.5) if tall else 0.3, site.between(0.9, 2.2), colour)
+        )
 
 
 def _drive(site: Site, building: Building, street: Point, parcel: Polygon) -> None:
@@ -157,7 +170,7 @@ def terrace(site: Site, parcel: Polygon, block: Polygon) -> None:
     shared, stepped = site.tile_colour(), site.chance(0.4)
     eave, pitch = site.between(5, 8.5), site.between(0.45, 0.9)
     flat = site.chance(0.12)
-    for u in zip(edges[:-1], edges[1:], strict=True):
+    for u in pairwise(edges):
         shift = site.between(-0.9, 0.9) if stepped else 0.0
         v = (-fit.width / 2 + shift, fit.width / 2 + shift)
         _strip(site, fit, u, parcel)
@@ -192,7 +205,11 @@ def farmstead(site: Site, parcel: Polygon) -> None:
     axes = axes_of(parcel)
     site.lay(parcel.buffer(-3), site.grass(0.1), (0.15, 0.12))
     yard = parcel.buffer(-8)
-    site.lay(yard.buffer(2).intersection(parcel), palette.pick(site.rng, palette.SOIL + palette.PAVING), (0.12, 0.08))
+    site.lay(
+        yard.buffer(2).intersection(parcel),
+        palette.pick(site.rng, palette.SOIL + palette.PAVING),
+        (0.12, 0.08),
+    )
     placed: list[Polygon] = []
     for kind in ["house", *["barn"] * int(site.rng.integers(1, 5)), "silo"]:
         _farm_part(site, (kind, axes), yard, placed)
@@ -215,12 +232,18 @@ def _farm_part(site: Site, what: tuple[str, Axes], yard: Polygon, placed: list[P
             wings: tuple[Wing, ...] = (round_wing(centre, site.between(2.2, 3.4), site.between(7, 13), 0.4),)
         else:
             form = site.one_of(["bar", "L", "T"], [5, 2, 1]) if kind == "house" else "bar"
-            wings = rectangular_wings(fit, Roof("gable", site.between(3, 5.5), site.between(0.3, 0.8)), form, site.rng)
+            wings = rectangular_wings(
+                fit, Roof("gable", site.between(3, 5.5), site.between(0.3, 0.8)), form, site.rng
+            )
         footprint = shapely.union_all([Polygon(w.corners) for w in wings])
         if any(footprint.distance(other) < 1.5 for other in placed):
             continue
         metal = kind == "silo" or (kind == "barn" and site.chance(0.65))
-        tone = palette.pick(site.rng, palette.METAL + palette.RUST + palette.GREEN) if metal else site.tile_colour()
+        tone = (
+            palette.pick(site.rng, palette.METAL + palette.RUST + palette.GREEN)
+            if metal
+            else site.tile_colour()
+        )
         cover = Cover("metal" if metal else "tiles", tone, wear=site.between(0.2, 0.9))
         site.build(wings, cover, on_pitched(site, fit) if kind == "house" else ())
         placed.append(footprint)

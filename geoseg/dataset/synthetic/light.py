@@ -17,7 +17,8 @@ def lit(canvas: Canvas, mood: Mood) -> Field:
     sky = np.float32(mood.skylight) * openness(canvas.height, canvas.scale)
     bluish = np.array([0.86, 1.0, 1.2], np.float32)
     warm = np.array([1.03, 1.0, 0.95], np.float32)
-    return canvas.albedo * (sun[..., None] * warm + sky[..., None] * bluish)
+    light: Field = canvas.albedo * (sun[..., None] * warm + sky[..., None] * bluish)
+    return light
 
 
 def facing_sun(slope: Field, mood: Mood) -> Field:
@@ -25,7 +26,7 @@ def facing_sun(slope: Field, mood: Mood) -> Field:
     x, y, z = mood.to_sun
     dot = z - slope[..., 0] * np.float32(x) - slope[..., 1] * np.float32(y)
     steep = np.sqrt(1 + np.square(slope).sum(axis=-1))
-    return np.clip(dot / (steep * np.float32(z)), 0, 1.9).astype(np.float32)
+    return np.asarray(np.clip(dot / (steep * np.float32(z)), 0, 1.9), np.float32)
 
 
 def shadows(canvas: Canvas, mood: Mood) -> Field:
@@ -68,4 +69,4 @@ def openness(height: Field, scale: float) -> Field:
     shrink = max(1, int(scale))
     small = (max(1, shape[0] // shrink), max(1, shape[1] // shrink))
     around = resized(box_blur(box_blur(resized(height, small), 2), 2), (shape[0], shape[1]))
-    return np.clip(1.05 - np.clip(around - height, -1, 9) / 10, 0.25, 1.1).astype(np.float32)
+    return np.asarray(np.clip(1.05 - np.clip(around - height, -1, 9) / 10, 0.25, 1.1), np.float32)

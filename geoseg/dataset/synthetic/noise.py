@@ -68,6 +68,10 @@ def gaussian_blur(field: Field, sigma: float) -> Field:
         pad[axis] = (radius, radius)
         padded = np.pad(field, pad, mode="edge")
         size = field.shape[axis]
-        views = [padded[k : k + size] if axis == 0 else padded[:, k : k + size] for k in range(2 * radius + 1)]
-        field = sum((view * np.float32(w) for view, w in zip(views, weights, strict=True)), np.float32(0))
+        views = [
+            padded[k : k + size] if axis == 0 else padded[:, k : k + size] for k in range(2 * radius + 1)
+        ]
+        field = np.zeros(field.shape, np.float32)
+        for view, weight in zip(views, weights, strict=True):
+            field += view * np.float32(weight)
     return field

@@ -35,6 +35,15 @@ STREET_M = {
 SURFACES = {"informal": "dirt", "rural": "dirt", "old_town": "paved"}
 
 
+TOWNS = (
+    ("old_town", "old_town", "terraces", "suburb", "estate", "suburb", "industrial", "rural"),
+    ("dense", "dense", "informal", "industrial", "dense", "rural"),
+    ("terraces", "estate", "suburb", "suburb", "industrial", "rural"),
+    ("old_town", "suburb", "rural", "suburb", "rural"),
+)
+"""Styles of a mixed scene from its heart to its edge."""
+
+
 @dataclass(frozen=True)
 class Road:
     """A street: centre line in metres, width of the carriageway, pavement on either side."""
@@ -113,12 +122,18 @@ class _Cutter:
     warp: Warp
     skew: float
 
-    def cut(self, part: Polygon, rng: np.random.Generator, road: tuple[float, float, str]) -> tuple[list[Polygon], Road]:
+    def cut(
+        self, part: Polygon, rng: np.random.Generator, road: tuple[float, float, str]
+    ) -> tuple[list[Polygon], Road]:
         point, direction = Splitter(1, 0.14, self.skew).cut(part, rng)
         reach = axes_of(part).length * 2
         a, d = np.asarray(point), np.asarray(direction)
         crossing = LineString([a - reach * d, a + reach * d]).intersection(part)
-        line = self.warp.line(np.asarray(crossing.envelope.exterior.coords)[[0, 2]] if crossing.is_empty else np.asarray(crossing.coords))
+        line = self.warp.line(
+            np.asarray(crossing.envelope.exterior.coords)[[0, 2]]
+            if crossing.is_empty
+            else np.asarray(crossing.coords)
+        )
         return halves(part, point, direction), Road(line, *road)
 
     def visible(self, part: Polygon) -> bool:
@@ -213,9 +228,14 @@ class Zones:
 def draw_zones(recipe: SceneRecipe, size_m: tuple[float, float], rng: np.random.Generator) -> Zones:
     """One style all over, or several side by side."""
     mixed = recipe.style == "mixed" or (recipe.style is None and rng.random() < 0.35)
-    count = 1 if not mixed else int(np.clip(round(size_m[0] * size_m[1] / 60000), 2, 14))
+    count = 1 if not mixed else int(np.clip(round(size_m[0] * size_m[1] / 45000), 3, 24))
     centres = rng.uniform(-0.05, 1.05, (count, 2)) * (size_m[1], size_m[0])
     if recipe.style in STYLES:
         return Zones(centres, (str(recipe.style),) * count)
-    order = [str(style) for style in rng.permutation(STYLES)]
-    return Zones(centres, tuple(order[k % len(order)] for k in range(count)))
+    if not mixed:
+        return Zones(centres, (str(rng.choice(STYLES)),) * count)
+    town = TOWNS[int(rng.integers(len(TOWNS)))]
+    heart = rng.uniform(0.3, 0.7, 2) * (size_m[1], size_m[0])
+    rank = np.argsort(np.argsort(np.hypot(*(centres - heart).T))) + rng.normal(0, 0.06 * count, count)
+    place = np.clip(rank / max(count - 1, 1) * len(town), 0, len(town) - 1).astype(int)
+    return Zones(centres, tuple(town[k] for k in place))

@@ -26,7 +26,9 @@ def draw_tree(canvas: Canvas, tree: Tree, rng: np.random.Generator) -> None:
         dx = patch.x - np.float32(tree.x + away[k] * np.cos(angle[k]))
         dy = patch.y - np.float32(tree.y + away[k] * np.sin(angle[k]))
         dome = 1 - (dx * dx + dy * dy) / np.float32(size[k] ** 2)
-        leaf = np.float32(tree.top_m - drop[k] - size[k]) + np.float32(size[k]) * np.sqrt(np.clip(dome, 0, None))
+        leaf = np.float32(tree.top_m - drop[k] - size[k]) + np.float32(size[k]) * np.sqrt(
+            np.clip(dome, 0, None)
+        )
         wins = (dome > 0) & (leaf > crown)
         crown[wins] = leaf[wins]
         shade[wins] = np.float32(tone[k])
@@ -46,7 +48,9 @@ def draw_hedge(canvas: Canvas, hedge: Hedge, rng: np.random.Generator) -> None:
     stamp(canvas, patch.at, (np.where(keep, height, -1).astype(np.float32), shade), hedge.colour)
 
 
-def stamp(canvas: Canvas, at: tuple[slice, slice], crown_and_shade: tuple[Field, Field], colour: Colour) -> None:
+def stamp(
+    canvas: Canvas, at: tuple[slice, slice], crown_and_shade: tuple[Field, Field], colour: Colour
+) -> None:
     """Put foliage of a height (rows, cols; negative: none) and tone where it tops what is there."""
     crown, shade = crown_and_shade
     mask = (crown > 0.2) & (crown > canvas.height[at])

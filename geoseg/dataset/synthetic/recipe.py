@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geoseg.errors import OptionError
+
 STYLES = ("suburb", "terraces", "old_town", "dense", "informal", "industrial", "estate", "rural")
 ROAD_PATTERNS = ("grid", "curved", "organic")
 
@@ -43,14 +45,19 @@ class SceneRecipe:
     """Whether a slanted edge of the scene lies outside the flight strip."""
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be drawn.
+
+        Raises:
+            OptionError: if a value is out of range or a style or road pattern is unknown.
+        """
         if self.seed < 0 or min(self.size) < 1:
-            raise ValueError(f"seed {self.seed} and size {self.size} must be positive")
+            raise OptionError(f"seed {self.seed} with size {self.size}", "seeds start at 0, sizes at 1")
         if not 0.02 <= self.gsd_m <= 5:
-            raise ValueError(f"gsd_m is {self.gsd_m}; scenes are drawn between 0.02 and 5 m")
+            raise OptionError(f"gsd_m is {self.gsd_m}", "choose 0.02 to 5 m")
         if self.style not in (None, "mixed", *STYLES):
-            raise ValueError(f"style {self.style!r} is unknown; choose mixed or one of {', '.join(STYLES)}")
+            raise OptionError(f"style {self.style!r} is unknown", f"choose mixed, {', '.join(STYLES)}")
         if self.roads not in (None, *ROAD_PATTERNS):
-            raise ValueError(f"roads {self.roads!r} is unknown; choose one of {', '.join(ROAD_PATTERNS)}")
+            raise OptionError(f"roads {self.roads!r} is unknown", f"choose {', '.join(ROAD_PATTERNS)}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from geoseg.dataset.synthetic.buildings import Building, Cover, Wing
 from geoseg.dataset.synthetic.canvas import Canvas, Mask, Patch, linear
+from geoseg.dataset.synthetic.geometry import Points
 from geoseg.dataset.synthetic.noise import Field
 
 
@@ -32,20 +33,27 @@ class RoofPatch:
         """Raise a wing wherever it is higher than what is there."""
         corners = wing.corners
         edges = np.roll(corners, -1, axis=0) - corners
-        turn = np.sign(np.sum(edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)))
+        turn = np.sign(
+            np.sum(edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1))
+        )
         lengths = np.maximum(np.hypot(edges[:, 0], edges[:, 1]), 1e-9)
         tangent = edges / lengths[:, None]
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * (turn or 1)
         x, y = self.patch.x, self.patch.y
-        depth = [(x - c[0]) * np.float32(n[0]) + (y - c[1]) * np.float32(n[1]) for c, n in zip(corners, normal, strict=True)]
+        depth = [
+            (x - c[0]) * np.float32(n[0]) + (y - c[1]) * np.float32(n[1])
+            for c, n in zip(corners, normal, strict=True)
+        ]
         rim = depth[0]
         for other in depth[1:]:
             rim = np.minimum(rim, other)
         self._raise(wing, (depth, rim), (normal, tangent))
 
-    def _raise(self, wing: Wing, depths: tuple[list[Field], Field], frame: tuple[Field, Field]) -> None:
+    def _raise(self, wing: Wing, depths: tuple[list[Field], Field], frame: tuple[Points, Points]) -> None:
         (depth, rim), (normal, tangent) = depths, frame
-        chosen = list(wing.eaves) or [int(np.hypot(*(np.roll(wing.corners, -1, 0) - wing.corners).T).argmax())]
+        chosen = list(wing.eaves) or [
+            int(np.hypot(*(np.roll(wing.corners, -1, 0) - wing.corners).T).argmax())
+        ]
         down, plane = depth[chosen[0]], np.full(rim.shape, chosen[0], np.int32)
         fold = np.full(rim.shape, np.inf, np.float32)
         for k in chosen[1:]:
@@ -96,24 +104,28 @@ def cover_colour(canvas: Canvas, roof: RoofPatch, cover: Cover, rng: np.random.G
     at, wear = roof.patch.at, cover.wear
     shade = 1 + (0.04 + 0.10 * wear) * canvas.medium[at] + (0.03 + 0.06 * wear) * canvas.fine[at]
     if cover.kind == "tiles":
-        shade = shade * _rows(roof.down, 0.36, 0.10, canvas.scale) * _rows(roof.along, 0.3, 0.05, canvas.scale)
+        shade = (
+            shade * _rows(roof.down, 0.36, 0.10, canvas.scale) * _rows(roof.along, 0.3, 0.05, canvas.scale)
+        )
     elif cover.kind == "metal":
-        shade = shade * _sheets(roof.along, rng, 0.05 + 0.10 * wear) * _rows(roof.along, 0.25, 0.08, canvas.scale)
+        shade = (
+            shade * _sheets(roof.along, rng, 0.05 + 0.10 * wear) * _rows(roof.along, 0.25, 0.08, canvas.scale)
+        )
     elif cover.kind == "concrete":
         stains = np.clip(canvas.medium[at] * 0.8 + canvas.coarse[at] * 0.2 + rng.normal(0, 0.4), -1.5, 1.5)
         shade = shade * (1 - 0.16 * wear * np.clip(stains, 0, None))
     colour = linear(cover.colour) * np.clip(shade, 0.25, 2)[..., None]
     if cover.kind == "metal" and wear > 0.6:
-        rust = np.clip(canvas.medium[at] * 0.7 + canvas.fine[at] * 0.3 - 0.7 + (wear - 0.6), 0, 0.8)[..., None]
-        colour = colour * (1 - rust) + linear((128, 82, 60)) * rust
-    return colour.astype(np.float32)
+        rust = np.clip(canvas.medium[at] * 0.7 + canvas.fine[at] * 0.3 - 1.3 + wear, 0, 0.8)
+        colour += rust[..., None] * (linear((128, 82, 60)) - colour)
+    return np.asarray(colour, np.float32)
 
 
 def _edges(roof: RoofPatch, scale: float, rng: np.random.Generator) -> Field:
     """Tone of ridge caps (lighter or darker than the tiles) and of gutters and verges (darker)."""
     thin = np.float32(max(0.14, 0.55 / scale))
     tone = np.where(roof.fold < thin, np.float32(rng.choice([0.8, 1.16, 1.25])), np.float32(1))
-    return np.where(roof.rim < thin, tone * np.float32(rng.uniform(0.7, 0.95)), tone).astype(np.float32)
+    return np.asarray(np.where(roof.rim < thin, tone * rng.uniform(0.7, 0.95), tone), np.float32)
 
 
 def _rows(distance: Field, period_m: float, depth: float, scale: float) -> Field:
@@ -121,10 +133,12 @@ def _rows(distance: Field, period_m: float, depth: float, scale: float) -> Field
     seen = np.clip(period_m * scale / 2.5 - 0.6, 0, 1)
     if seen == 0:
         return np.ones_like(distance)
-    return (1 + np.float32(depth * seen) * np.sin(distance * np.float32(2 * np.pi / period_m))).astype(np.float32)
+    waves = np.sin(distance * np.float32(2 * np.pi / period_m))
+    return np.asarray(1 + np.float32(depth * seen) * waves, np.float32)
 
 
 def _sheets(along: Field, rng: np.random.Generator, spread: float) -> Field:
     """Sheets of slightly different brightness side by side."""
     tones = rng.normal(1, spread, 64).astype(np.float32)
-    return tones[np.floor(along / np.float32(rng.uniform(0.9, 2.2))).astype(np.int64) % 64]
+    sheet = np.floor(along / np.float32(rng.uniform(0.9, 2.2))).astype(np.int64) % 64
+    return np.asarray(tones[sheet], np.float32)

@@ -17,7 +17,7 @@ from geoseg.dataset.synthetic.ground import draw_car, draw_roads, draw_surface, 
 from geoseg.dataset.synthetic.light import lit
 from geoseg.dataset.synthetic.plan import Plan, make_plan
 from geoseg.dataset.synthetic.plants import draw_hedge, draw_tree
-from geoseg.dataset.synthetic.recipe import Mood, SceneRecipe, draw_mood
+from geoseg.dataset.synthetic.recipe import SceneRecipe, draw_mood
 from geoseg.dataset.synthetic.roofs import draw_building
 from geoseg.dataset.synthetic.settle import settle
 from geoseg.dataset.synthetic.site import Site
@@ -37,6 +37,8 @@ class SyntheticScene:
     """Roof outlines in pixel coordinates (x right, y down, corner of the first pixel at 0, 0)."""
     valid: NDArray[np.bool_]
     """(height, width); False in the nodata wedge."""
+    roads: NDArray[np.bool_]
+    """(height, width); carriageways, as if no tree or car were on them."""
 
 
 def render_scene(recipe: SceneRecipe) -> SyntheticScene:
@@ -49,7 +51,8 @@ def render_scene(recipe: SceneRecipe) -> SyntheticScene:
     canvas = _drawn(plan, site, streams[3:6])
     pixels = photograph(lit(canvas, mood), OVERSAMPLE, mood, streams[6])
     strip = flight_strip(recipe, streams[7])
-    return _labelled(pixels, [b.outline for b in site.buildings], strip, recipe)
+    ways = [r.line.buffer(r.width_m / 2) for r in plan.roads]
+    return _labelled(pixels, ([b.outline for b in site.buildings], ways), strip, recipe)
 
 
 def _drawn(plan: Plan, site: Site, streams: list[np.random.Generator]) -> Canvas:
@@ -87,17 +90,26 @@ def flight_strip(recipe: SceneRecipe, rng: np.random.Generator) -> Polygon:
 
 
 def _labelled(
-    pixels: NDArray[np.uint8], outlines: list[Polygon], strip: Polygon, recipe: SceneRecipe
+    pixels: NDArray[np.uint8],
+    shapes_m: tuple[list[Polygon], list[Polygon]],
+    strip: Polygon,
+    recipe: SceneRecipe,
 ) -> SyntheticScene:
     valid = np.asarray(rasterize([strip], out_shape=recipe.size, dtype="uint8"), dtype=np.bool_)
     pixels[:, ~valid] = 0
     footprints: list[Polygon] = []
-    for outline in outlines:
+    for outline in shapes_m[0]:
         in_pixels = shapely.transform(outline, lambda points: points / recipe.gsd_m)
         footprints += polygons_in(in_pixels.intersection(strip), 1.5)
-    shapes = [(polygon, k) for k, polygon in enumerate(footprints, start=1)]
-    instances = np.zeros(recipe.size, np.uint32)
-    if shapes:
-        instances = np.asarray(rasterize(shapes, out_shape=recipe.size, dtype="uint32"))
-    instances[~valid] = 0
-    return SyntheticScene(pixels, instances, footprints, valid)
+    instances = _burnt(footprints, recipe.size) * valid
+    ways = [shapely.transform(way, lambda points: points / recipe.gsd_m) for way in shapes_m[1]]
+    roads = (_burnt(ways, recipe.size) > 0) & valid & (instances == 0)
+    return SyntheticScene(pixels, instances, footprints, valid, roads)
+
+
+def _burnt(polygons: list[Polygon], size: tuple[int, int]) -> NDArray[np.uint32]:
+    """1 + index of the polygon that holds a pixel's centre (height, width); 0 where there is none."""
+    if not polygons:
+        return np.zeros(size, np.uint32)
+    shapes = [(polygon, k) for k, polygon in enumerate(polygons, start=1)]
+    return np.asarray(rasterize(shapes, out_shape=size, dtype="uint32"), dtype=np.uint32)

@@ -17,7 +17,7 @@ from geoseg.dataset.synthetic.homes import detached, terrace
 from geoseg.dataset.synthetic.plan import Block, Plan, Road
 from geoseg.dataset.synthetic.site import Site
 from geoseg.dataset.synthetic.towns import dense_parcel, informal_parcel, old_town_parcel
-from geoseg.dataset.synthetic.works import car_park, estate_block, industrial_parcel
+from geoseg.dataset.synthetic.works import estate_block, industrial_parcel
 
 Filler = Callable[[Site, Polygon, Polygon], None]
 
@@ -85,7 +85,9 @@ def street_life(site: Site, road: Road) -> None:
         across = (-math.sin(heading) * side, math.cos(heading) * side)
         if road.width_m > 4.5 and site.chance(0.22):
             off = road.width_m / 2 - 1.1 if site.chance(0.7) else road.width_m / 4
-            site.park(here.x + off * across[0], here.y + off * across[1], heading + (math.pi if side < 0 else 0))
+            site.park(
+                here.x + off * across[0], here.y + off * across[1], heading + (math.pi if side < 0 else 0)
+            )
         if trees and site.chance(0.5 * site.recipe.tree_density):
             off = road.corridor_m / 2 - 0.4
             site.plant(here.x + off * across[0], here.y + off * across[1], site.between(1.2, 3.0))

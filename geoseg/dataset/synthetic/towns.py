@@ -7,7 +7,15 @@ import shapely.affinity
 from shapely.geometry import Polygon
 
 from geoseg.dataset.synthetic import palette
-from geoseg.dataset.synthetic.buildings import Building, Cover, Roof, Wing, block_wing, polygon_wing, rectangular_wings
+from geoseg.dataset.synthetic.buildings import (
+    Building,
+    Cover,
+    Roof,
+    Wing,
+    block_wing,
+    polygon_wing,
+    rectangular_wings,
+)
 from geoseg.dataset.synthetic.fixtures import clutter, on_pitched, on_terrace
 from geoseg.dataset.synthetic.geometry import Axes, axes_of, fitted
 from geoseg.dataset.synthetic.site import Site
@@ -50,7 +58,9 @@ def old_town_parcel(site: Site, parcel: Polygon, block: Polygon) -> None:
     kind = "flat" if low or site.chance(0.08) else site.one_of(["gable", "hip"], [4, 1.3])
     roof = Roof(kind, site.between(3, 4) if low else site.between(6.5, 12.5), site.between(0.4, 0.85))
     if kind == "flat":
-        cover = Cover("gravel", palette.pick(site.rng, palette.GRAVEL + palette.CONCRETE), 0.4, site.between(0.2, 0.9))
+        cover = Cover(
+            "gravel", palette.pick(site.rng, palette.GRAVEL + palette.CONCRETE), 0.4, site.between(0.2, 0.9)
+        )
     else:
         cover = Cover("tiles", site.tile_colour(), wear=site.between(0.3, 1.0))
     extras = tuple(clutter(site, axes, 1.0)) if kind == "flat" else on_pitched(site, axes)
@@ -94,7 +104,9 @@ def dense_parcel(site: Site, parcel: Polygon, block: Polygon) -> None:
     if not shape.buffer(0.3).covers(shapely.union_all([Polygon(w.corners) for w in wings])):
         wings = (polygon_wing(shape, Roof("flat", storeys * 3.0 + 0.3)),)
     colours = palette.CONCRETE * 3 + palette.PAINTED
-    cover = Cover("concrete", palette.pick(site.rng, colours, 9), site.between(0.3, 0.9), site.between(0.2, 1.0))
+    cover = Cover(
+        "concrete", palette.pick(site.rng, colours, 9), site.between(0.3, 0.9), site.between(0.2, 1.0)
+    )
     site.build(wings, cover, on_terrace(site, fit))
     site.scatter(parcel.difference(shape), parcel.area / 110, (0.5, 2.4))
 
@@ -113,7 +125,11 @@ def _stepped(site: Site, fit: Axes, storeys: int) -> tuple[Wing, ...]:
 
 def _low_metal(site: Site, shape: Polygon) -> Building:
     roof = Roof(site.one_of(["shed", "gable"], [3, 2]), site.between(2.4, 3.6), site.between(0.08, 0.3))
-    colour = palette.pick(site.rng, palette.METAL * 4 + palette.RUST * 3 + palette.BLUE + palette.GREEN[:1] + palette.BROWN[:2], 10)
+    colour = palette.pick(
+        site.rng,
+        palette.METAL * 4 + palette.RUST * 3 + palette.BLUE + palette.GREEN[:1] + palette.BROWN[:2],
+        10,
+    )
     return site.build((polygon_wing(shape, roof),), Cover("metal", colour, wear=site.between(0.2, 1.0)))
 
 
@@ -133,6 +149,8 @@ def informal_parcel(site: Site, parcel: Polygon, block: Polygon) -> None:
     if site.chance(0.13):
         cover = Cover("concrete", palette.pick(site.rng, palette.CONCRETE), 0.3, site.between(0.4, 1))
         axes = axes_of(shape)
-        site.build((polygon_wing(shape, Roof("flat", site.between(3, 6.5))),), cover, tuple(clutter(site, axes, 2)))
+        site.build(
+            (polygon_wing(shape, Roof("flat", site.between(3, 6.5))),), cover, tuple(clutter(site, axes, 2))
+        )
         return
     _low_metal(site, shape)

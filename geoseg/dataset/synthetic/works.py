@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -44,11 +45,20 @@ def _halls(site: Site, parcel: Polygon, axes: Axes) -> list[Polygon]:
     height = site.between(5, 12)
     wings = _bays(site, fit, height)
     if wings[0].eaves:
-        colours = palette.METAL * 2 + palette.BLUE + palette.BRIGHT + palette.GREEN + palette.RUST[:1] + palette.SLATE
+        colours = (
+            palette.METAL * 2
+            + palette.BLUE
+            + palette.BRIGHT
+            + palette.GREEN
+            + palette.RUST[:1]
+            + palette.SLATE
+        )
         cover = Cover("metal", palette.pick(site.rng, colours), wear=site.between(0.0, 0.75))
     else:
         colours = palette.GRAVEL * 2 + palette.BRIGHT + palette.SLATE
-        cover = Cover("gravel", palette.pick(site.rng, colours), site.between(0.2, 0.8), site.between(0.1, 0.8))
+        cover = Cover(
+            "gravel", palette.pick(site.rng, colours), site.between(0.2, 0.8), site.between(0.1, 0.8)
+        )
     hall = site.build(wings, cover, on_hall(site, fit) if len(wings) == 1 else tuple(clutter(site, fit, 4)))
     built = [hall.outline]
     if site.chance(0.45):
@@ -67,7 +77,7 @@ def _bays(site: Site, fit: Axes, height: float) -> tuple[Wing, ...]:
     count = max(2, round(fit.length / site.between(10, 22)))
     edges = np.linspace(-fit.length / 2, fit.length / 2, count + 1)
     v = (-fit.width / 2, fit.width / 2)
-    corners = [fit.rectangle(u, v) for u in zip(edges[:-1], edges[1:], strict=True)]
+    corners = [fit.rectangle(u, v) for u in pairwise(edges)]
     eaves = (3,) if site.chance(0.3) else (1, 3)
     return tuple(Wing(c, eaves, height, 0.25) for c in corners)
 
@@ -118,16 +128,26 @@ def _yard_life(site: Site, land: object, axes: Axes) -> None:
 
 
 def _lorry(site: Site, x: float, y: float, heading: float) -> Car:
-    return Car(x, y, heading, site.between(6, 13), palette.pick(site.rng, palette.CONTAINERS + palette.BRIGHT))
+    return Car(
+        x, y, heading, site.between(6, 13), palette.pick(site.rng, palette.CONTAINERS + palette.BRIGHT)
+    )
 
 
 def car_park(site: Site, land: Polygon, axes: Axes) -> None:
     """Marked bays on asphalt, some taken."""
     lot = axes_of(land)
-    fit = fitted(land, Axes(lot.centre, lot.along, lot.length, lot.width), (lot.length * 0.9, min(lot.width * 0.85, 34)))
+    fit = fitted(
+        land,
+        Axes(lot.centre, lot.along, lot.length, lot.width),
+        (lot.length * 0.9, min(lot.width * 0.85, 34)),
+    )
     if fit is None or fit.width < 7:
         return
-    site.lay(Polygon(fit.rectangle((-fit.length / 2, fit.length / 2), (-fit.width / 2, fit.width / 2))), (110, 110, 112), (0.06, 0.05))
+    site.lay(
+        Polygon(fit.rectangle((-fit.length / 2, fit.length / 2), (-fit.width / 2, fit.width / 2))),
+        (110, 110, 112),
+        (0.06, 0.05),
+    )
     heading, taken = math.atan2(fit.across[1], fit.across[0]), site.between(0.2, 0.95)
     for v in np.arange(-fit.width / 2 + 2.6, fit.width / 2 - 2, 8.2):
         for u in np.arange(-fit.length / 2 + 1.5, fit.length / 2 - 1.4, 2.55):
@@ -147,7 +167,9 @@ def estate_block(site: Site, block: Polygon) -> None:
     length = site.between(36, 64)
     flat, tone = site.chance(0.7), palette.pick(site.rng, palette.CONCRETE + palette.GRAVEL + palette.SLATE)
     roof = Roof("flat" if flat else "hip", storeys * 3.0, 0.45)
-    cover = Cover("concrete" if flat else "tiles", tone if flat else site.tile_colour(), 0.6 if flat else 0, 0.5)
+    cover = Cover(
+        "concrete" if flat else "tiles", tone if flat else site.tile_colour(), 0.6 if flat else 0, 0.5
+    )
     land, built = block.buffer(-4), []
     for v in np.arange(-axes.width / 2 + depth / 2 + 5, axes.width / 2, pace):
         for u in np.arange(-axes.length / 2 + length / 2 + 4, axes.length / 2, length + site.between(7, 14)):
@@ -155,8 +177,12 @@ def estate_block(site: Site, block: Polygon) -> None:
             fit = fitted(land, spot, (length, depth))
             if fit is None or not site.chance(0.95 * site.recipe.building_density):
                 continue
-            built.append(site.build(_slab(site, fit, roof), cover, on_slab(site, fit) if flat else ()).outline)
-            path = Polygon(fit.rectangle((-fit.length / 2, fit.length / 2), (fit.width / 2 + 2, fit.width / 2 + 5)))
+            built.append(
+                site.build(_slab(site, fit, roof), cover, on_slab(site, fit) if flat else ()).outline
+            )
+            path = Polygon(
+                fit.rectangle((-fit.length / 2, fit.length / 2), (fit.width / 2 + 2, fit.width / 2 + 5))
+            )
             site.lay(path.intersection(land), palette.pick(site.rng, palette.PAVING), (0.05, 0.05))
             if site.chance(0.7):
                 _kerb_cars(site, fit)
