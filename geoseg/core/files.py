@@ -172,9 +172,10 @@ def writing(path: Path, *library_errors: type[Exception]) -> Iterator[None]:
     Raises:
         OutputError: in place of OSError and ``library_errors``.
     """
+    expected: tuple[type[Exception], ...] = (OSError, *library_errors)
     try:
         yield
-    except (OSError, *library_errors) as error:
+    except expected as error:
         what, remedy = _reason(error, path)
         raise OutputError(f"{path}: {what}", remedy) from error
 

@@ -1,0 +1,247 @@
+"""Cloud-optimised GeoTIFFs from rows that arrive in order: streamed, checked, then renamed into place.
+
+Rows go to a temporary tiled TIFF, which GDAL's COG driver copies. Both are written on one thread: on a full
+disk GDAL's writer threads lose their errors. The copy is opened again and every block is compared, by
+checksum, with what was sent.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.transform import Affine
+from rasterio.windows import Window as RasterioWindow
+
+from geoseg.core import GeoGrid
+from geoseg.core.files import PendingFile, writing
+from geoseg.errors import OutputError
+
+# rasterio.shutil.copy lets GDAL's own errors through; their base class has no public name
+from rasterio._err import CPLE_BaseError  # isort: skip
+
+BLOCK = 512
+TEMP_ROWS = 128
+"""Height of the temporary file's blocks: rows are held back until they fill one."""
+GDAL_ERRORS = (CPLE_BaseError, CRSError)
+GDAL_SETTINGS = {
+    "GDAL_TIFF_INTERNAL_MASK": True,
+    "GDAL_PAM_ENABLED": False,
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+}
+STALE = (".aux.xml", ".ovr", ".msk")
+"""Companions of a replaced raster that would be taken for the new one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CogLayout:
+    """What a raster is to look like.
+
+    Attributes:
+        grid: size, transform and CRS.
+        dtype: NumPy name.
+        bands: how many.
+        nodata: declared value, or None.
+        names: description of each band; empty for none.
+        scale: what a stored value is multiplied with to give the real one; None for no such entry.
+        colours: value -> (red, green, blue, alpha) of a paletted band; empty for none.
+        tags: metadata of the file.
+        masked: whether rows come with their validity, kept in an internal mask.
+        nearest: overviews take the nearest pixel (classes) in place of the average (pictures).
+        predictor: whether neighbouring pixels are subtracted before compression: good for smooth values.
+    """
+
+    grid: GeoGrid
+    dtype: str = "uint8"
+    bands: int = 1
+    nodata: float | None = None
+    names: tuple[str, ...] = ()
+    scale: float | None = None
+    colours: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    masked: bool = False
+    nearest: bool = True
+    predictor: bool = False
+
+
+class CogWriter:
+    """Writes one raster, whole or not at all; use :meth:`write`, :meth:`finish`, :meth:`commit` in order.
+
+    Args:
+        target: the final path.
+        layout: size, type and looks.
+        overwrite: whether a file there may be replaced.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+
+    def __init__(self, target: Path, layout: CogLayout, overwrite: bool = False) -> None:
+        self.layout = layout
+        self._final = PendingFile(target, overwrite)
+        self._rows = PendingFile(target, overwrite)
+        self._next_row = 0
+        self._checksums = [0] * self._channels
+        self._held: NDArray[Any] = np.empty((self._channels, 0, layout.grid.width), layout.dtype)
+        self._dataset: Any = None
+        with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
+            self._dataset = self._create()
+
+    @property
+    def target(self) -> Path:
+        """The final path."""
+        return self._final.target
+
+    def write(self, rows: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> None:
+        """Take the next rows.
+
+        Args:
+            rows: (bands, any number of rows, width).
+            valid: (rows, width), where the layout says ``masked``.
+
+        Raises:
+            OutputError: if they cannot be written.
+        """
+        if valid is not None:
+            rows = np.concatenate([rows, valid[None].astype(rows.dtype)])
+        rows = np.concatenate([self._held, rows], axis=1) if self._held.shape[1] else rows
+        last = self._next_row + rows.shape[1] == self.layout.grid.height
+        whole = rows.shape[1] if last else rows.shape[1] // TEMP_ROWS * TEMP_ROWS
+        self._held = rows[:, whole:].copy()
+        if whole:
+            with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
+                self._put(rows[:, :whole])
+
+    def finish(self) -> None:
+        """Make the final file under its temporary name and check it.
+
+        Raises:
+            OutputError: if it cannot be written or does not hold what was sent.
+        """
+        if self._next_row != self.layout.grid.height:
+            raise AssertionError(f"{self._next_row} of {self.layout.grid.height} rows were written")
+        with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
+            self._dataset.close()
+            rasterio.shutil.copy(str(self._rows.temp), str(self._final.temp), driver="COG", **self._options())
+            self._rows.abort()
+            self._check()
+
+    def commit(self) -> None:
+        """Rename the file into place.
+
+        Raises:
+            OutputError: if that fails.
+        """
+        self._final.commit()
+        for suffix in STALE:
+            self.target.with_name(self.target.name + suffix).unlink(missing_ok=True)
+
+    def abort(self) -> None:
+        """Remove the temporary files."""
+        if self._dataset is not None and not self._dataset.closed:
+            try:
+                self._dataset.close()
+            except (OSError, *GDAL_ERRORS):
+                pass  # it is thrown away: what could not be flushed does not matter
+        self._rows.abort()
+        self._final.abort()
+
+    @property
+    def _channels(self) -> int:
+        return self.layout.bands + int(self.layout.masked)
+
+    def _create(self) -> Any:
+        layout = self.layout
+        grid = layout.grid
+        dataset = rasterio.open(
+            self._rows.temp,
+            "w",
+            driver="GTiff",
+            height=grid.height,
+            width=grid.width,
+            count=layout.bands,
+            dtype=layout.dtype,
+            nodata=layout.nodata,
+            crs=CRS.from_wkt(grid.crs) if grid.crs else None,
+            transform=Affine(*grid.transform),
+            tiled=True,
+            blockxsize=BLOCK,
+            blockysize=TEMP_ROWS,
+            compress="packbits",
+            interleave="band",
+            bigtiff="IF_SAFER",
+            sparse_ok=True,
+            num_threads=1,
+        )
+        dataset.update_tags(**layout.tags)
+        for band, name in enumerate(layout.names, 1):
+            dataset.set_band_description(band, name)
+        if layout.scale is not None:
+            dataset.scales = (layout.scale,) * layout.bands
+            dataset.offsets = (0.0,) * layout.bands
+        if layout.colours:
+            dataset.write_colormap(1, dict(layout.colours))
+        return dataset
+
+    def _put(self, rows: NDArray[Any]) -> None:
+        bands = self.layout.bands
+        window = RasterioWindow(0, self._next_row, rows.shape[2], rows.shape[1])
+        self._dataset.write(rows[:bands], window=window)
+        if self.layout.masked:
+            self._dataset.write_mask(rows[bands] != 0, window=window)
+        self._next_row += rows.shape[1]
+        self._checksums = _extend(self._checksums, rows, 0)
+
+    def _check(self) -> None:
+        with rasterio.open(self._final.temp, driver="GTiff") as dataset:
+            _check_grid(dataset, self.layout.grid, self.target)
+            checksums = [0] * self._channels
+            for row in range(0, dataset.height, BLOCK):
+                window = RasterioWindow(0, row, dataset.width, min(BLOCK, dataset.height - row))
+                checksums = _extend(checksums, dataset.read(window=window), 0)
+                if self.layout.masked:
+                    valid = dataset.read_masks(1, window=window) != 0
+                    checksums = _extend(checksums, valid[None].astype(self.layout.dtype), self.layout.bands)
+        if checksums != self._checksums:
+            raise OutputError(f"{self.target}: the file does not hold what was written", "check the disk")
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "compress": "deflate",
+            "level": 6,
+            "predictor": "yes" if self.layout.predictor else "no",
+            "blocksize": BLOCK,
+            "bigtiff": "IF_SAFER",
+            "overview_resampling": "nearest" if self.layout.nearest else "average",
+            "sparse_ok": True,
+            "num_threads": 1,
+        }
+
+
+def _extend(checksums: list[int], rows: NDArray[Any], first: int) -> list[int]:
+    """Checksums per channel, carried on over the next rows of the channels from ``first``."""
+    extended = list(checksums)
+    for index, channel in enumerate(rows, first):
+        extended[index] = zlib.crc32(np.ascontiguousarray(channel).data, extended[index])
+    return extended
+
+
+def _check_grid(dataset: Any, grid: GeoGrid, target: Path) -> None:
+    crs = CRS.from_wkt(grid.crs) if grid.crs else None
+    same = (dataset.height, dataset.width) == grid.size and tuple(dataset.transform)[:6] == grid.transform
+    if not same:
+        raise OutputError(f"{target}: the file lies on another grid than the scene", "check the disk")
+    if dataset.crs != crs:
+        raise OutputError(
+            f"{target}: GeoTIFF cannot hold the scene's coordinate reference system",
+            "give the scene one with an EPSG code, e.g. with gdal_translate -a_srs",
+        )

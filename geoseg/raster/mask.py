@@ -1,0 +1,148 @@
+"""Sinks that write the mask and the probabilities of a run as cloud-optimised GeoTIFFs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Output, Plan, Strip
+from geoseg.core.files import PendingFile, writing
+from geoseg.raster.cog import CogLayout, CogWriter
+from geoseg.raster.qml import mask_style
+
+CLASSES_TAG = "GEOSEG_CLASSES"
+"""Tag of a mask that holds its class list as JSON."""
+FEW_CLASSES = 16
+
+
+class MaskSink:
+    """Writes labels: uint8 class ids, 255 without data, with a colour table, overviews and a QGIS style.
+
+    Args:
+        target: the final path; the style goes beside it, with the suffix ``.qml``.
+        plan: of the run; the mask equals its source grid.
+        tags: metadata of the file.
+        overwrite: whether files there may be replaced.
+
+    Raises:
+        OutputError: if the files cannot be written, here or in any method.
+    """
+
+    def __init__(self, target: Path, plan: Plan, tags: Mapping[str, str], overwrite: bool = False) -> None:
+        self._classes = plan.classes
+        self._counts = np.zeros(256, np.int64)
+        self._style = PendingFile(target.with_suffix(".qml"), overwrite)
+        self._cog = CogWriter(target, mask_layout(plan.source, plan.classes, tags), overwrite)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Pixels per class name so far, and ``nodata``."""
+        counts = {c.name: int(self._counts[c.id]) for c in self._classes}
+        return {**counts, "nodata": int(self._counts[NODATA])}
+
+    def add(self, strip: Strip) -> None:
+        """Take the next strip."""
+        self._counts += count_labels(strip.labels, len(self._classes))
+        self._cog.write(strip.labels[None])
+
+    def finish(self) -> None:
+        """Complete and check the temporary files."""
+        self._cog.finish()
+        with writing(self._style.target):
+            self._style.temp.write_text(mask_style(self._classes), encoding="utf-8")
+
+    def commit(self) -> list[Output]:
+        """Rename them into place."""
+        self._style.commit()
+        self._cog.commit()
+        return [
+            Output(self._cog.target, "mask", self.summary),
+            Output(self._style.target, "style"),
+        ]
+
+    def abort(self) -> None:
+        """Remove the temporary files."""
+        self._cog.abort()
+        self._style.abort()
+
+
+class ProbabilitySink:
+    """Writes scores: uint8 levels 0-250 of probability, 255 without data, one band per score channel.
+
+    Bands are named after their classes; scale and offset give probabilities. The arguments and errors are
+    those of :class:`MaskSink`.
+    """
+
+    def __init__(self, target: Path, plan: Plan, tags: Mapping[str, str], overwrite: bool = False) -> None:
+        self._edges = plan.has_edges
+        self._cog = CogWriter(target, score_layout(plan, tags), overwrite)
+
+    def add(self, strip: Strip) -> None:
+        """Take the next strip."""
+        scores = strip.scores
+        if self._edges and strip.edges is not None:
+            scores = np.concatenate([scores, strip.edges[None]])
+        self._cog.write(scores)
+
+    def finish(self) -> None:
+        """Complete and check the temporary file."""
+        self._cog.finish()
+
+    def commit(self) -> list[Output]:
+        """Rename it into place."""
+        self._cog.commit()
+        return [Output(self._cog.target, "probabilities")]
+
+    def abort(self) -> None:
+        """Remove the temporary file."""
+        self._cog.abort()
+
+
+def mask_layout(grid: GeoGrid, classes: ClassList, tags: Mapping[str, str]) -> CogLayout:
+    """How a mask looks: paletted, with its class list in a tag."""
+    colours = {c.id: (*c.rgb, 255) for c in classes}
+    # the palette of a TIFF has no transparency: nodata is transparent by its declaration
+    colours[NODATA] = (0, 0, 0, 0)
+    listed = json.dumps(classes.to_json(), ensure_ascii=False)
+    return CogLayout(grid, nodata=NODATA, colours=colours, tags={**tags, CLASSES_TAG: listed})
+
+
+def score_layout(plan: Plan, tags: Mapping[str, str]) -> CogLayout:
+    """How probabilities look: a band per score channel, and one of edges where the bundle has them."""
+    scored = plan.classes.foreground if plan.channels == 1 else tuple(plan.classes)
+    names = tuple(c.name for c in scored) + (("edge",) if plan.has_edges else ())
+    return CogLayout(
+        plan.source,
+        bands=len(names),
+        nodata=NODATA,
+        names=names,
+        scale=1 / LEVELS,
+        tags=tags,
+        nearest=False,
+        predictor=True,
+    )
+
+
+def classes_of(tags: Mapping[str, str]) -> ClassList | None:
+    """The class list that a mask of geoseg's carries in its tags; None where there is none.
+
+    Raises:
+        ValueError, KeyError, TypeError: if the tag is there but holds no class list.
+    """
+    return ClassList.from_json(json.loads(tags[CLASSES_TAG])) if CLASSES_TAG in tags else None
+
+
+def count_labels(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """Pixels per value: shape (256,)."""
+    counts = np.zeros(256, np.int64)
+    if classes > FEW_CLASSES:
+        counts += np.bincount(labels.ravel(), minlength=256)
+        return counts
+    # one comparison per class is ten times as fast as a histogram
+    for value in (*range(classes), NODATA):
+        counts[value] = np.count_nonzero(labels == value)
+    return counts
