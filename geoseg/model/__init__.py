@@ -1,0 +1,1 @@
+"""Bundles, networks and predictors."""

@@ -1,0 +1,1 @@
+"""Labels of any form to a data set."""

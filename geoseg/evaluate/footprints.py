@@ -1,0 +1,126 @@
+"""How many buildings are found: the F1 of SpaceNet, over polygons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from rasterio.features import shapes
+from shapely.geometry import shape
+
+Polygons = npt.NDArray[np.object_]
+"""Shapely polygons."""
+
+
+@dataclass(frozen=True, slots=True)
+class FootprintScore:
+    """Matched and unmatched objects; the scores of parts of an area add up."""
+
+    true_positives: int = 0
+    false_positives: int = 0
+    false_negatives: int = 0
+
+    def __add__(self, other: FootprintScore) -> FootprintScore:
+        return FootprintScore(
+            self.true_positives + other.true_positives,
+            self.false_positives + other.false_positives,
+            self.false_negatives + other.false_negatives,
+        )
+
+    @property
+    def precision(self) -> float:
+        """Share of the proposals that are right; 0 without any."""
+        return self.true_positives / max(1, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float:
+        """Share of the truth that was found; 0 without any."""
+        return self.true_positives / max(1, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both; 0 where nothing matches."""
+        total = 2 * self.true_positives + self.false_positives + self.false_negatives
+        return 2 * self.true_positives / max(1, total)
+
+
+def spacenet_score(
+    proposals: Polygons,
+    truth: Polygons,
+    confidence: npt.NDArray[np.floating] | None = None,
+    min_area: float = 0.0,
+    min_iou: float = 0.5,
+) -> FootprintScore:
+    """Match proposals with the truth as the SpaceNet building challenges do.
+
+    Proposals come in falling order of confidence; each takes the object of highest IoU that is still
+    unmatched, and matches if that IoU is above the threshold. There is no second choice.
+
+    Args:
+        proposals: found polygons.
+        truth: the real ones, in the same coordinates.
+        confidence: of each proposal; without it they come in the order given.
+        min_area: truth below it is left out, and proposals that are not above it (SpaceNet-2: 20 px²).
+        min_iou: what a match must exceed.
+
+    Returns:
+        Counts over one area.
+    """
+    proposals, truth = _valid(proposals), _valid(truth)
+    order = np.arange(len(proposals)) if confidence is None else np.argsort(-confidence, kind="stable")
+    proposals = proposals[order]
+    proposals = proposals[shapely.area(proposals) > min_area]
+    truth = truth[shapely.area(truth) >= min_area]
+    found = _count_matches(proposals, truth, min_iou)
+    return FootprintScore(found, len(proposals) - found, len(truth) - found)
+
+
+def mean_f1(areas: Iterable[FootprintScore]) -> float:
+    """F1 of each area, averaged: a small area counts as much as a large one."""
+    return float(np.mean([area.f1 for area in areas]))
+
+
+def polygons_from_ids(ids: npt.NDArray[np.integer]) -> Polygons:
+    """Trace separate objects.
+
+    Args:
+        ids: ``(height, width)``, 0 where there is none.
+
+    Returns:
+        Polygons in pixels; an object in several pieces gives several.
+    """
+    pieces = shapes(ids.astype(np.int32), mask=ids > 0, connectivity=4)
+    return np.array([shape(geometry) for geometry, _ in pieces], dtype=object)
+
+
+def _count_matches(proposals: Polygons, truth: Polygons, min_iou: float) -> int:
+    left, right = shapely.STRtree(truth).query(proposals, predicate="intersects")
+    in_order = np.lexsort((right, left))
+    left, right = left[in_order], right[in_order]
+    iou = _iou(proposals[left], truth[right])
+    matched = np.zeros(len(truth), bool)
+    count = 0
+    for pairs in np.split(np.arange(len(left)), np.flatnonzero(np.diff(left)) + 1):
+        free = pairs[~matched[right[pairs]]]
+        if len(free) and iou[free].max() > min_iou:
+            matched[right[free[iou[free].argmax()]]] = True
+            count += 1
+    return count
+
+
+def _iou(one: Polygons, other: Polygons) -> npt.NDArray[np.float64]:
+    both = shapely.area(shapely.intersection(one, other))
+    union = shapely.area(one) + shapely.area(other) - both
+    return np.asarray(both / np.maximum(union, np.finfo(float).tiny))
+
+
+def _valid(polygons: Polygons) -> Polygons:
+    polygons = np.asarray(polygons, dtype=object)
+    return (
+        np.where(shapely.is_valid(polygons), polygons, shapely.make_valid(polygons))
+        if len(polygons)
+        else polygons
+    )

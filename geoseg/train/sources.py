@@ -1,0 +1,156 @@
+"""Where labelled images come from: YOLO chips, a scene with outlines, generated scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from PIL import Image
+from rasterio.windows import Window as RasterWindow
+
+from geoseg.core.window import Window
+from geoseg.dataset.outlines import Box, read_vectors, read_yolo
+from geoseg.dataset.synthetic import SceneRecipe, render_scene
+
+
+class Labels(Protocol):
+    """Objects that can be drawn at any scale."""
+
+    def burn(self, box: Box, size: tuple[int, int]) -> npt.NDArray[np.uint32]:
+        """Ids of the objects within a box, on a raster of this height and width."""
+        ...
+
+
+@dataclass(frozen=True)
+class LabelRaster:
+    """Objects known as a raster of ids; drawn at another scale by the nearest pixel."""
+
+    ids: npt.NDArray[np.uint32]
+
+    def burn(self, box: Box, size: tuple[int, int]) -> npt.NDArray[np.uint32]:
+        """Ids at the pixels nearest to the centres of the new ones; none beyond the raster."""
+        rows = np.floor(box.y + (np.arange(size[0]) + 0.5) * box.height / size[0]).astype(int)
+        cols = np.floor(box.x + (np.arange(size[1]) + 0.5) * box.width / size[1]).astype(int)
+        height, width = self.ids.shape
+        known = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None, :]
+        near = self.ids[np.clip(rows, 0, height - 1)[:, None], np.clip(cols, 0, width - 1)[None, :]]
+        return np.where(known, near, np.uint32(0))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image and its objects.
+
+    Attributes:
+        pixels: ``(height, width, 3)``.
+        labels: its objects.
+        valid: ``(height, width)``, or None where every pixel is.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    labels: Labels
+    valid: npt.NDArray[np.bool_] | None = None
+
+
+class Source(Protocol):
+    """Images of one kind and resolution."""
+
+    @property
+    def gsd_m(self) -> float:
+        """Side of a pixel on the ground, metres."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def load(self, index: int) -> Labelled:
+        """One of the images."""
+        ...
+
+
+@dataclass(frozen=True)
+class YoloChips:
+    """A folder with `images` and `labels` in YOLO's form; images are decoded when they are asked for."""
+
+    folder: Path
+    gsd_m: float
+    stems: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "stems", tuple(sorted(p.stem for p in (self.folder / "images").glob("*.jpg")))
+        )
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def load(self, index: int) -> Labelled:
+        """Decode a chip and read its label."""
+        stem = self.stems[index]
+        with Image.open(self.folder / "images" / f"{stem}.jpg") as image:
+            pixels = np.asarray(image.convert("RGB"))
+        return Labelled(pixels, read_yolo(self.folder / "labels" / f"{stem}.txt", pixels.shape[:2]))
+
+
+@dataclass(frozen=True)
+class ScenePart:
+    """A window of a georeferenced scene with outlines; held in memory."""
+
+    scene: Path
+    outlines: Path
+    window: Window
+    gsd_m: float
+    _part: Labelled = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        window = RasterWindow(self.window.col, self.window.row, self.window.width, self.window.height)
+        with rasterio.open(self.scene) as scene:
+            pixels = np.moveaxis(scene.read((1, 2, 3), window=window), 0, 2)
+            labels = read_vectors(self.outlines, scene.window_transform(window), scene.crs.to_wkt())
+        object.__setattr__(self, "_part", Labelled(np.ascontiguousarray(pixels), labels))
+
+    def __len__(self) -> int:
+        return 1
+
+    def load(self, index: int) -> Labelled:
+        """The part."""
+        del index
+        return self._part
+
+
+@dataclass(frozen=True)
+class SyntheticScenes:
+    """Generated scenes, drawn once and kept in a folder; removing the folder draws them anew."""
+
+    folder: Path
+    count: int
+    gsd_m: float
+    size: tuple[int, int] = (512, 512)
+    first_seed: int = 1_000_000
+
+    def __len__(self) -> int:
+        return self.count
+
+    def load(self, index: int) -> Labelled:
+        """Read a scene, after drawing it if it is asked for the first time."""
+        path = self.folder / f"{index:05d}.npz"
+        if not path.exists():
+            self._draw(index, path)
+        with np.load(path) as arrays:
+            labels = LabelRaster(arrays["ids"])
+            return Labelled(arrays["pixels"], labels, arrays["valid"])
+
+    def _draw(self, index: int, path: Path) -> None:
+        scene = render_scene(SceneRecipe(self.first_seed + index, size=self.size, gsd_m=self.gsd_m))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part.npz")
+        np.savez_compressed(
+            partial,
+            pixels=np.moveaxis(scene.pixels, 0, 2),
+            ids=scene.instances,
+            valid=scene.valid.astype(bool),
+        )
+        partial.replace(path)
