@@ -51,7 +51,7 @@ class Canvas:
         self.slope: Field = np.zeros((*shape, 2), np.float32)
         self.coarse = fractal_noise(rng, shape, 70 * scale, 3)
         self.medium = fractal_noise(rng, shape, 7 * scale, 3)
-        self.fine = fractal_noise(rng, shape, max(1.1 * scale, 3.0), 2)
+        self.fine = fractal_noise(rng, shape, max(1.1 * scale, 3.0), 4)
 
     def patch(self, bounds: tuple[float, float, float, float]) -> Patch | None:
         """The pixels within (left, top, right, bottom) in metres; None outside the canvas."""

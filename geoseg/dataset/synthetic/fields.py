@@ -19,6 +19,8 @@ def rural_block(site: Site, block: Polygon) -> None:
     """Fields, here and there a farm or a wood."""
     parts = Splitter(site.between(7000, 26000), 0.2, 0.05).split(block, site.rng)
     for part in parts:
+        if not part.intersects(site.frame):
+            continue
         if part.area > 2500 and site.chance(0.4 * site.recipe.building_density):
             for piece in Splitter(3200, 0.15).split(part, site.rng):
                 if site.chance(0.6):

@@ -99,6 +99,17 @@ class Splitter:
         return point, (float(ax * cos - ay * sin), float(ax * sin + ay * cos))
 
 
+def fitted_bar(parcel: Polygon, axes: Axes, wanted: tuple[float, float]) -> Axes | None:
+    """Like `fitted`, but only the length gives way, down to a third."""
+    for share in (1.0, 0.85, 0.7, 0.55, 0.42, 0.33):
+        half = (wanted[0] * share / 2, wanted[1] / 2)
+        if half[0] >= half[1] and parcel.covers(
+            Polygon(axes.rectangle((-half[0], half[0]), (-half[1], half[1])))
+        ):
+            return Axes(axes.centre, axes.along, half[0] * 2, half[1] * 2)
+    return None
+
+
 def fitted(parcel: Polygon, axes: Axes, wanted: tuple[float, float]) -> Axes | None:
     """The largest of a few shrinking rectangles of `wanted` (length, width) that fits into a parcel."""
     for shrink in (1.0, 0.86, 0.74, 0.62):

@@ -85,7 +85,7 @@ def draw_roads(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     paint = [mark for road in marked for mark in _centre_marks(road)]
     for mark in paint:
         if not mark.intersects(junctions):
-            draw_surface(canvas, Surface(mark, MARK, (0.05, 0.1), cover=0.7))
+            draw_surface(canvas, Surface(mark, MARK, (0.05, 0.1), cover=0.55))
 
 
 def _centre_marks(road: Road) -> list[shapely.Polygon]:

@@ -21,7 +21,7 @@ from geoseg.dataset.synthetic.buildings import (
     round_wing,
 )
 from geoseg.dataset.synthetic.fixtures import on_pitched
-from geoseg.dataset.synthetic.geometry import Axes, axes_of, fitted
+from geoseg.dataset.synthetic.geometry import Axes, axes_of, fitted, fitted_bar
 from geoseg.dataset.synthetic.site import Hedge, Site
 
 
@@ -159,9 +159,9 @@ def shed(site: Site, yard: Polygon, axes: Axes, side_m: float) -> None:
 def terrace(site: Site, parcel: Polygon, block: Polygon) -> None:
     """A row of houses wall to wall, a strip of garden behind each."""
     site.lay(parcel, site.grass(0.3), (0.12, 0.1))
-    axes, _ = towards_street(parcel, block, site.between(0.1, 0.5))
+    axes, _ = towards_street(parcel, block, site.between(0.0, 0.4))
     depth, row = site.between(8.5, 11.5), min(axes.length - 3, site.between(40, 85))
-    fit = fitted(parcel.buffer(-1.2), axes, (row, depth))
+    fit = fitted_bar(parcel.buffer(-1.2), axes, (row, depth))
     if fit is None or fit.length < 16:
         detached(site, parcel, block)
         return

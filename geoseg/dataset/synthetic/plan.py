@@ -44,6 +44,10 @@ TOWNS = (
 """Styles of a mixed scene from its heart to its edge."""
 
 
+APRON_M = 12.0
+"""How far beyond the frame things are planned: crowns and roofs reach in from there."""
+
+
 @dataclass(frozen=True)
 class Road:
     """A street: centre line in metres, width of the carriageway, pavement on either side."""
@@ -141,11 +145,11 @@ class _Cutter:
 
 
 def make_plan(recipe: SceneRecipe, rng: np.random.Generator) -> Plan:
-    """Draw streets and blocks; what lies more than 60 m outside the frame is dropped."""
+    """Draw streets and blocks; blocks that do not reach into the frame are dropped."""
     height_m, width_m = recipe.size[0] * recipe.gsd_m, recipe.size[1] * recipe.gsd_m
     pattern = recipe.roads or str(rng.choice(ROAD_PATTERNS))
     warp = Warp(pattern, (height_m, width_m), rng)
-    frame = box(-60, -60, width_m + 60, height_m + 60)
+    frame = box(-APRON_M, -APRON_M, width_m + APRON_M, height_m + APRON_M)
     cutter = _Cutter(frame, warp, {"grid": 0.0, "curved": 0.06, "organic": 0.16}[pattern])
     zones = draw_zones(recipe, (height_m, width_m), rng)
     half = math.hypot(height_m, width_m) * 0.5 + 260

@@ -78,6 +78,9 @@ class Mood:
     """Share of the light that reaches shadows."""
     vignette: float
     blur_px: float
+    saturation: float
+    sharpening: float
+    """Unsharp mask of the processing chain: share of the detail that is added once more."""
     noise: float
     """Standard deviation in levels of 255."""
 
@@ -95,19 +98,21 @@ class Mood:
 def draw_mood(recipe: SceneRecipe, rng: np.random.Generator) -> Mood:
     """Draw light, air and season; what the recipe fixes stays fixed, the other draws do not shift."""
     azimuth = rng.choice([rng.uniform(95, 265), rng.uniform(0, 360)], p=[0.85, 0.15])
-    elevation, dryness, haze = rng.uniform(32, 68), rng.beta(1.3, 1.8), rng.beta(1.2, 4.0)
+    elevation, dryness, haze = rng.uniform(32, 68), rng.beta(1.3, 1.8), rng.beta(1.1, 5.0)
     warmth, tint = rng.normal(0, 0.03), rng.normal(0, 0.015)
     return Mood(
         sun_azimuth=math.radians(_given(recipe.sun_azimuth_deg, azimuth)),
         sun_elevation=math.radians(_given(recipe.sun_elevation_deg, elevation)),
         dryness=_given(recipe.dryness, dryness),
         haze=_given(recipe.haze, haze),
-        exposure=float(rng.uniform(0.82, 1.2)),
-        contrast=float(rng.uniform(0.92, 1.15)),
+        exposure=float(rng.uniform(0.88, 1.25)),
+        contrast=float(rng.uniform(1.0, 1.28)),
         cast=(1 + warmth, 1 + tint, 1 - warmth),
-        skylight=float(rng.uniform(0.16, 0.3)),
+        skylight=float(rng.uniform(0.11, 0.26)),
         vignette=float(rng.uniform(0.0, 0.08)),
-        blur_px=float(rng.uniform(0.35, 0.75)),
+        blur_px=float(rng.uniform(0.3, 0.65)),
+        saturation=float(rng.uniform(0.62, 1.0)),
+        sharpening=float(rng.uniform(0.0, 0.9)),
         noise=float(rng.uniform(1.2, 3.2)) * recipe.noise,
     )
 

@@ -86,6 +86,7 @@ def draw_building(canvas: Canvas, building: Building, rng: np.random.Generator) 
     if not mask.any():
         return
     colour = cover_colour(canvas, roof, building.cover, rng)
+    colour *= _plane_tones(roof, rng)[..., None]
     wall = mask & (roof.rim < building.cover.parapet_m * 0.5 + 0.12) if building.cover.parapet_m else None
     if wall is not None:
         roof.height[wall] += np.float32(building.cover.parapet_m)
@@ -119,6 +120,13 @@ def cover_colour(canvas: Canvas, roof: RoofPatch, cover: Cover, rng: np.random.G
         rust = np.clip(canvas.medium[at] * 0.7 + canvas.fine[at] * 0.3 - 1.3 + wear, 0, 0.8)
         colour += rust[..., None] * (linear((128, 82, 60)) - colour)
     return np.asarray(colour, np.float32)
+
+
+def _plane_tones(roof: RoofPatch, rng: np.random.Generator) -> Field:
+    """Slightly different weathering of each slope."""
+    octant = np.arctan2(roof.slope[..., 1], roof.slope[..., 0]) * np.float32(4 / np.pi)
+    tones = rng.normal(1, 0.05, 9).astype(np.float32)
+    return np.asarray(tones[np.rint(octant).astype(np.int64) + 4], np.float32)
 
 
 def _edges(roof: RoofPatch, scale: float, rng: np.random.Generator) -> Field:

@@ -12,10 +12,10 @@ from shapely.geometry import Polygon
 from geoseg.dataset.synthetic import palette
 from geoseg.dataset.synthetic.buildings import Building
 from geoseg.dataset.synthetic.fields import field, park, rural_block
-from geoseg.dataset.synthetic.geometry import Splitter
+from geoseg.dataset.synthetic.geometry import Axes, Splitter
 from geoseg.dataset.synthetic.homes import detached, terrace
 from geoseg.dataset.synthetic.plan import Block, Plan, Road
-from geoseg.dataset.synthetic.site import Site
+from geoseg.dataset.synthetic.site import Site, Surface
 from geoseg.dataset.synthetic.towns import dense_parcel, informal_parcel, old_town_parcel
 from geoseg.dataset.synthetic.works import estate_block, industrial_parcel
 
@@ -23,7 +23,7 @@ Filler = Callable[[Site, Polygon, Polygon], None]
 
 PARCELS: dict[str, tuple[Splitter, Filler]] = {
     "suburb": (Splitter(470, 0.1), detached),
-    "terraces": (Splitter(1500, 0.08), terrace),
+    "terraces": (Splitter(1250, 0.08), terrace),
     "old_town": (Splitter(150, 0.14, 0.05), old_town_parcel),
     "dense": (Splitter(150, 0.14, 0.03), dense_parcel),
     "informal": (Splitter(58, 0.16, 0.08), informal_parcel),
@@ -38,6 +38,8 @@ def settle(plan: Plan, site: Site) -> None:
         fill(site, block)
     for road in plan.roads:
         street_life(site, road)
+        if road.pavement_m and road.line.length > 60:
+            _crossings(site, road)
     site.buildings = apart(site.buildings)
 
 
@@ -56,7 +58,8 @@ def fill(site: Site, block: Block) -> None:
     else:
         splitter, filler = PARCELS[block.style]
         for parcel in splitter.split(block.shape, site.rng):
-            filler(site, parcel, block.shape)
+            if parcel.intersects(site.frame):
+                filler(site, parcel, block.shape)
 
 
 def apart(buildings: list[Building]) -> list[Building]:
@@ -77,6 +80,9 @@ def apart(buildings: list[Building]) -> list[Building]:
 def street_life(site: Site, road: Road) -> None:
     """Cars on the way or at the kerb, trees along the pavement."""
     rng, line = site.rng, road.line
+    if not line.intersects(site.frame):
+        return
+    _wear(site, road)
     trees = road.pavement_m > 1 and site.chance(0.45)
     for at in np.arange(rng.uniform(4, 14), line.length - 4, 7.0):
         here, ahead = line.interpolate(float(at)), line.interpolate(float(at) + 1.5)
@@ -91,3 +97,35 @@ def street_life(site: Site, road: Road) -> None:
         if trees and site.chance(0.5 * site.recipe.tree_density):
             off = road.corridor_m / 2 - 0.4
             site.plant(here.x + off * across[0], here.y + off * across[1], site.between(1.2, 3.0))
+
+
+def _axes_on(road: Road, at_m: float) -> Axes:
+    """Frame of reference on the centre line, `at_m` metres from its start."""
+    here, ahead = road.line.interpolate(at_m), road.line.interpolate(at_m + 1.0)
+    length = math.hypot(ahead.x - here.x, ahead.y - here.y) or 1.0
+    along = ((ahead.x - here.x) / length, (ahead.y - here.y) / length)
+    return Axes((here.x, here.y), along, road.width_m, road.width_m)
+
+
+def _wear(site: Site, road: Road) -> None:
+    """Mended trenches and patches, darker or lighter than the old surface."""
+    if road.surface == "dirt":
+        return
+    for _ in range(int(site.rng.poisson(road.line.length / 30))):
+        axes = _axes_on(road, site.between(1, max(2.0, road.line.length - 3)))
+        length, width = site.between(0.8, 9), site.between(0.6, 2.4)
+        across = site.between(-0.5, 0.5) * (road.width_m - width)
+        patch = Polygon(axes.rectangle((0, length), (across - width / 2, across + width / 2)))
+        grey = site.between(78, 132)
+        site.surfaces.append(Surface(patch, (grey, grey, grey), (0.04, 0.05), cover=site.between(0.3, 0.7)))
+
+
+def _crossings(site: Site, road: Road) -> None:
+    """Zebra stripes before some junctions."""
+    for at in (10.0, road.line.length - 11.0):
+        if not site.chance(0.3):
+            continue
+        axes = _axes_on(road, at)
+        for v in np.arange(-road.width_m / 2 + 0.5, road.width_m / 2 - 0.3, 1.0):
+            stripe = Polygon(axes.rectangle((-1.5, 1.5), (float(v), float(v) + 0.5)))
+            site.surfaces.append(Surface(stripe, (216, 214, 208), (0.03, 0.08), cover=0.75))

@@ -88,7 +88,13 @@ class Site:
         weights = rng.dirichlet([1.2, 0.9, 0.7])
         self.roof_families = [families[k] for k in rng.choice(3, 12, p=weights)]
         self.leaf_hue = np.array([rng.normal(0, 6), rng.normal(0, 4), rng.normal(0, 5)])
-        self.brown_leaves = rng.beta(0.8, 6)
+        self.brown_leaves = rng.beta(0.7, 9)
+
+    @property
+    def frame(self) -> Polygon:
+        """The land that may be seen, metres."""
+        height, width = self.recipe.size
+        return shapely.box(-6, -6, width * self.recipe.gsd_m + 6, height * self.recipe.gsd_m + 6)
 
     def chance(self, probability: float) -> bool:
         """True with the given probability."""

@@ -12,7 +12,7 @@ from shapely.geometry import Polygon
 from geoseg.dataset.synthetic import palette
 from geoseg.dataset.synthetic.buildings import Cover, Roof, Wing, block_wing, rectangular_wings, round_wing
 from geoseg.dataset.synthetic.fixtures import clutter, on_hall, on_slab
-from geoseg.dataset.synthetic.geometry import Axes, Splitter, axes_of, fitted
+from geoseg.dataset.synthetic.geometry import Axes, Splitter, axes_of, fitted, fitted_bar
 from geoseg.dataset.synthetic.site import Car, Site, Surface
 
 MARK = (206, 206, 200)
@@ -163,8 +163,8 @@ def estate_block(site: Site, block: Polygon) -> None:
     site.lay(block, site.grass(0.25), (0.14, 0.12))
     axes = axes_of(block)
     depth, storeys = site.between(10.5, 14), int(site.rng.integers(4, 9))
-    pace = depth + storeys * 3 * site.between(0.9, 1.4)
-    length = site.between(36, 64)
+    pace = depth + storeys * 3 * site.between(0.75, 1.2)
+    length = site.between(30, 60)
     flat, tone = site.chance(0.7), palette.pick(site.rng, palette.CONCRETE + palette.GRAVEL + palette.SLATE)
     roof = Roof("flat" if flat else "hip", storeys * 3.0, 0.45)
     cover = Cover(
@@ -174,7 +174,7 @@ def estate_block(site: Site, block: Polygon) -> None:
     for v in np.arange(-axes.width / 2 + depth / 2 + 5, axes.width / 2, pace):
         for u in np.arange(-axes.length / 2 + length / 2 + 4, axes.length / 2, length + site.between(7, 14)):
             spot = Axes(axes.at(float(u), float(v)), axes.along, length, depth)
-            fit = fitted(land, spot, (length, depth))
+            fit = fitted_bar(land, spot, (length, depth))
             if fit is None or not site.chance(0.95 * site.recipe.building_density):
                 continue
             built.append(
