@@ -1,5 +1,23 @@
 """The only place where rasters are opened or written."""
 
+from typing import TYPE_CHECKING, Any
+
+from geoseg.raster.mask import MaskSink as MaskSink
+from geoseg.raster.mask import ProbabilitySink as ProbabilitySink
+from geoseg.raster.mask import classes_of as classes_of
 from geoseg.raster.rows import read_rows as read_rows
 from geoseg.raster.scene import Scene as Scene
 from geoseg.raster.scene import open_scene as open_scene
+
+if TYPE_CHECKING:
+    from geoseg.raster.spool import Spool as Spool
+    from geoseg.raster.spool import open_spool as open_spool
+
+
+def __getattr__(name: str) -> Any:
+    # pyarrow, which the spool compresses with, takes longer to load than all the rest of this room
+    if name in ("Spool", "open_spool"):
+        from geoseg.raster import spool  # noqa: PLC0415
+
+        return getattr(spool, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
