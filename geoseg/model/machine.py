@@ -1,0 +1,105 @@
+"""What this machine offers to a network."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from geoseg.core import Machine, NetworkOptions
+from geoseg.errors import OptionError, ResourceError
+from geoseg.model import openvino_predictor
+
+_CGROUP_V2 = Path("/sys/fs/cgroup")
+_CPUINFO = Path("/proc/cpuinfo")
+_MEMINFO = Path("/proc/meminfo")
+_UNKNOWN_MEMORY = 4_000_000_000  # where the system does not tell, plan for a small machine
+
+
+def describe_machine(options: NetworkOptions) -> Machine:
+    """Find the device and runtime that the user's options come to here.
+
+    Raises:
+        ResourceError: a device or runtime was asked for that is not there.
+        OptionError: OpenVINO was asked for together with a GPU.
+    """
+    # OpenVINO runs on the CPU: who asks for it and leaves the device open means the CPU.
+    device = _device("cpu" if (options.runtime, options.device) == ("openvino", "auto") else options.device)
+    runtime = _runtime(options.runtime, device)
+    if device == "cuda":
+        name, bf16 = torch.cuda.get_device_name(), torch.cuda.get_device_capability() >= (8, 0)
+    else:
+        name, bf16 = _cpu_name(), runtime == "openvino" and openvino_predictor.has_bf16()
+    return Machine(device, name, runtime, bf16, usable_cores(), available_memory())
+
+
+def _device(wish: str) -> str:
+    found = torch.cuda.is_available()
+    if wish == "cuda" and not found:
+        reason = "torch was built without CUDA" if torch.version.cuda is None else "torch finds no GPU"
+        raise ResourceError(f"--device cuda: {reason}", "use --device cpu, or see `geoseg doctor`")
+    return "cuda" if found and wish != "cpu" else "cpu"
+
+
+def _runtime(wish: str, device: str) -> str:
+    if wish == "openvino" and device == "cuda":
+        raise OptionError("--runtime openvino runs on the CPU only", "add --device cpu")
+    if wish == "openvino" and not openvino_predictor.is_installed():
+        raise ResourceError(
+            "--runtime openvino: OpenVINO is not installed", "pip install openvino, or use --runtime torch"
+        )
+    if wish == "auto":
+        return "openvino" if device == "cpu" and openvino_predictor.is_installed() else "torch"
+    return wish
+
+
+def usable_cores() -> int:
+    """Cores this process may use: by affinity and by the container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota, _, period = (_first_line(_CGROUP_V2 / "cpu.max") or "max").partition(" ")
+    if quota.isdigit() and period.isdigit():
+        cores = min(cores, math.ceil(int(quota) / int(period)))
+    return max(cores, 1)
+
+
+def available_memory() -> int:
+    """Bytes that can be taken now: by the system and by the container's limit."""
+    memory = _system_memory()
+    limit = _first_line(_CGROUP_V2 / "memory.max") or "max"
+    used = _first_line(_CGROUP_V2 / "memory.current") or "0"
+    if limit.isdigit() and used.isdigit():
+        memory = min(memory, max(int(limit) - int(used), 0))
+    return memory
+
+
+def _system_memory() -> int:
+    for line in _lines(_MEMINFO):
+        name, _, amount = line.partition(":")
+        if name == "MemAvailable":
+            return int(amount.split()[0]) * 1024
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):  # no sysconf (Windows), or no such name
+        return _UNKNOWN_MEMORY
+
+
+def _cpu_name() -> str:
+    for line in _lines(_CPUINFO):
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _first_line(path: Path) -> str | None:
+    return next(iter(_lines(path)), None)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:  # another system, or another version of cgroups
+        return []
