@@ -1,4 +1,4 @@
-"""What all tests share: where the real data lies, how thorough Hypothesis is, how many threads a test takes."""
+"""What all tests share: real data, how thorough Hypothesis is, how many threads a test takes."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ def _is_parent(name: str, module: str) -> bool:
 
 @pytest.mark.parametrize("module", ROOMS)
 def test_modules_ask_their_neighbours_not_their_folder(module: str) -> None:
-    """A module that imports its own folder's ``__init__`` waits for all that this imports: a hidden circle."""
+    """A module that imports its folder's ``__init__`` waits for all that this imports: a hidden circle."""
     wrong = [
         f"{where(module, line)} imports geoseg.{name}"
         for line, name in own_imports(module)

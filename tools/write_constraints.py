@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 HEADER = """\
-# A repeatable set-up: the versions with which this revision was tested, for `pip install -c constraints.txt`.
-# They name everything that `pip install -e ".[bench]"` brings on Python 3.11; `make constraints` writes them anew.
+# A repeatable set-up: the versions this revision was tested with, for `pip install -c constraints.txt`.
+# They name all that `pip install -e ".[bench]"` brings on Python 3.11; `make constraints` writes them anew.
 """
 NOT_OURS = {"geoseg", "setuptools"}
 

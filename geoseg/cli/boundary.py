@@ -1,0 +1,91 @@
+"""Where failures become one line and an exit code.
+
+0 done, 1 the user's input, disk or machine, 2 usage, 130 interrupted. A traceback is shown with ``--debug``
+only.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+import warnings
+from types import FrameType
+
+import click
+
+from geoseg.errors import GeosegError
+
+INTERRUPTED = 130
+RESUMABLE = ("infer",)
+"""Commands that go on where they were stopped."""
+
+
+def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+    """Run a command and turn whatever happens into an exit code.
+
+    Args:
+        group: the command line.
+        arguments: without the program's name.
+
+    Returns:
+        The process's exit code; what went wrong was said on stderr.
+    """
+    debug = "--debug" in arguments
+    _obey_sigterm()
+    if not debug:
+        warnings.simplefilter("ignore")  # libraries' remarks; what the user should know is printed by us
+    try:
+        code = group.main(args=arguments, prog_name="geoseg", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except GeosegError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(f"stopped{_how_to_go_on(arguments)}", INTERRUPTED, debug)
+    except BrokenPipeError:
+        _silence_stdout()
+        return 1
+    except MemoryError:
+        return _fail("out of memory (use --max-memory, a smaller --patch, or a larger machine)", 1, debug)
+    # The one place where everything is caught: a user should read one line, and is told that it is our bug.
+    except Exception as error:  # noqa: BLE001
+        return _fail(_bug(error), 1, debug)
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"geoseg: {message}", err=True)
+    return code
+
+
+def _bug(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300]
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"this is a bug in geoseg: {what} (add --debug for the traceback, and please report it)"
+
+
+def _how_to_go_on(arguments: list[str]) -> str:
+    if not any(name in arguments for name in RESUMABLE):
+        return ""
+    return " (the same command with --resume goes on from here)"
+
+
+def _obey_sigterm() -> None:
+    """Let a polite kill clean up as Ctrl-C does; Windows knows only Ctrl-C."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if hasattr(signal, "SIGTERM") and os.name == "posix":
+        signal.signal(signal.SIGTERM, stop)
+
+
+def _silence_stdout() -> None:
+    # Python would complain about the closed pipe once more when it flushes at exit
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

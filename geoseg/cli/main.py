@@ -1,0 +1,73 @@
+"""``geoseg``: the group of all commands, each loaded only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import click
+
+from geoseg.cli.boundary import run
+
+COMMANDS = {
+    "info": "Tell what a scene is, and whether the model suits it.",
+    "infer": "Map scenes: a mask, polygons and a record of the run for each.",
+    "preview": "Draw a scene, its mask and its polygons into a picture.",
+    "tile": "Cut a scene into patches that keep their place on the ground.",
+    "mosaic": "Put patches back together, bit for bit or blended.",
+    "vectorize": "Turn a mask into polygons.",
+    "model": "List, show, check and pack model bundles.",
+    "doctor": "Check this installation and tell what it can do.",
+}
+"""Name and first line of each command's help, here so that ``--help`` loads none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports ``geoseg.cli.<command>`` when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"geoseg.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"geoseg {version('geoseg')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """Turn satellite and aerial scenes into maps.
+
+    `geoseg infer scene.tif` is enough to begin with: it writes a mask, building polygons for QGIS and a
+    record of the run into the current folder.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(cli, list(sys.argv[1:] if arguments is None else arguments)))
