@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import geopandas
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.warp import transform as reproject
 from shapely.geometry import Polygon, box
 
 from geoseg.core.classes import ClassList, LabelClass
+from geoseg.core.grid import GeoGrid
 from geoseg.dataset.synthetic.geometry import halves, polygons_in
 from geoseg.dataset.synthetic.scene import SyntheticScene
 
@@ -50,30 +50,29 @@ def chip_name(stem: str, row: int, col: int) -> str:
     return f"{hashlib.sha256(name.encode()).hexdigest()[:8]}-{name}"
 
 
-def geojson(footprints: list[Polygon], to_ground: Affine, crs: str) -> dict[str, Any]:
+def geojson(footprints: list[Polygon], grid: GeoGrid) -> dict[str, Any]:
     """Footprints as RFC 7946: degrees of EPSG:4326 with 7 decimals, outer rings anticlockwise.
 
     Args:
         footprints: polygons in pixels.
-        to_ground: from pixels to the coordinates of the scene.
-        crs: the CRS of the scene, metres.
+        grid: of the scene, with a CRS in metres.
     """
     features = []
-    for number, footprint in enumerate(footprints, start=1):
-        geometry = shapely.geometry.mapping(_in_degrees(footprint, to_ground, crs))
+    pixel_m2 = abs(grid.transform[0] * grid.transform[4])
+    for number, shape in enumerate(_in_degrees(footprints, grid), start=1):
         about = {"id": number, "class": "building", "building": "yes"}
-        about["area_m2"] = round(footprint.area * abs(to_ground.determinant), 1)
+        about["area_m2"] = round(footprints[number - 1].area * pixel_m2, 1)
+        geometry = shapely.geometry.mapping(shape)
         features.append({"type": "Feature", "id": number, "properties": about, "geometry": geometry})
     return {"type": "FeatureCollection", "name": "footprints", "features": features}
 
 
-def _in_degrees(footprint: Polygon, to_ground: Affine, crs: str) -> Polygon:
-    def convert(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        x = to_ground.a * points[:, 0] + to_ground.b * points[:, 1] + to_ground.c
-        y = to_ground.d * points[:, 0] + to_ground.e * points[:, 1] + to_ground.f
-        return np.round(np.stack(reproject(crs, "EPSG:4326", x, y), axis=1), 7)
-
-    return shapely.orient_polygons(shapely.transform(footprint, convert))
+def _in_degrees(footprints: list[Polygon], grid: GeoGrid) -> list[Polygon]:
+    a, b, c, d, e, f = grid.transform
+    on_ground = geopandas.GeoSeries(footprints).affine_transform([a, b, d, e, c, f])
+    shapes = on_ground.set_crs(grid.crs).to_crs("EPSG:4326").array
+    rounded = shapely.transform(np.asarray(shapes), lambda points: np.round(points, 7))
+    return list(shapely.orient_polygons(rounded))
 
 
 def coco(scene: SyntheticScene, stem: str, chip: int) -> dict[str, Any]:

@@ -7,19 +7,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
-import rasterio
-from affine import Affine
 from PIL import Image
 
+from geoseg.core.files import make_folder, write_text
+from geoseg.core.grid import GeoGrid
 from geoseg.dataset.synthetic.labels import CLASSES, UNLABELLED, chip_name, coco, colour_mask, geojson
 from geoseg.dataset.synthetic.recipe import SceneRecipe
 from geoseg.dataset.synthetic.scene import SyntheticScene, render_scene
+from geoseg.raster.picture import write_picture
 
 CRS = "EPSG:32628"
 UPPER_LEFT = (457_000.0, 3_102_000.0)
 CHIP = 512
-SAMPLE = SceneRecipe(seed=28, style="mixed", roads="organic", dryness=0.25)
+TAGS = {"TIFFTAG_DATETIME": "2026:01:01 11:00:00", "TIFFTAG_SOFTWARE": "geoseg"}
+SAMPLE = SceneRecipe(seed=110, style="mixed", roads="organic", dryness=0.25)
 """The scene of the repository's own `sample_data`."""
 
 README = """# Sample data
@@ -58,34 +61,28 @@ def write_sample(folder: Path | str, recipe: SceneRecipe = SAMPLE) -> SyntheticS
     """
     target = Path(folder)
     chips = target / "chips"
-    chips.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
+    make_folder(chips)
     scene = render_scene(recipe)
-    to_ground = Affine(recipe.gsd_m, 0, UPPER_LEFT[0], 0, -recipe.gsd_m, UPPER_LEFT[1])
-    write_scene(target / "scene.tif", scene, to_ground)
-    _write_json(target / "footprints.geojson", geojson(scene.footprints, to_ground, CRS))
+    grid = ground_grid(recipe)
+    write_picture(target / "scene.tif", scene.pixels, scene.valid, grid, TAGS)
+    _write_json(target / "footprints.geojson", geojson(scene.footprints, grid))
     _write_json(target / "labels_coco.json", coco(scene, "scene", CHIP))
     _write_chips(chips, scene)
     (target / "labels_mask.png").write_bytes(_encoded(colour_mask(scene), "PNG", optimize=True))
     _write_classes(target)
-    (target / "valid.txt").write_text("".join(f"{name}\n" for name in validation_chips(scene)), "utf-8")
+    write_text(target / "valid.txt", "".join(f"{name}\n" for name in validation_chips(scene)), overwrite=True)
     height, width = recipe.size
     about = {"height": height, "width": width, "gsd": recipe.gsd_m, "count": len(scene.footprints)}
-    (target / "README.md").write_text(README.format(**about, seed=recipe.seed), "utf-8")
+    write_text(target / "README.md", README.format(**about, seed=recipe.seed), overwrite=True)
     return scene
 
 
-def write_scene(path: Path, scene: SyntheticScene, to_ground: Affine) -> None:
-    """Write the picture as a tiled GeoTIFF; an internal mask tells what is valid, since it survives JPEG."""
-    height, width = scene.valid.shape
-    profile: dict[str, Any] = {
-        "driver": "GTiff", "dtype": "uint8", "count": 3, "height": height, "width": width,
-        "crs": CRS, "transform": to_ground, "tiled": True, "blockxsize": 256, "blockysize": 256,
-        "compress": "JPEG", "jpeg_quality": 88, "photometric": "YCBCR", "interleave": "pixel",
-    }  # fmt: skip
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **profile) as target:
-        target.write(scene.pixels)
-        target.write_mask(scene.valid)
-        target.update_tags(TIFFTAG_DATETIME="2026:01:01 11:00:00", TIFFTAG_SOFTWARE="geoseg")
+def ground_grid(recipe: SceneRecipe) -> GeoGrid:
+    """Where the sample lies."""
+    wkt = geopandas.GeoSeries([], crs=CRS).crs.to_wkt()
+    transform = (recipe.gsd_m, 0.0, UPPER_LEFT[0], 0.0, -recipe.gsd_m, UPPER_LEFT[1])
+    return GeoGrid(*recipe.size, transform, wkt)
 
 
 def validation_chips(scene: SyntheticScene) -> list[str]:
@@ -115,10 +112,10 @@ def _encoded(pixels: np.ndarray[Any, np.dtype[np.uint8]], kind: str, **options: 
 def _write_classes(folder: Path) -> None:
     rows = [(label.id, label.name, label.colour) for label in CLASSES] + [(255, "unlabelled", UNLABELLED)]
     listed = [{"id": number, "title": name, "color": colour} for number, name, colour in rows]
-    (folder / "classes.json").write_text(json.dumps({"classes": listed}, indent=1) + "\n", "utf-8")
+    write_text(folder / "classes.json", json.dumps({"classes": listed}, indent=1) + "\n", overwrite=True)
     lines = ["id,name,colour", *(",".join(map(str, row)) for row in rows)]
-    (folder / "classes.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    write_text(folder / "classes.csv", "\n".join(lines) + "\n", overwrite=True)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, separators=(",", ":")) + "\n", "utf-8")
+    write_text(path, json.dumps(value, separators=(",", ":")) + "\n", overwrite=True)

