@@ -15,7 +15,7 @@ from geoseg.core.files import PendingFile, writing
 from geoseg.core.grid import GeoGrid
 from geoseg.raster.cog import GDAL_ERRORS, GDAL_SETTINGS
 
-QUALITY = 88
+QUALITY = 90
 BLOCK = 256
 
 

@@ -38,7 +38,7 @@ No photograph went into it; use it as you like (Apache-2.0, as the rest of the r
 | `chips/` | those chips; the eight digits before the name are Label Studio's |
 | `labels_mask.png` | the same as a mask in colours, on the grid of the scene |
 | `classes.json`, `classes.csv` | classes and their colours; 255, unlabelled, is where there is no data |
-| `valid.txt` | the chips kept for validation: one corner of the scene, so that no house is on both sides |
+| `valid.txt` | the chips kept for validation: one corner of the scene, so that few houses are on both sides |
 
 The right edge of the scene is cut off at a slant: nothing was "flown" there. Courtyards are holes in
 `footprints.geojson`; COCO has no holes, so there those houses are two polygons of one annotation.
@@ -100,7 +100,7 @@ def _write_chips(folder: Path, scene: SyntheticScene) -> None:
         for col in range(0, width, CHIP):
             part = np.ascontiguousarray(picture[row : row + CHIP, col : col + CHIP])
             path = folder / chip_name("scene", row // CHIP, col // CHIP)
-            path.write_bytes(_encoded(part, "JPEG", quality=86))
+            path.write_bytes(_encoded(part, "JPEG", quality=90))
 
 
 def _encoded(pixels: np.ndarray[Any, np.dtype[np.uint8]], kind: str, **options: Any) -> bytes:
