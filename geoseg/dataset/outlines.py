@@ -76,6 +76,13 @@ class Outlines:
         burned: npt.NDArray[np.uint32] = rasterize(shapes, out_shape=size, transform=to_box, dtype=np.uint32)
         return burned
 
+    def within(self, box: Box) -> npt.NDArray[np.object_]:
+        """The objects as Shapely polygons, clipped to a box; those outside it are left out."""
+        whole = np.array([shapely.Polygon(rings[0], rings[1:]) for rings in self.polygons], dtype=object)
+        mended = np.where(shapely.is_valid(whole), whole, shapely.make_valid(whole)) if len(whole) else whole
+        clipped = shapely.clip_by_rect(mended, box.x, box.y, box.x + box.width, box.y + box.height)
+        return np.asarray(clipped[shapely.area(clipped) > 0], dtype=object)
+
 
 def read_yolo(path: Path, size: tuple[int, int]) -> Outlines:
     """Read a YOLO segmentation label: per line a class and the polygon's corners as shares of the image.

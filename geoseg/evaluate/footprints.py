@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
+from affine import Affine
 from rasterio.features import shapes
 from shapely.geometry import shape
 
@@ -83,16 +84,18 @@ def mean_f1(areas: Iterable[FootprintScore]) -> float:
     return float(np.mean([area.f1 for area in areas]))
 
 
-def polygons_from_ids(ids: npt.NDArray[np.integer]) -> Polygons:
+def polygons_from_ids(ids: npt.NDArray[np.integer], pixel: tuple[float, float] = (1.0, 1.0)) -> Polygons:
     """Trace separate objects.
 
     Args:
         ids: ``(height, width)``, 0 where there is none.
+        pixel: width and height of one in the unit wanted.
 
     Returns:
-        Polygons in pixels; an object in several pieces gives several.
+        Polygons from the upper left corner, in that unit; an object in several pieces gives several.
     """
-    pieces = shapes(ids.astype(np.int32), mask=ids > 0, connectivity=4)
+    scale = Affine.scale(*pixel)
+    pieces = shapes(ids.astype(np.int32), mask=ids > 0, connectivity=4, transform=scale)
     return np.array([shape(geometry) for geometry, _ in pieces], dtype=object)
 
 

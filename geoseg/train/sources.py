@@ -15,6 +15,8 @@ from rasterio.windows import Window as RasterWindow
 from geoseg.core.window import Window
 from geoseg.dataset.outlines import Box, read_vectors, read_yolo
 from geoseg.dataset.synthetic import SceneRecipe, render_scene
+from geoseg.evaluate.footprints import polygons_from_ids
+from geoseg.train.targets import label
 
 
 class Labels(Protocol):
@@ -22,6 +24,10 @@ class Labels(Protocol):
 
     def burn(self, box: Box, size: tuple[int, int]) -> npt.NDArray[np.uint32]:
         """Ids of the objects within a box, on a raster of this height and width."""
+        ...
+
+    def within(self, box: Box) -> npt.NDArray[np.object_]:
+        """The objects as polygons, clipped to a box."""
         ...
 
 
@@ -39,6 +45,11 @@ class LabelRaster:
         known = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None, :]
         near = self.ids[np.clip(rows, 0, height - 1)[:, None], np.clip(cols, 0, width - 1)[None, :]]
         return np.where(known, near, np.uint32(0))
+
+    def within(self, box: Box) -> npt.NDArray[np.object_]:
+        """The objects as polygons along the pixels' edges, clipped to a box of whole pixels."""
+        rows = slice(round(box.y), round(box.y + box.height))
+        return polygons_from_ids(self.ids[rows, round(box.x) : round(box.x + box.width)])
 
 
 @dataclass(frozen=True)
@@ -93,6 +104,35 @@ class YoloChips:
         with Image.open(self.folder / "images" / f"{stem}.jpg") as image:
             pixels = np.asarray(image.convert("RGB"))
         return Labelled(pixels, read_yolo(self.folder / "labels" / f"{stem}.txt", pixels.shape[:2]))
+
+
+@dataclass(frozen=True)
+class MaskChips:
+    """A folder with `images` and `masks` of the same names, GeoTIFF; what is not 0 in a mask is object.
+
+    Objects that touch are one, since a mask does not tell them apart. Pixels that are 0 in every band hold no
+    data.
+    """
+
+    folder: Path
+    gsd_m: float
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "names", tuple(sorted(p.name for p in (self.folder / "images").glob("*.tif")))
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def load(self, index: int) -> Labelled:
+        """Read a chip and its mask."""
+        with rasterio.open(self.folder / "images" / self.names[index]) as image:
+            pixels = np.ascontiguousarray(np.moveaxis(image.read((1, 2, 3)), 0, 2))
+        with rasterio.open(self.folder / "masks" / self.names[index]) as mask:
+            ids = label(mask.read(1) > 0)
+        return Labelled(pixels, LabelRaster(ids), pixels.any(axis=2))
 
 
 @dataclass(frozen=True)

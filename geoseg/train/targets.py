@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from rasterio.features import rasterize, shapes
 
 RIM_PX = 2
 """Width of the rim, in pixels of the network's grid."""
 CONTACT_PX = 3
 """Pixels with two different objects within this distance count more."""
-IGNORE = 255
 
 Ids = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
@@ -42,6 +42,16 @@ def contact(ids: Ids, distance_px: int = CONTACT_PX) -> Mask:
     absent = np.iinfo(ids.dtype).max
     least = _window(np.minimum, np.where(padded == 0, absent, padded), distance_px)
     return np.asarray((greatest > least) & (least != absent))
+
+
+def label(mask: npt.NDArray[np.bool_]) -> Ids:
+    """Number the 4-connected parts of a mask from 1."""
+    parts = [geometry for geometry, _ in shapes(mask.astype(np.uint8), mask=mask, connectivity=4)]
+    if not parts:
+        return np.zeros(mask.shape, np.uint32)
+    numbered = ((geometry, number) for number, geometry in enumerate(parts, 1))
+    labels: Ids = rasterize(numbered, out_shape=mask.shape, dtype=np.uint32)
+    return labels
 
 
 def _disc(radius: int) -> Iterator[tuple[int, int]]:
