@@ -1,0 +1,128 @@
+"""Reading polygons of vector files: five formats alike, hostile ones refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import shapely
+
+from geoseg.errors import VectorError
+from geoseg.vector.read import read_area, read_frame, read_outlines
+
+SQUARE = shapely.Polygon(
+    [(10.0, 47.0), (10.001, 47.0), (10.001, 47.001), (10.0, 47.001)],
+    [[(10.0002, 47.0002), (10.0004, 47.0002), (10.0004, 47.0004)]],
+)
+
+
+def frame() -> geopandas.GeoDataFrame:
+    """One building with a yard, in degrees."""
+    return geopandas.GeoDataFrame({"class": ["building"]}, geometry=[SQUARE], crs="EPSG:4326")
+
+
+def written(folder: Path, suffix: str) -> Path:
+    """That building in a file."""
+    path = folder / f"polygons.{suffix}"
+    if suffix == "parquet":
+        frame().to_parquet(path)
+    else:
+        frame().to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet", "shp"])
+def test_formats_give_the_same(tmp_path: Path, suffix: str) -> None:
+    """Name, rings and coordinates come back whatever the format."""
+    (outline,) = read_outlines(written(tmp_path, suffix), "EPSG:4326")
+
+    assert outline.name == "building"
+    assert [len(r) for r in outline.rings] == [5, 4]
+    found = shapely.Polygon(outline.rings[0], outline.rings[1:])
+    assert found.symmetric_difference(SQUARE).area < 1e-15
+
+
+def test_coordinates_are_reprojected(tmp_path: Path) -> None:
+    """Map coordinates of the CRS that was asked for; the oracle is geopandas on the frame itself."""
+    (outline,) = read_outlines(written(tmp_path, "geojson"), "EPSG:32632")
+
+    expected = shapely.get_coordinates(frame().to_crs(32632).geometry[0].exterior)
+    np.testing.assert_allclose(outline.rings[0], expected, atol=1e-6)
+
+
+def test_area_is_one_geometry(tmp_path: Path) -> None:
+    """Overlapping polygons become one area."""
+    two = geopandas.GeoDataFrame(geometry=[shapely.box(0, 0, 2, 2), shapely.box(1, 0, 3, 2)], crs=32632)
+    path = tmp_path / "aoi.gpkg"
+    two.to_file(path)
+
+    area = shapely.from_geojson(read_area(path, "EPSG:32632"))
+
+    assert area.equals(shapely.box(0, 0, 3, 2))
+
+
+def test_a_bare_geometry_is_an_area(tmp_path: Path) -> None:
+    """GeoJSON may be a geometry alone, as drawing tools copy it."""
+    path = tmp_path / "aoi.json"
+    path.write_text(shapely.to_geojson(SQUARE))
+
+    assert shapely.from_geojson(read_area(path, "EPSG:4326")).equals(SQUARE)
+
+
+VRT = (
+    "<OGRVRTDataSource><OGRVRTLayer name='x'><SrcDataSource>other.shp</SrcDataSource>"
+    "</OGRVRTLayer></OGRVRTDataSource>"
+)
+HOSTILE = {
+    "vrt.gpkg": VRT,
+    "wfs.geojson": "<OGRWFSDataSource><URL>http://127.0.0.1:9/</URL></OGRWFSDataSource>",
+    "gdalg.geojson": json.dumps(
+        {"type": "gdal_streamed_alg", "command_line": "gdal vector pipeline ! read x"}
+    ),
+    "link.geojson": json.dumps(
+        {
+            "type": "FeatureCollection",
+            "features": [],
+            "crs": {"type": "link", "properties": {"href": "http://127.0.0.1:9/crs", "type": "proj4"}},
+        }
+    ),
+    "esri.json": json.dumps({"displayFieldName": "", "geometryType": "esriGeometryPolygon", "features": []}),
+    "plain.sqlite": "SQLite format 3\0" + "\0" * 100,
+    "list.json": "[1, 2]",
+    "cut.geojson": '{"type": "FeatureCollection", "features": [',
+    "cut.gpkg": "SQLite format 3\0" + "\0" * 52 + "GPKG",
+    "cut.fgb": "fgb\x03fgb\0",
+    "cut.parquet": "PAR1PAR1",
+    "empty.geojson": "",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_and_damaged_files_are_refused(tmp_path: Path, name: str) -> None:
+    """One line that names the file; GDAL never sees what is no plain vector file."""
+    path = tmp_path / name
+    path.write_text(HOSTILE[name])
+
+    with pytest.raises(VectorError) as caught:
+        read_frame(path, "EPSG:4326")
+
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A path that is not there is said plainly."""
+    with pytest.raises(VectorError, match="No such file"):
+        read_frame(tmp_path / "none.gpkg", None)
+
+
+def test_no_polygons(tmp_path: Path) -> None:
+    """Points are no area."""
+    path = tmp_path / "points.gpkg"
+    geopandas.GeoDataFrame(geometry=[shapely.Point(1, 1)], crs=4326).to_file(path)
+
+    with pytest.raises(VectorError, match="no polygons"):
+        read_area(path, "EPSG:4326")
