@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
+from rasterio.errors import CRSError, RasterioError
+from rasterio.io import MemoryFile
 from rasterio.transform import Affine
+from rasterio.warp import transform
 from rasterio.windows import Window as RasterioWindow
 
 from geoseg.core import GeoGrid
@@ -94,7 +97,11 @@ class CogWriter:
         self._held: NDArray[Any] = np.empty((self._channels, 0, layout.grid.width), layout.dtype)
         self._dataset: Any = None
         with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-            self._dataset = self._create()
+            self._crs = storable_crs(layout.grid, target)
+            with ExitStack() as undo:
+                undo.callback(self.abort)
+                self._dataset = self._create()
+                undo.pop_all()
 
     @property
     def target(self) -> Path:
@@ -171,7 +178,7 @@ class CogWriter:
             count=layout.bands,
             dtype=layout.dtype,
             nodata=layout.nodata,
-            crs=CRS.from_wkt(grid.crs) if grid.crs else None,
+            crs=self._crs,
             transform=Affine(*grid.transform),
             tiled=True,
             blockxsize=BLOCK,
@@ -203,7 +210,10 @@ class CogWriter:
 
     def _check(self) -> None:
         with rasterio.open(self._final.temp, driver="GTiff") as dataset:
-            _check_grid(dataset, self.layout.grid, self.target)
+            grid = self.layout.grid
+            lies = (dataset.height, dataset.width), tuple(dataset.transform)[:6], dataset.crs
+            if lies != (grid.size, grid.transform, self._crs):
+                raise OutputError(f"{self.target}: the file does not lie where it should", "check the disk")
             checksums = [0] * self._channels
             for row in range(0, dataset.height, BLOCK):
                 window = RasterioWindow(0, row, dataset.width, min(BLOCK, dataset.height - row))
@@ -214,11 +224,15 @@ class CogWriter:
         if checksums != self._checksums:
             raise OutputError(f"{self.target}: the file does not hold what was written", "check the disk")
 
+    @property
+    def _predicts(self) -> bool:
+        return self.layout.predictor and np.dtype(self.layout.dtype).kind in "uif"
+
     def _options(self) -> dict[str, Any]:
         return {
             "compress": "deflate",
             "level": 6,
-            "predictor": "yes" if self.layout.predictor else "no",
+            "predictor": "yes" if self._predicts else "no",
             "blocksize": BLOCK,
             "bigtiff": "IF_SAFER",
             "overview_resampling": "nearest" if self.layout.nearest else "average",
@@ -235,13 +249,37 @@ def _extend(checksums: list[int], rows: NDArray[Any], first: int) -> list[int]:
     return extended
 
 
-def _check_grid(dataset: Any, grid: GeoGrid, target: Path) -> None:
-    crs = CRS.from_wkt(grid.crs) if grid.crs else None
-    same = (dataset.height, dataset.width) == grid.size and tuple(dataset.transform)[:6] == grid.transform
-    if not same:
-        raise OutputError(f"{target}: the file lies on another grid than the scene", "check the disk")
-    if dataset.crs != crs:
+def storable_crs(grid: GeoGrid, target: Path) -> CRS | None:
+    """The grid's CRS as a GeoTIFF gives it back: the same places, perhaps by another name.
+
+    Raises:
+        OutputError: if a GeoTIFF cannot hold it.
+    """
+    if grid.crs is None:
+        return None
+    wanted = CRS.from_wkt(grid.crs)
+    profile = {"driver": "GTiff", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
+    with MemoryFile() as memory:
+        memory.open(crs=wanted, transform=Affine(*grid.transform), **profile).close()
+        with memory.open() as dataset:
+            stored = dataset.crs
+    if stored != wanted and not _same_places(wanted, stored, grid):
         raise OutputError(
             f"{target}: GeoTIFF cannot hold the scene's coordinate reference system",
             "give the scene one with an EPSG code, e.g. with gdal_translate -a_srs",
         )
+    return stored
+
+
+def _same_places(wanted: CRS, stored: CRS | None, grid: GeoGrid) -> bool:
+    # names and the order of axes may differ (OGC:CRS84 comes back as EPSG:4326), places may not
+    if stored is None:
+        return False
+    corners = [(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)]
+    x, y = zip(*(grid.xy(*corner) for corner in corners), strict=True)
+    try:
+        moved = transform(wanted, stored, x, y)
+    except (CPLE_BaseError, RasterioError):
+        return False
+    pixel = max(abs(value) for value in grid.transform[:2] + grid.transform[3:5])
+    return bool(np.allclose(moved, (x, y), rtol=0, atol=pixel * 1e-3))
