@@ -53,7 +53,7 @@ class BundleFolder:
             BundleError: not as it was when the bundle was packed.
         """
         limit = MAX_WEIGHTS_BYTES if name.endswith(".safetensors") else MAX_TEXT_BYTES
-        data = _read_plain(self.path / name, limit)
+        data = read_plain(self.path / name, limit)
         if hashlib.sha256(data).hexdigest() != self.spec.files[name]:
             raise BundleError(
                 f"{self.path / name} is not the file that {DESCRIPTION} names (its sha256 differs)",
@@ -102,7 +102,7 @@ def open_folder(path: Path) -> BundleFolder:
     Raises:
         BundleError: the folder is not a bundle, or holds what a bundle must not.
     """
-    data = _read_plain(path / DESCRIPTION, MAX_TEXT_BYTES)
+    data = read_plain(path / DESCRIPTION, MAX_TEXT_BYTES)
     spec = parse_spec(data, path / DESCRIPTION)
     _check_listing(path, spec)
     return BundleFolder(path, spec, hashlib.sha256(data).hexdigest())
@@ -182,7 +182,7 @@ def _check_listing(path: Path, spec: BundleSpec) -> None:
         raise BundleError(f"{path / missing[0]} is missing", "get or pack the bundle again")
 
 
-def _read_plain(path: Path, limit: int) -> bytes:
+def read_plain(path: Path, limit: int) -> bytes:
     """A regular file's bytes: no link, no pipe, not larger than ``limit``."""
     try:
         status = path.lstat()

@@ -114,12 +114,16 @@ class _Slot:
 
 
 def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> openvino.Model:
-    """The graph with a static shape, reading patches in the scene's own dtype."""
+    """The graph with a static shape, reading patches in the scene's own dtype where that is exact.
+
+    With bf16, OpenVINO converts integer input to bf16 before it is scaled, which keeps eight bits; float32
+    input it scales in float32. So only values that fit eight bits are handed on as they are.
+    """
     example = torch.zeros(shape)
     with torch.inference_mode():
         # Traced here, not by OpenVINO, which would trace three times over to compare.
         traced = torch.jit.trace(graph, example, check_trace=False)  # type: ignore[no-untyped-call]
     model = openvino.convert_model(traced, input=[shape])
     steps = openvino.preprocess.PrePostProcessor(model)
-    steps.input().tensor().set_element_type(openvino.Type(dtype))
+    steps.input().tensor().set_element_type(openvino.Type(dtype if dtype.itemsize == 1 else np.dtype("f4")))
     return steps.build()
