@@ -8,9 +8,7 @@ checksum, with what was sent.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,62 +16,18 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
-from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
-from rasterio.io import MemoryFile
-from rasterio.transform import Affine
-from rasterio.warp import transform
 from rasterio.windows import Window as RasterioWindow
 
-from geoseg.core import GeoGrid
 from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
-
-# rasterio.shutil.copy lets GDAL's own errors through; their base class has no public name
-from rasterio._err import CPLE_BaseError  # isort: skip
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
+from geoseg.raster.safety import GDAL_ERRORS
 
 BLOCK = 512
 TEMP_ROWS = 128
 """Height of the temporary file's blocks: rows are held back until they fill one."""
-GDAL_ERRORS = (CPLE_BaseError, CRSError)
-GDAL_SETTINGS = {
-    "GDAL_TIFF_INTERNAL_MASK": True,
-    "GDAL_PAM_ENABLED": False,
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-}
 STALE = (".aux.xml", ".ovr", ".msk")
 """Companions of a replaced raster that would be taken for the new one's."""
-
-
-@dataclass(frozen=True, slots=True)
-class CogLayout:
-    """What a raster is to look like.
-
-    Attributes:
-        grid: size, transform and CRS.
-        dtype: NumPy name.
-        bands: how many.
-        nodata: declared value, or None.
-        names: description of each band; empty for none.
-        scale: what a stored value is multiplied with to give the real one; None for no such entry.
-        colours: value -> (red, green, blue, alpha) of a paletted band; empty for none.
-        tags: metadata of the file.
-        masked: whether rows come with their validity, kept in an internal mask.
-        nearest: overviews take the nearest pixel (classes) in place of the average (pictures).
-        predictor: whether neighbouring pixels are subtracted before compression: good for smooth values.
-    """
-
-    grid: GeoGrid
-    dtype: str = "uint8"
-    bands: int = 1
-    nodata: float | None = None
-    names: tuple[str, ...] = ()
-    scale: float | None = None
-    colours: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    masked: bool = False
-    nearest: bool = True
-    predictor: bool = False
 
 
 class CogWriter:
@@ -88,7 +42,7 @@ class CogWriter:
         OutputError: if the file cannot be written.
     """
 
-    def __init__(self, target: Path, layout: CogLayout, overwrite: bool = False) -> None:
+    def __init__(self, target: Path, layout: RasterLayout, overwrite: bool = False) -> None:
         self.layout = layout
         self._final = PendingFile(target, overwrite)
         self._rows = PendingFile(target, overwrite)
@@ -167,37 +121,10 @@ class CogWriter:
         return self.layout.bands + int(self.layout.masked)
 
     def _create(self) -> Any:
-        layout = self.layout
-        grid = layout.grid
-        dataset = rasterio.open(
-            self._rows.temp,
-            "w",
-            driver="GTiff",
-            height=grid.height,
-            width=grid.width,
-            count=layout.bands,
-            dtype=layout.dtype,
-            nodata=layout.nodata,
-            crs=self._crs,
-            transform=Affine(*grid.transform),
-            tiled=True,
-            blockxsize=BLOCK,
-            blockysize=TEMP_ROWS,
-            compress="packbits",
-            interleave="band",
-            bigtiff="IF_SAFER",
-            sparse_ok=True,
-            num_threads=1,
+        creation = {"tiled": True, "blockxsize": BLOCK, "blockysize": TEMP_ROWS, "interleave": "band"}
+        return create_tiff(
+            self._rows.temp, self.layout, self._crs, compress="packbits", sparse_ok=True, **creation
         )
-        dataset.update_tags(**layout.tags)
-        for band, name in enumerate(layout.names, 1):
-            dataset.set_band_description(band, name)
-        if layout.scale is not None:
-            dataset.scales = (layout.scale,) * layout.bands
-            dataset.offsets = (0.0,) * layout.bands
-        if layout.colours:
-            dataset.write_colormap(1, dict(layout.colours))
-        return dataset
 
     def _put(self, rows: NDArray[Any]) -> None:
         bands = self.layout.bands
@@ -224,15 +151,11 @@ class CogWriter:
         if checksums != self._checksums:
             raise OutputError(f"{self.target}: the file does not hold what was written", "check the disk")
 
-    @property
-    def _predicts(self) -> bool:
-        return self.layout.predictor and np.dtype(self.layout.dtype).kind in "uif"
-
     def _options(self) -> dict[str, Any]:
         return {
             "compress": "deflate",
             "level": 6,
-            "predictor": "yes" if self._predicts else "no",
+            "predictor": "yes" if self.layout.predicts else "no",
             "blocksize": BLOCK,
             "bigtiff": "IF_SAFER",
             "overview_resampling": "nearest" if self.layout.nearest else "average",
@@ -247,39 +170,3 @@ def _extend(checksums: list[int], rows: NDArray[Any], first: int) -> list[int]:
     for index, channel in enumerate(rows, first):
         extended[index] = zlib.crc32(np.ascontiguousarray(channel).data, extended[index])
     return extended
-
-
-def storable_crs(grid: GeoGrid, target: Path) -> CRS | None:
-    """The grid's CRS as a GeoTIFF gives it back: the same places, perhaps by another name.
-
-    Raises:
-        OutputError: if a GeoTIFF cannot hold it.
-    """
-    if grid.crs is None:
-        return None
-    wanted = CRS.from_wkt(grid.crs)
-    profile = {"driver": "GTiff", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
-    with MemoryFile() as memory:
-        memory.open(crs=wanted, transform=Affine(*grid.transform), **profile).close()
-        with memory.open() as dataset:
-            stored = dataset.crs
-    if stored != wanted and not _same_places(wanted, stored, grid):
-        raise OutputError(
-            f"{target}: GeoTIFF cannot hold the scene's coordinate reference system",
-            "give the scene one with an EPSG code, e.g. with gdal_translate -a_srs",
-        )
-    return stored
-
-
-def _same_places(wanted: CRS, stored: CRS | None, grid: GeoGrid) -> bool:
-    # names and the order of axes may differ (OGC:CRS84 comes back as EPSG:4326), places may not
-    if stored is None:
-        return False
-    corners = [(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)]
-    x, y = zip(*(grid.xy(*corner) for corner in corners), strict=True)
-    try:
-        moved = transform(wanted, stored, x, y)
-    except (CPLE_BaseError, RasterioError):
-        return False
-    pixel = max(abs(value) for value in grid.transform[:2] + grid.transform[3:5])
-    return bool(np.allclose(moved, (x, y), rtol=0, atol=pixel * 1e-3))

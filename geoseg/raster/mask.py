@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Output, Plan, Strip
 from geoseg.core.files import PendingFile, writing
-from geoseg.raster.cog import CogLayout, CogWriter
+from geoseg.raster.cog import CogWriter
+from geoseg.raster.layout import RasterLayout
 from geoseg.raster.qml import mask_style
 
 CLASSES_TAG = "GEOSEG_CLASSES"
@@ -102,20 +103,20 @@ class ProbabilitySink:
         self._cog.abort()
 
 
-def mask_layout(grid: GeoGrid, classes: ClassList, tags: Mapping[str, str]) -> CogLayout:
+def mask_layout(grid: GeoGrid, classes: ClassList, tags: Mapping[str, str]) -> RasterLayout:
     """How a mask looks: paletted, with its class list in a tag."""
     colours = {c.id: (*c.rgb, 255) for c in classes}
     # the palette of a TIFF has no transparency: nodata is transparent by its declaration
     colours[NODATA] = (0, 0, 0, 0)
     listed = json.dumps(classes.to_json(), ensure_ascii=False)
-    return CogLayout(grid, nodata=NODATA, colours=colours, tags={**tags, CLASSES_TAG: listed})
+    return RasterLayout(grid, nodata=NODATA, colours=colours, tags={**tags, CLASSES_TAG: listed})
 
 
-def score_layout(plan: Plan, tags: Mapping[str, str]) -> CogLayout:
+def score_layout(plan: Plan, tags: Mapping[str, str]) -> RasterLayout:
     """How probabilities look: a band per score channel, and one of edges where the bundle has them."""
     scored = plan.classes.foreground if plan.channels == 1 else tuple(plan.classes)
     names = tuple(c.name for c in scored) + (("edge",) if plan.has_edges else ())
-    return CogLayout(
+    return RasterLayout(
         plan.source,
         bands=len(names),
         nodata=NODATA,

@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rio_cogeo import cog_validate
 
@@ -30,7 +31,8 @@ from geoseg.core import (
 )
 from geoseg.errors import OutputError
 from geoseg.raster import cog
-from geoseg.raster.cog import CogLayout, CogWriter, storable_crs
+from geoseg.raster.cog import CogWriter
+from geoseg.raster.layout import RasterLayout, storable_crs
 from geoseg.raster.mask import MaskSink, ProbabilitySink, classes_of, count_labels
 
 COLOURS = ("#000000", "#CC3322", "#22aa44", "#3355ff")
@@ -260,7 +262,7 @@ def test_overwriting_forgets_companions_of_the_old_file(tmp_path: Path) -> None:
 STEPS = {
     "create": ("_create", OSError(errno.ENOSPC, "full")),
     "write": ("_put", rasterio.errors.RasterioIOError("write error")),
-    "copy": ("_options", cog.CPLE_BaseError(3, 1, "write error")),
+    "copy": ("_options", CPLE_BaseError(3, 1, "write error")),
     "check": ("_check", OutputError("damaged", "check the disk")),
 }
 
@@ -362,7 +364,7 @@ def test_any_type_and_number_of_bands_comes_back(dtype: str, bands: int, masked:
     random = np.random.default_rng(seed)
     rows = random.integers(0, 200, (bands, 300, 170)).astype(dtype)
     valid = random.random((300, 170)) < 0.7
-    layout = CogLayout(GeoGrid(300, 170), dtype, bands, masked=masked, nearest=False, predictor=True)
+    layout = RasterLayout(GeoGrid(300, 170), dtype, bands, masked=masked, nearest=False, predictor=True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.tif"
         writer = CogWriter(path, layout)
