@@ -6,6 +6,8 @@ from geoseg.raster.mask import MaskSink as MaskSink
 from geoseg.raster.mask import ProbabilitySink as ProbabilitySink
 from geoseg.raster.mask import classes_of as classes_of
 from geoseg.raster.rows import read_rows as read_rows
+from geoseg.raster.sample import measure_stretch as measure_stretch
+from geoseg.raster.sample import sample_values as sample_values
 from geoseg.raster.scene import Scene as Scene
 from geoseg.raster.scene import open_scene as open_scene
 

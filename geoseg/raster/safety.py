@@ -1,21 +1,40 @@
-"""Opening rasters so that nothing but the named file is read."""
+"""Opening rasters so that nothing but the named file is read, and nothing is allocated unchecked.
+
+One driver is chosen by the file's first bytes. Sibling files are never looked for; those that matter (world
+files, external masks) are opened by us, each checked like a scene. Drivers that reach for other files or the
+network are not even registered: ``GDAL_SKIP`` is set when this module is imported, which is before rasterio
+registers its drivers unless the host program has opened a raster already. Then the other fences have to do,
+and :func:`is_fenced` says so.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 SKIPPED = "VRT WMS WMTS WCS HTTP GTI STACIT STACTA MRF KMLSUPEROVERLAY EEDA EEDAI PLMOSAIC DAAS Zarr"
 """Drivers that reach for other files or the network."""
 
-os.environ["GDAL_SKIP"] = SKIPPED
+os.environ["GDAL_SKIP"] = " ".join([*os.environ.get("GDAL_SKIP", "").split(), *SKIPPED.split()])
 
-import rasterio  # noqa: E402 - GDAL reads GDAL_SKIP when rasterio first registers its drivers
+import numpy as np  # noqa: E402 - rasterio below reads GDAL_SKIP
+import rasterio  # noqa: E402
+from rasterio._err import CPLE_BaseError  # noqa: E402 - some failures reach us without rasterio's wrapping
 from rasterio.env import set_gdal_config  # noqa: E402
-from rasterio.errors import RasterioError  # noqa: E402
+from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: E402
 from rasterio.io import DatasetReader  # noqa: E402
 
 from geoseg.errors import SceneError  # noqa: E402
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises when a file cannot be opened or decoded."""
 
 MAGIC = (
     (b"II*\0", "GTiff"),
@@ -28,23 +47,203 @@ MAGIC = (
     (b"\xffO\xffQ", "JP2OpenJPEG"),
     (b"EHFA_HEADER_TAG", "HFA"),
 )
+KNOWN = (
+    (b"\x89HDF", "an HDF5 or netCDF file"),
+    (b"CDF", "a netCDF file"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"%PDF", "a PDF"),
+    (b"PK", "a ZIP archive"),
+    (b"SQLite format 3", "a GeoPackage or SQLite file"),
+)
+"""What else a file may be, to say it."""
+
+ACCEPTED = "GeoTIFF, JPEG 2000, PNG, JPEG, ERDAS .img and, where named, VRT"
+CONVERT = "convert it with: gdal_translate -of GTiff -co TILED=YES INPUT scene.tif"
+CACHE_MB = 64
+MAX_BYTES = 1 << 44
+"""Largest scene, uncompressed: 16 TiB, a square of some 2.4 million RGB pixels a side."""
+MAX_BLOCK_ROW_BYTES = 1 << 30
+"""Largest row of blocks, uncompressed, which is what must be in memory at once."""
+BYTES_PER_TIFF_BLOCK = 4
+"""What a TIFF holds at least for each of its blocks: where it begins."""
+
+_FENCE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing"}
+_OPENING = threading.Lock()  # GDAL's options are the process's, not the thread's
+_ELSEWHERE = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:(//|/vsi)|[A-Z0-9_]{2,}:)")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn failures to decode into one line.
+
+    Raises:
+        SceneError: in place of what rasterio raises.
+    """
+    try:
+        yield
+    except (*GDAL_ERRORS, OSError) as error:
+        detail = str(error) if not isinstance(error, RasterioError) else str(error.__cause__ or error)
+        raise SceneError(
+            f"{path}: cannot be read: {detail}", "the file is damaged or cut off: get it again"
+        ) from error
+
+
+def local_file(path: str | Path) -> Path:
+    """The absolute path of a plain file on this machine.
+
+    Raises:
+        SceneError: if it is anything else.
+    """
+    full = named_path(path).absolute()
+    try:
+        mode = full.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise SceneError(f"{path}: no such file, or not allowed to look", "check the path") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a plain file"
+        raise SceneError(f"{path}: is {kind}", "name a raster file")
+    return full
+
+
+def named_path(name: str | Path, folder: Path | None = None) -> Path:
+    """A name as a path, below ``folder`` if given.
+
+    Raises:
+        SceneError: if it is an address or a driver's own notation instead.
+    """
+    if isinstance(name, str) and (_ELSEWHERE.match(name) or not name or "\0" in name):
+        raise SceneError(f"{name[:200]!r}: not a local file", "name a file on this machine")
+    return Path(name) if folder is None else folder / name
+
+
+def first_bytes(path: Path, count: int = 4096) -> bytes:
+    """The beginning of a file.
+
+    Raises:
+        SceneError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise SceneError(f"{path}: {error.strerror}", "check the file's permissions") from error
+
+
+def is_vrt(head: bytes) -> bool:
+    """Whether a file that begins like this is a VRT, whatever its name."""
+    return b"<VRTDataset" in head
+
+
+def driver_of(path: Path, head: bytes) -> str:
+    """The one driver that may open a file.
+
+    Raises:
+        SceneError: if the format is not accepted; names it where it is known.
+    """
+    for magic, driver in MAGIC:
+        if head.startswith(magic):
+            return driver
+    if not head:
+        raise SceneError(f"{path}: is empty", "get the file again")
+    if is_vrt(head):
+        raise SceneError(
+            f"{path}: is a VRT, which refers to other files, under another name",
+            "rename it to .vrt if that is meant",
+        )
+    if head.lstrip().startswith(b"<"):
+        raise SceneError(f"{path}: is an XML text, not a raster; geoseg reads {ACCEPTED}", CONVERT)
+    kind = next((name for magic, name in KNOWN if head.startswith(magic)), "not a raster geoseg reads")
+    raise SceneError(f"{path}: is {kind}; geoseg reads {ACCEPTED}", CONVERT)
+
+
+@cache
+def is_fenced() -> bool:
+    """Whether the drivers of ``SKIPPED`` are out of reach in this process."""
+    with rasterio.Env() as env:
+        return not set(SKIPPED.split()) & set(env.drivers())
 
 
 def open_checked(path: Path) -> DatasetReader:
-    """Open one file with the one driver that its first bytes call for."""
+    """Open one local file and nothing else, with its declared sizes checked.
+
+    Args:
+        path: absolute, from :func:`local_file`.
+
+    Raises:
+        SceneError: if it is not a raster of an accepted format, refers to another file, is damaged, or
+            declares sizes that do not fit.
+    """
+    driver = driver_of(path, first_bytes(path))
+    options = {"NUM_THREADS": "ALL_CPUS"} if driver == "GTiff" else {}
+    is_fenced()
+    set_gdal_config("GDAL_CACHEMAX", CACHE_MB)
+    with _OPENING, rasterio.Env(**_FENCE), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            dataset = rasterio.open(path, driver=driver, **options)
+        except (*GDAL_ERRORS, OSError, ValueError) as error:
+            raise SceneError(
+                f"{path}: cannot be opened as {driver}: {error}", "the file is damaged: get it again"
+            ) from error
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
-    except OSError as error:
-        raise SceneError(f"{path}: {error.strerror}", "check the path") from error
-    driver = next((name for magic, name in MAGIC if head.startswith(magic)), None)
-    if driver is None:
+        _check_alone(path, dataset)
+        check_sizes(path, dataset)
+    except BaseException:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _check_alone(path: Path, dataset: DatasetReader) -> None:
+    """Refuse a file that names other files to take pixels from."""
+    domains = [dataset.tags(ns="OVERVIEWS"), *(dataset.tags(i, ns="OVERVIEWS") for i in dataset.indexes[:1])]
+    if any("OVERVIEW_FILE" in tags for tags in domains):
+        raise SceneError(f"{path}: takes its overviews from another file", CONVERT)
+    beside = {path, *(path.with_suffix(s) for s in (".ige", ".rrd"))} if dataset.driver == "HFA" else {path}
+    others = {Path(name) for name in dataset.files} - beside
+    if others:
+        raise SceneError(f"{path}: keeps data in another file, {min(others)}", CONVERT)
+
+
+def check_sizes(path: Path, dataset: DatasetReader) -> None:
+    """Compare declared sizes with limits and with the file, before anything is allocated for them.
+
+    Raises:
+        SceneError: if they do not fit.
+    """
+    if not dataset.count:
+        raise SceneError(f"{path}: has no bands", CONVERT)
+    try:
+        item = max(np.dtype(name).itemsize for name in set(dataset.dtypes))
+    except TypeError as error:  # complex_int16
+        raise SceneError(f"{path}: has complex numbers", "choose a real part: gdal_translate") from error
+    total = dataset.width * dataset.height * dataset.count * item
+    if total > MAX_BYTES:
         raise SceneError(
-            f"{path}: not a GeoTIFF, JPEG 2000, PNG, JPEG or HFA file", "convert it with gdal_translate"
+            f"{path}: declares {dataset.width}x{dataset.height} pixels in {dataset.count} bands, "
+            f"{total / 1e12:,.0f} TB",
+            "cut it into parts with gdal_translate -srcwin",
         )
-    set_gdal_config("GDAL_DISABLE_READDIR_ON_OPEN", "EMPTY_DIR")
-    set_gdal_config("GDAL_CACHEMAX", 64)
-    try:
-        return rasterio.open(path, driver=driver)
-    except RasterioError as error:
-        raise SceneError(f"{path}: {error}") from error
+    height, width = dataset.block_shapes[0]
+    row = -(-dataset.width // width) * width * height * dataset.count * item
+    if row > MAX_BLOCK_ROW_BYTES:
+        raise SceneError(
+            f"{path}: a row of its blocks ({height}x{width} pixels each) takes {row / 1e9:,.1f} GB of memory",
+            CONVERT,
+        )
+    if dataset.driver == "GTiff" and path.stat().st_size < _least_file_bytes(dataset):
+        raise SceneError(
+            f"{path}: declares {dataset.width}x{dataset.height} pixels, far more than the file can hold",
+            "the file is damaged or cut off: get it again",
+        )
+
+
+def _least_file_bytes(dataset: DatasetReader) -> int:
+    """How long a TIFF of such blocks must be at least: it lists each of them, present or not."""
+    height, width = (int(side) for side in dataset.block_shapes[0])
+    blocks = int(-(-dataset.width // width) * -(-dataset.height // height))
+    if (height, width) != (1, dataset.width):
+        return blocks * BYTES_PER_TIFF_BLOCK
+    # GDAL may show a single strip as rows: then nothing is listed, but uncompressed rows are all there
+    return blocks * min(width, BYTES_PER_TIFF_BLOCK) if dataset.compression is None else 0

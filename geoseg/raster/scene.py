@@ -3,27 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from pyproj import Geod, Transformer
-from rasterio.io import DatasetReader
+from rasterio.windows import Window as RioWindow
 
-from geoseg.core import Band, GeoGrid, SceneInfo
-from geoseg.raster.safety import open_checked
+from geoseg.core import SceneInfo, Window
+from geoseg.core.strip import Mask
+from geoseg.raster.georef import ground_distance
+from geoseg.raster.safety import is_fenced, local_file, open_checked
+from geoseg.raster.source import FileSource, Pixels, Source
+from geoseg.raster.vrt import open_vrt
 
 HEADER_BYTES = 65536
+_DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d):(\d\d))?")
 
 
 class Scene:
-    """An open scene; a context manager."""
+    """An open scene; a context manager.
 
-    def __init__(self, path: Path, dataset: DatasetReader) -> None:
-        self.path = path
-        self.dataset = dataset
-        self.info = describe(path, dataset)
-        self.warnings: list[str] = []
-        self.header_hash = header_hash(path)
+    Attributes:
+        path: absolute.
+        info: what the header says.
+        warnings: what the user should know about the file.
+        header_hash: sha256 over size, modification time and first 64 KiB of every file that is read; another
+            hash means another scene.
+    """
+
+    def __init__(self, source: Source, expand_palette: bool = True) -> None:
+        self.path = source.path
+        self.source = source
+        self.expand_palette = expand_palette
+        self.warnings = list(source.warnings)
+        gsd = ground_distance(source.grid)
+        if gsd is None and source.grid.crs is not None:
+            self.warnings.append(f"{source.path.name}: its CRS has no place on Earth: pixel size unknown")
+        if not is_fenced():
+            self.warnings.append(
+                "rasterio was used before geoseg: drivers that reach for other files stay registered; "
+                "import geoseg.raster first, or set GDAL_SKIP"
+            )
+        self.info = SceneInfo(
+            name=source.path.stem,
+            grid=source.grid,
+            bands=source.bands,
+            dtype=source.dtype.name,
+            nodata=source.nodata,
+            gsd_m=gsd,
+            acquired=acquisition_date(source.tags.get("TIFFTAG_DATETIME", "")),
+        )
+        self.header_hash = header_hash(source.files)
 
     def __enter__(self) -> Scene:
         return self
@@ -35,44 +67,74 @@ class Scene:
 
     def close(self) -> None:
         """Close the file."""
-        self.dataset.close()
+        self.source.close()
+
+    def read(self, window: Window, bands: Sequence[int] = ()) -> tuple[Pixels, Mask]:
+        """One window, as it is stored.
+
+        Args:
+            window: inside the scene.
+            bands: numbers from 1; empty: all.
+
+        Returns:
+            Pixels (bands, height, width) in the scene's dtype, and where they are valid (height, width).
+
+        Raises:
+            SceneError: if the file is damaged there.
+        """
+        area = RioWindow(window.col, window.row, window.width, window.height)
+        return self.source.read(bands or [b.index for b in self.info.bands], area)
 
 
-def open_scene(path: str | Path) -> Scene:
-    """Open a scene."""
-    return Scene(Path(path), open_checked(Path(path)))
+def open_scene(path: str | Path, expand_palette: bool = True) -> Scene:
+    """Open a raster; only its header is read.
+
+    Args:
+        path: a local GeoTIFF, JPEG 2000, PNG, JPEG, ERDAS .img, or a VRT mosaic of such files.
+        expand_palette: offer palette pictures as red, green and blue; False leaves the indices, which is what
+            a mask with a colour table needs.
+
+    Raises:
+        SceneError: if it cannot be opened safely; says why and what to do.
+    """
+    return Scene(open_source(local_file(path), expand_palette), expand_palette)
 
 
-def header_hash(path: Path) -> str:
-    """Sha256 of a file's size, modification time and first 64 KiB."""
-    stat = path.stat()
-    digest = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns} ".encode())
-    with path.open("rb") as file:
-        digest.update(file.read(HEADER_BYTES))
+def open_source(path: Path, expand_palette: bool = True) -> Source:
+    """Open the pixels of a file.
+
+    Raises:
+        SceneError: as :func:`open_scene`.
+    """
+    if path.suffix.lower() == ".vrt":
+        return open_vrt(path)
+    dataset = open_checked(path)
+    try:
+        return FileSource(path, dataset, expand_palette)
+    except BaseException:
+        dataset.close()
+        raise
+
+
+def header_hash(files: Sequence[Path]) -> str:
+    """Sha256 of files' sizes, modification times and first 64 KiB."""
+    digest = hashlib.sha256()
+    for path in files:
+        about = path.stat()
+        digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(HEADER_BYTES))
     return digest.hexdigest()
 
 
-def describe(path: Path, dataset: DatasetReader) -> SceneInfo:
-    """The header in plain values."""
-    crs = dataset.crs.to_wkt() if dataset.crs else None
-    t = dataset.transform
-    grid = GeoGrid(dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f), crs)
-    colours = [c.name.lower() for c in dataset.colorinterp]
-    names = [d or "" for d in dataset.descriptions]
-    bands = tuple(Band(i, n, c) for i, (n, c) in enumerate(zip(names, colours, strict=True), start=1))
-    return SceneInfo(path.stem, grid, bands, dataset.dtypes[0], dataset.nodata, ground_distance(grid))
-
-
-def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
-    """Metres between neighbouring pixels (down a column, along a row) at the centre."""
-    if grid.crs is None:
+def acquisition_date(text: str) -> str | None:
+    """``2024:05:01 10:30:00``, as TIFF writes it, to ISO 8601; None where it is no date."""
+    match = _DATE.match(text.strip())
+    if not match:
         return None
-    to_lonlat = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
-    col, row = grid.width / 2, grid.height / 2
-    points = [(col - 0.5, row), (col + 0.5, row), (col, row - 0.5), (col, row + 0.5)]
-    places = [grid.xy(*point) for point in points]
-    lon, lat = to_lonlat.transform([x for x, _ in places], [y for _, y in places])
-    geod = Geod(ellps="WGS84")
-    _, _, along = geod.inv(lon[0], lat[0], lon[1], lat[1])
-    _, _, down = geod.inv(lon[2], lat[2], lon[3], lat[3])
-    return float(down), float(along)
+    try:
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+        moment = datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+    return moment.isoformat() if match[4] else moment.date().isoformat()

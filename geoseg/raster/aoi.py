@@ -1,0 +1,134 @@
+"""The area of interest: a polygon that limits the output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from rasterio.features import rasterize
+
+from geoseg.core import GeoGrid
+from geoseg.core.strip import Mask
+from geoseg.errors import OptionError
+
+CHUNK = 256
+"""Rows burned at once, at multiples of it: a row comes out the same whichever rows it is asked with."""
+
+Ring = list[tuple[float, float]]
+
+
+class Aoi:
+    """A (multi)polygon on a grid.
+
+    Args:
+        text: GeoJSON of a polygon, multipolygon, feature or feature collection, in the grid's CRS.
+        grid: rows and columns asked for.
+        near: include every pixel that the polygon touches and its neighbours; else those whose centre it
+            holds.
+
+    Raises:
+        OptionError: if the text is not such GeoJSON.
+    """
+
+    def __init__(self, text: str, grid: GeoGrid, near: bool = False) -> None:
+        self._grid = grid
+        self._near = near
+        self._polygons = [_in_pixels(rings, grid) for rings in _polygons(text)]
+        self._chunk = lru_cache(maxsize=4)(self._burn)
+
+    def rows(self, first: int, stop: int) -> Mask:
+        """Which pixels of some rows belong to it: (rows, width)."""
+        parts = []
+        while first < stop:
+            top = first - first % CHUNK
+            end = min(stop, top + CHUNK)
+            parts.append(self._chunk(top)[first - top : end - top])
+            first = end
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Rows from and to which each polygon may reach, a little generous."""
+        result = []
+        for rings in self._polygons:
+            rows = [y for _, y in rings[0]]
+            low, high = max(min(rows), -2.0), min(max(rows), self._grid.height + 2.0)
+            if low < high:
+                result.append((int(low) - 3, int(high) + 4))
+        return result
+
+    def _burn(self, top: int) -> Mask:
+        margin = int(self._near)
+        first, stop = top - margin, min(top + CHUNK, self._grid.height) + margin
+        shape = stop - first, self._grid.width + 2 * margin
+        touching = [
+            rings
+            for rings, (low, high) in zip(self._polygons, self._all_spans(), strict=True)
+            if low < stop and first < high
+        ]
+        if not touching:
+            return np.zeros((shape[0] - 2 * margin, self._grid.width), np.bool_)
+        burned = rasterize(
+            [{"type": "Polygon", "coordinates": rings} for rings in touching],
+            out_shape=shape,
+            transform=Affine.translation(-margin, first),
+            all_touched=self._near,
+            dtype=np.uint8,
+        ).astype(np.bool_)
+        return _grown(burned) if self._near else burned
+
+    def _all_spans(self) -> list[tuple[float, float]]:
+        return [
+            (min(y for _, y in rings[0]) - 3, max(y for _, y in rings[0]) + 3) for rings in self._polygons
+        ]
+
+
+def _grown(mask: Mask) -> Mask:
+    """Each pixel or one of its eight neighbours; one pixel smaller on each side."""
+    rows = mask[:-2] | mask[1:-1] | mask[2:]
+    return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:])
+
+
+def _polygons(text: str) -> list[list[Ring]]:
+    try:
+        found = list(_walk(json.loads(text)))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise OptionError("the AOI is not GeoJSON", "give a polygon or multipolygon") from error
+    if not found:
+        raise OptionError("the AOI holds no polygon", "give a polygon or multipolygon")
+    return found
+
+
+def _walk(data: Any) -> Iterator[list[Ring]]:
+    kind = data["type"]
+    if kind == "FeatureCollection":
+        for feature in data["features"]:
+            yield from _walk(feature)
+    elif kind == "GeometryCollection":
+        for geometry in data["geometries"]:
+            yield from _walk(geometry)
+    elif kind == "Feature":
+        yield from _walk(data["geometry"])
+    elif kind == "Polygon":
+        yield _rings(data["coordinates"])
+    elif kind == "MultiPolygon":
+        for polygon in data["coordinates"]:
+            yield _rings(polygon)
+    else:
+        raise ValueError(kind)
+
+
+def _rings(coordinates: Sequence[Any]) -> list[Ring]:
+    rings = [[(float(p[0]), float(p[1])) for p in ring] for ring in coordinates]
+    if not rings or len(rings[0]) < 4 or not np.isfinite([v for r in rings for p in r for v in p]).all():
+        raise ValueError("not a ring")
+    return rings
+
+
+def _in_pixels(rings: list[Ring], grid: GeoGrid) -> list[Ring]:
+    to_pixels = ~Affine(*grid.transform)
+    return [[tuple(to_pixels * point) for point in ring] for ring in rings]

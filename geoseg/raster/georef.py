@@ -1,0 +1,127 @@
+"""Where a raster lies: transform, CRS, world files, and the size of its pixels on the ground."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import rasterio.crs
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import ProjError
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from geoseg.core import IDENTITY, GeoGrid
+from geoseg.core.grid import Transform
+
+WORLD_FILE_BYTES = 4096
+SIDECAR_BYTES = 1 << 20
+_PLACES = ("<SRS", "<GeoTransform", "<NoDataValue", "<GCPList")
+
+
+def grid_of(path: Path, dataset: DatasetReader) -> tuple[GeoGrid, list[str]]:
+    """The grid of a raster, from its header or its world file, and what the user should know about it."""
+    t = dataset.transform
+    transform: Transform = (t.a, t.b, t.c, t.d, t.e, t.f)
+    notes = []
+    if transform == IDENTITY:
+        transform, note = _without_transform(path, dataset)
+        notes += [note] if note else []
+    if not _is_usable(transform):
+        notes.append(f"{path.name}: its transform {transform} is no grid; read as a plain picture")
+        transform = IDENTITY
+    sidecar = path.with_name(path.name + ".aux.xml")
+    if sidecar.is_file() and _says_more(sidecar):
+        notes.append(f"{sidecar.name} is not read: what it says about place or nodata is not used")
+    crs, note = _wkt(path, dataset)
+    notes += [note] if note else []
+    return GeoGrid(dataset.height, dataset.width, transform, crs), notes
+
+
+def _without_transform(path: Path, dataset: DatasetReader) -> tuple[Transform, str | None]:
+    found, problem = world_file(path)
+    if found is not None:
+        return found, None
+    if problem:
+        return IDENTITY, problem
+    how = "ground control points" if dataset.gcps[0] else "rational polynomials (RPC)" if dataset.rpcs else ""
+    if not how:
+        return IDENTITY, None
+    return IDENTITY, (
+        f"{path.name} is placed by {how} only, which are not applied: outputs have no georeference "
+        "(use gdalwarp first)"
+    )
+
+
+def world_file(path: Path) -> tuple[Transform | None, str | None]:
+    """The transform in a raster's world file (``.tfw``, ``.jgw``, ``.pgw``, ``.wld``, ...).
+
+    A world file holds six lines: a, d, b, e, and x, y of the *centre* of the upper left pixel.
+
+    Returns:
+        The transform or None, and what is wrong with the file or None.
+    """
+    suffix = path.suffix[1:]
+    endings = [f"{suffix[0]}{suffix[-1]}w", f"{suffix}w", "wld"] if suffix else ["wld"]
+    for ending in (e for lower in endings for e in (lower, lower.lower(), lower.upper())):
+        beside = path.with_suffix(f".{ending}")
+        if beside.is_file():
+            transform = parse_world_file(beside.read_bytes()[:WORLD_FILE_BYTES])
+            return transform, None if transform else f"{beside.name}: not a world file, ignored"
+    return None, None
+
+
+def parse_world_file(content: bytes) -> Transform | None:
+    """Six numbers to a transform; None where they are none."""
+    try:
+        a, d, b, e, x, y = (float(word) for word in content.decode("ascii").split())
+    except ValueError:
+        return None
+    transform = (a, b, x - a / 2 - b / 2, d, e, y - d / 2 - e / 2)
+    return transform if _is_usable(transform) else None
+
+
+def _is_usable(transform: Transform) -> bool:
+    a, b, _, d, e, _ = transform
+    return all(map(math.isfinite, transform)) and a * e - b * d != 0
+
+
+def _says_more(sidecar: Path) -> bool:
+    try:
+        with sidecar.open("rb") as file:
+            text = file.read(SIDECAR_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
+    return any(tag in text for tag in _PLACES)
+
+
+def _wkt(path: Path, dataset: DatasetReader) -> tuple[str | None, str | None]:
+    """The CRS as WKT that gives the same CRS back."""
+    try:
+        crs = dataset.crs
+        if not crs:
+            return None, None
+        wkt = crs.to_wkt()
+        same = rasterio.crs.CRS.from_wkt(wkt) == crs
+        return str(wkt if same else crs.to_wkt(version="WKT2_2019")), None
+    except RasterioError as error:
+        return None, f"{path.name}: its CRS cannot be read and is not used ({error})"
+
+
+def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
+    """Metres from pixel to pixel, down a column and along a row, at the centre of a grid.
+
+    Geodesic on WGS 84, in any CRS; None without CRS, or with one that has no place on Earth.
+    """
+    if grid.crs is None:
+        return None
+    col, row = grid.width / 2, grid.height / 2
+    places = [grid.xy(*p) for p in ((col, row - 0.5), (col, row + 0.5), (col - 0.5, row), (col + 0.5, row))]
+    try:
+        to_lonlat = Transformer.from_crs(CRS.from_wkt(grid.crs), "EPSG:4326", always_xy=True)
+        lon, lat = to_lonlat.transform([x for x, _ in places], [y for _, y in places], errcheck=True)
+        _, _, metres = Geod(ellps="WGS84").inv([lon[0], lon[2]], [lat[0], lat[2]], lon[1::2], lat[1::2])
+    except ProjError:
+        return None
+    down, along = (float(m) for m in metres)
+    return (down, along) if 0 < down < math.inf and 0 < along < math.inf else None
