@@ -69,16 +69,22 @@ def blend(
     batches = _Batches(blocks, plan, predictor.batch, first_strip)
     canvas = Canvas(plan, first_strip)
     waiting: deque[tuple[Finished, Levels]] = deque()
+    # On a GPU one strip stays behind, so that its copy runs beside the next patches.
+    behind = 0 if plan.device == "cpu" else 1
+
+    def give(keep: int) -> Iterator[ScoreRows]:
+        while len(waiting) > keep:
+            done, levels = waiting.popleft()
+            yield _score_rows(plan, done, levels)
+            # Told after the strip was taken: what counts as done is stored.
+            progress(len(plan.patches.cols.starts) * _patch_rows(plan, done.strip))
 
     def settle() -> Iterator[ScoreRows]:
         while batches.todo and isinstance(batches.todo[0], Finished):
             done = batches.todo.popleft()
             assert isinstance(done, Finished)
             waiting.append((done, canvas.levels(done.strip, plan.network.width)))
-            progress(len(plan.patches.cols.starts) * _patch_rows(plan, done.strip))
-            # One strip stays behind, so that its copy from a GPU runs beside the next patches.
-            if len(waiting) > 1:
-                yield _score_rows(plan, *waiting.popleft())
+            yield from give(behind)
 
     for result in predictor.stream(iter(batches)):
         for probabilities in result:
@@ -90,8 +96,7 @@ def blend(
             canvas.paste(place.row, place.col, probabilities)
         yield from settle()
     yield from settle()
-    while waiting:
-        yield _score_rows(plan, *waiting.popleft())
+    yield from give(0)
 
 
 def _patch_rows(plan: Plan, strip: int) -> int:

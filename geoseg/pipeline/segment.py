@@ -1,0 +1,379 @@
+"""A scene and a bundle to a mask, scores and polygons: what ``geoseg infer`` and Python users call."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoseg.core import Output, Plan, Progress, RunRecord, SegmentOptions, Sink, make_plan, wants_stretch
+from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json
+from geoseg.core.preflight import preflight
+from geoseg.core.queues import BackgroundSink
+from geoseg.errors import OutputError, ResumeError
+from geoseg.model.bundle import Bundle, load_bundle
+from geoseg.model.machine import describe_machine
+from geoseg.model.predictor import make_predictor
+from geoseg.predict import HalvingPredictor, blend, finish_strips
+from geoseg.raster import (
+    MaskSink,
+    ProbabilitySink,
+    Scene,
+    measure_stretch,
+    open_scene,
+    read_rows,
+    sample_values,
+)
+from geoseg.raster.spool import Spool, open_spool
+from geoseg.vector import PolygonContext, PolygonSink
+
+DECIDING = ("geoseg", "torch", "openvino", "rasterio", "numpy", "shapely", "pyogrio")
+"""Libraries whose versions can change bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where results go.
+
+    Attributes:
+        folder: made where it is missing.
+        overwrite: replace results of an earlier run.
+        resume: continue a run that was cut off.
+    """
+
+    folder: Path = Path()
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how a run goes.
+
+    Attributes:
+        planned: called once with the plan, before any pixel is computed.
+        progress: called with how many more patches are done.
+    """
+
+    planned: Callable[[Plan], None] = lambda plan: None
+    progress: Progress = lambda patches: None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """What a run left.
+
+    Attributes:
+        record: as written to ``*_run.json``.
+        outputs: the files, ``*_run.json`` not among them.
+        record_path: where the record lies.
+        fresh: False where everything was there already and nothing was done.
+    """
+
+    record: RunRecord
+    outputs: tuple[Output, ...]
+    record_path: Path
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A run's inputs, opened, and the identity by which it can be resumed."""
+
+    scene: Scene
+    bundle: Bundle
+    options: SegmentOptions
+    outputs: OutputOptions
+
+    @property
+    def run(self) -> str:
+        """Name of the run; the same inputs give the same name, so that they give the same bytes."""
+        return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:8]
+
+    def path(self, ending: str) -> Path:
+        return self.outputs.folder / f"{self.scene.info.name}_{ending}"
+
+    @property
+    def record_path(self) -> Path:
+        return self.path("run.json")
+
+    @property
+    def spool_path(self) -> Path:
+        return self.outputs.folder / f".{self.scene.info.name}_run.spool"
+
+    def targets(self) -> list[Path]:
+        rasters = ["mask.tif"] + ["probabilities.tif"] * self.options.probabilities
+        return [self.path(e) for e in (*rasters, *(f"polygons.{f}" for f in self.options.formats))]
+
+    def identity(self) -> dict[str, str]:
+        """What must not change between a run and its resumption."""
+        options = json.dumps(self.options.to_json(), sort_keys=True, default=str)
+        return {
+            "scene": self.scene.header_hash,
+            "bundle": self.bundle.sha256,
+            "options": hashlib.sha256(options.encode()).hexdigest(),
+        }
+
+
+def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: int | None = None) -> Plan:
+    """Plan a run without running it.
+
+    Args:
+        scene: opened.
+        bundle: loaded.
+        options: the user's choices.
+        batch: patches at once; None: as the options say.
+
+    Raises:
+        GeosegError: if scene, bundle, options and machine do not fit together.
+    """
+    if batch is not None:
+        options = replace(options, network=replace(options.network, batch=batch))
+    machine = describe_machine(options.network)
+    plan = make_plan(scene.info, bundle.spec, options, machine)
+    if wants_stretch(scene.info, bundle.spec, options.network):
+        limits = measure_stretch(scene, plan.bands, bundle.spec.scaling.percentiles)
+        plan = make_plan(scene.info, bundle.spec, options, machine, limits)
+    told = preflight(scene.info, bundle.spec, sample_values(scene, plan.bands))
+    warnings = dict.fromkeys((*scene.warnings, *plan.warnings, *told))
+    return replace(plan, warnings=tuple(warnings))
+
+
+def expected_seconds(bundle: Bundle, plan: Plan) -> float:
+    """How long a run will take: times a few batches of the network, which is most of it.
+
+    Args:
+        bundle: loaded.
+        plan: of the run.
+
+    Returns:
+        Seconds for all patches; patches without data, which cost nothing, are not known beforehand.
+    """
+    predictor = make_predictor(bundle, plan)
+    blank = np.zeros((predictor.batch, len(plan.bands), *plan.patches.patch), plan.dtype)
+    laps = [time.monotonic() for _ in predictor.stream(iter([blank] * 6))]
+    per_patch = (laps[-1] - laps[2]) / 3 / predictor.batch
+    return per_patch * len(plan.patches)
+
+
+def segment(
+    scene_path: str | Path,
+    bundle: str | Path | Bundle | None = None,
+    outputs: OutputOptions | None = None,
+    options: SegmentOptions | None = None,
+    listener: Listener | None = None,
+) -> SegmentResult:
+    """Segment a scene of any size.
+
+    Args:
+        scene_path: a raster.
+        bundle: a bundle, its folder or its name; None: the embedded one.
+        outputs: where results go; None: the current folder.
+        options: None: all defaults.
+        listener: told the plan and the progress.
+
+    Returns:
+        The files and the record. Either all files are in place, the record last, or none is.
+
+    Raises:
+        GeosegError: whatever the user can do something about.
+        KeyboardInterrupt: on Ctrl-C; the run can be resumed.
+    """
+    started = time.monotonic()
+    outputs, options, listener = (
+        outputs or OutputOptions(),
+        options or SegmentOptions(),
+        listener or Listener(),
+    )
+    loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    with open_scene(scene_path) as scene:
+        job = _Job(scene, loaded, options, outputs)
+        done = _finished_before(job)
+        if done is not None:
+            return done
+        make_folder(outputs.folder)
+        remove_leftovers(outputs.folder)
+        return _Run(job, listener, started).go()
+
+
+class _Run:
+    """One run from plan to record, with its clock."""
+
+    def __init__(self, job: _Job, listener: Listener, started: float) -> None:
+        self._job = job
+        self._listener = listener
+        self._clock = started
+        self._timings: dict[str, float] = {}
+
+    def _lap(self, step: str) -> None:
+        now = time.monotonic()
+        self._timings[step] = round(now - self._clock, 4)
+        self._clock = now
+
+    def go(self) -> SegmentResult:
+        job = self._job
+        self._lap("open")
+        pinned = job.outputs.resume and job.spool_path.exists()
+        plan = None if pinned else plan_segment(job.scene, job.bundle, job.options)
+        if plan is not None:
+            _check_targets(job)
+            check_space(job.outputs.folder, plan.disk)
+        header = job.identity() | {"plan": plan.to_json() if plan else None}
+        with open_spool(job.spool_path, header, resume=job.outputs.resume) as spool:
+            plan = Plan.from_json(spool.header["plan"])
+            self._lap("plan")
+            self._listener.planned(plan)
+            result = self._through(plan, spool)
+            spool.remove()
+        return result
+
+    def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
+        job = self._job
+        predictor = HalvingPredictor(make_predictor(job.bundle, plan))
+        self._lap("compile")
+        first_patch_row = max(spool.strips_done - 1, 0)
+        self._listener.progress(_patches_before(plan, spool.strips_done))
+        with (
+            _reading(job.scene, plan, first_patch_row) as rows,
+            _open_sinks(job, plan) as sinks,
+        ):
+            scores = blend(predictor, rows, plan, spool.strips_done, self._listener.progress)
+            for strip in finish_strips(spool.through(scores), plan):
+                for sink in sinks:
+                    sink.add(strip)
+            self._lap("run")
+            for sink in sinks:
+                sink.finish()
+            files = [output for sink in sinks for output in sink.commit()]
+        self._lap("write")
+        record = self._record(plan, files, spool.strips_done, predictor)
+        write_json(job.record_path, record.to_json(), overwrite=True)
+        return SegmentResult(record, tuple(files), job.record_path)
+
+    def _record(
+        self, plan: Plan, files: list[Output], resumed: int, predictor: HalvingPredictor
+    ) -> RunRecord:
+        job = self._job
+        warnings = list(plan.warnings)
+        if predictor.largest < predictor.batch:
+            warnings.append(f"out of memory: batches of {predictor.batch} were cut to {predictor.largest}")
+        counts: dict[str, Any] = {"patches": len(plan.patches), "strips_from_spool": resumed}
+        for output in files:
+            if output.summary:
+                counts.setdefault(output.kind, dict(output.summary))
+        return RunRecord(
+            run=job.run,
+            scene={"path": str(job.scene.path), "header_sha256": job.scene.header_hash},
+            bundle={"name": job.bundle.spec.name, "sha256": job.bundle.sha256},
+            plan=plan.to_json(),
+            options=json.loads(json.dumps(job.options.to_json(), default=str)) | {"identity": job.identity()},
+            versions=_versions(),
+            timings=self._timings,
+            counts=counts,
+            outputs={output.path.name: output.kind for output in files},
+            warnings=tuple(warnings),
+        )
+
+
+@contextmanager
+def _reading(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[Iterator[Any]]:
+    rows = read_rows(scene, plan, first_patch_row)
+    try:
+        yield rows
+    finally:
+        rows.close()
+
+
+@contextmanager
+def _open_sinks(job: _Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
+    """All sinks of a job; whatever goes wrong, their temporary files are gone afterwards."""
+    sinks: list[BackgroundSink] = []
+    try:
+        for sink in _make_sinks(job, plan):
+            sinks.append(BackgroundSink(sink))
+        yield sinks
+    finally:
+        for sink in sinks:
+            sink.abort()
+
+
+def _make_sinks(job: _Job, plan: Plan) -> Iterator[Sink]:
+    # Files of this run that a kill left between the first rename and the record are replaced.
+    tags = {"GEOSEG_RUN": job.run, "GEOSEG_BUNDLE": f"{job.bundle.spec.name} {job.bundle.spec.version}"}
+    yield MaskSink(job.path("mask.tif"), plan, tags, overwrite=True)
+    if job.options.probabilities:
+        yield ProbabilitySink(job.path("probabilities.tif"), plan, tags, overwrite=True)
+    if job.options.formats:
+        spec = job.bundle.spec
+        context = PolygonContext(
+            scene=job.scene.info.name,
+            acquired=job.scene.info.acquired,
+            bundle=spec.name,
+            run=job.run,
+            min_area_m2=spec.min_area_m2,
+            simplify_m=spec.simplify_m,
+        )
+        targets = [job.path(f"polygons.{name}") for name in job.options.formats]
+        yield PolygonSink(targets, plan, job.options.vectors, context, overwrite=True)
+
+
+def _check_targets(job: _Job) -> None:
+    if job.outputs.overwrite:
+        return
+    if job.spool_path.exists():
+        raise OutputError(
+            f"{job.spool_path.name}: a run of this scene was cut off here",
+            "use --resume to continue it, or --overwrite to start anew",
+        )
+    for path in (*job.targets(), job.record_path):
+        if path.exists():
+            raise OutputError(f"{path} exists", "use --overwrite, or another folder with -o")
+
+
+def _finished_before(job: _Job) -> SegmentResult | None:
+    """The result of a finished run, where one is to be resumed that needs no more work."""
+    if not job.outputs.resume or job.spool_path.exists() or not job.record_path.exists():
+        return None
+    try:
+        data: Mapping[str, Any] = json.loads(job.record_path.read_text(encoding="utf-8"))
+        record = RunRecord(**(dict(data) | {"warnings": tuple(data["warnings"])}))
+        before = record.options["identity"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ResumeError(
+            f"{job.record_path}: not a record of a run ({error})", "use --overwrite to run anew"
+        ) from error
+    changed = [name for name, value in job.identity().items() if before.get(name) != value]
+    if changed:
+        raise ResumeError(
+            f"{job.record_path}: the run that is finished here had another {' and '.join(changed)}",
+            "use --overwrite to run anew, or another folder with -o",
+        )
+    missing = [name for name in record.outputs if not (job.outputs.folder / name).exists()]
+    if missing:
+        raise ResumeError(f"{job.outputs.folder / missing[0]} is missing", "use --overwrite to run anew")
+    files = tuple(Output(job.outputs.folder / name, kind) for name, kind in record.outputs.items())
+    return SegmentResult(record, files, job.record_path, fresh=False)
+
+
+def _patches_before(plan: Plan, strips: int) -> int:
+    rows = plan.patches.rows.last_patch_of(strips - 1) + 1 if strips else 0
+    return rows * len(plan.patches.cols.starts)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in DECIDING:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,190 @@
+"""The main job, end to end, on small scenes and a small network with random weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+
+from geoseg.core import NetworkOptions, SegmentOptions, VectorOptions
+from geoseg.errors import OutputError, ResumeError, SceneError
+from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
+from tests.scenes import write_scene
+from tests.support import make_test_bundle
+
+SMALL = NetworkOptions(patch=(64, 64), overlap=(32, 32), runtime="torch")
+OPTIONS = SegmentOptions(network=SMALL, vectors=VectorOptions(min_area_m2=0), probabilities=True)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """A bundle with random weights and an edge output."""
+    return make_test_bundle(tmp_path_factory.mktemp("bundle") / "tiny", has_edges=True)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """A scene of 150 x 200 pixels with a corner without data."""
+    return write_scene(tmp_path / "scene.tif", (150, 200))
+
+
+def _run(scene: Path, bundle: Path, folder: Path, options: SegmentOptions = OPTIONS) -> SegmentResult:
+    return segment(scene, bundle, OutputOptions(folder), options)
+
+
+def _read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as file:
+        return file.read()
+
+
+def test_outputs_lie_on_the_scenes_grid(scene, bundle, tmp_path):
+    """Laws 5 and 7: size, transform and CRS equal; nodata exactly where the scene has none."""
+    result = _run(scene, bundle, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.suffix != ".qml") == [
+        "scene_mask.tif",
+        "scene_polygons.geojson",
+        "scene_polygons.gpkg",
+        "scene_probabilities.tif",
+        "scene_run.json",
+    ]
+    with rasterio.open(scene) as source, rasterio.open(tmp_path / "out" / "scene_mask.tif") as mask:
+        assert (mask.width, mask.height) == (source.width, source.height)
+        assert (mask.transform, mask.crs, mask.nodata) == (source.transform, source.crs, 255)
+        np.testing.assert_array_equal(mask.read(1) == 255, source.dataset_mask() == 0)
+        labels = mask.read(1)
+    scores = _read(tmp_path / "out" / "scene_probabilities.tif")[0]
+    np.testing.assert_array_equal(labels[labels != 255], (scores >= 125)[labels != 255])
+    record = json.loads(result.record_path.read_text())
+    assert record["counts"]["mask"]["building"] == int((labels == 1).sum())
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Affine(0.4, 0.1, 500000, 0.1, -0.4, 3000000),
+        Affine(0.4, 0, 500000, 0, 0.4, 3000000),
+        Affine(0.1, 0, 500000, 0, -0.1, 3000000),
+        Affine(2.0, 0, 500000.123456789, 0, -2.0, 3000000.987654321),
+    ],
+    ids=["rotated", "south-up", "finer", "coarser"],
+)
+def test_any_transform_is_kept(bundle, tmp_path, transform):
+    """Law 5: also where the network ran at another GSD."""
+    scene = write_scene(tmp_path / "scene.tif", (90, 110), transform=transform)
+    _run(scene, bundle, tmp_path / "out")
+    with rasterio.open(scene) as source, rasterio.open(tmp_path / "out" / "scene_mask.tif") as mask:
+        assert (mask.shape, mask.transform, mask.crs) == (source.shape, source.transform, source.crs)
+        np.testing.assert_array_equal(mask.read(1) == 255, source.dataset_mask() == 0)
+
+
+def test_an_aoi_only_limits_the_output(scene, bundle, tmp_path):
+    """Law 7: inside the AOI nothing changes, outside is nodata."""
+    with rasterio.open(scene) as source:
+        x0, y0 = source.transform @ (40, 30)
+        x1, y1 = source.transform @ (120, 110)
+    ring = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
+    aoi = json.dumps({"type": "Polygon", "coordinates": [ring]})
+    _run(scene, bundle, tmp_path / "whole")
+    _run(scene, bundle, tmp_path / "part", replace(OPTIONS, aoi=aoi))
+    whole, part = (_read(tmp_path / f / "scene_probabilities.tif")[0] for f in ("whole", "part"))
+    inside = np.zeros(whole.shape, bool)
+    inside[30:110, 40:120] = True
+    np.testing.assert_array_equal(np.where(inside, whole, 255), part)
+
+
+def test_polygons_lie_over_the_mask(scene, bundle, tmp_path):
+    """GPKG in the scene's CRS, GeoJSON in longitude and latitude, as many polygons in both."""
+    _run(scene, bundle, tmp_path / "out")
+    gpkg = geopandas.read_file(tmp_path / "out" / "scene_polygons.gpkg")
+    geojson = geopandas.read_file(tmp_path / "out" / "scene_polygons.geojson")
+    with rasterio.open(scene) as source:
+        assert gpkg.crs == source.crs
+    assert geojson.crs.to_epsg() == 4326
+    assert len(gpkg) == len(geojson) > 0
+    np.testing.assert_allclose(gpkg["area_m2"], geojson["area_m2"], rtol=1e-6)
+
+
+def test_existing_results_are_kept(scene, bundle, tmp_path):
+    """Refused without --overwrite, before anything is computed; replaced with it."""
+    _run(scene, bundle, tmp_path / "out")
+    before = (tmp_path / "out" / "scene_mask.tif").read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        _run(scene, bundle, tmp_path / "out")
+    assert (tmp_path / "out" / "scene_mask.tif").read_bytes() == before
+    outputs = OutputOptions(tmp_path / "out", overwrite=True)
+    segment(scene, bundle, outputs, replace(OPTIONS, threshold=0.9))
+    assert (tmp_path / "out" / "scene_mask.tif").read_bytes() != before
+
+
+def test_resume_of_nothing_and_of_everything(scene, bundle, tmp_path):
+    """Law 9: with nothing begun it starts; with all done it says so; with other options it refuses."""
+    outputs = OutputOptions(tmp_path / "out", resume=True)
+    assert segment(scene, bundle, outputs, OPTIONS).fresh
+    again = segment(scene, bundle, outputs, OPTIONS)
+    assert not again.fresh
+    assert {o.path.name for o in again.outputs} >= {"scene_mask.tif", "scene_polygons.gpkg"}
+    with pytest.raises(ResumeError, match="options"):
+        segment(scene, bundle, outputs, replace(OPTIONS, threshold=0.9))
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def _stop_after(patches: int) -> Listener:
+    done = [0]
+
+    def progress(more: int) -> None:
+        done[0] += more
+        if done[0] >= patches:
+            raise _StoppedError
+
+    return Listener(progress=progress)
+
+
+def test_an_error_half_way_leaves_no_output(scene, bundle, tmp_path):
+    """Law 8: nothing but the spool is left, and a resumed run gives the same bytes."""
+    outputs = OutputOptions(tmp_path / "out")
+    with pytest.raises(_StoppedError):
+        segment(scene, bundle, outputs, OPTIONS, _stop_after(12))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [".scene_run.spool"]
+    with pytest.raises(OutputError, match="--resume"):
+        segment(scene, bundle, outputs, OPTIONS)
+    changed = replace(OPTIONS, network=replace(SMALL, taper="linear"))
+    with pytest.raises(ResumeError, match="options"):
+        segment(scene, bundle, replace(outputs, resume=True), changed)
+    result = segment(scene, bundle, replace(outputs, resume=True), OPTIONS)
+    assert result.record.counts["strips_from_spool"] > 0
+    _run(scene, bundle, tmp_path / "unbroken")
+    for name in ("scene_mask.tif", "scene_probabilities.tif", "scene_polygons.geojson"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_scene_without_crs_works(bundle, tmp_path):
+    """No CRS: a mask all the same, and a warning that says what cannot be measured."""
+    scene = write_scene(tmp_path / "plain.tif", (80, 90), crs=None, transform=Affine.identity())
+    result = _run(scene, bundle, tmp_path / "out")
+    assert any("no CRS" in w for w in result.record.warnings)
+
+
+def test_wrong_inputs_are_named(bundle, tmp_path):
+    """One clear line each."""
+    with pytest.raises(SceneError, match=r"missing\.tif"):
+        _run(tmp_path / "missing.tif", bundle, tmp_path)
+    gray = write_scene(tmp_path / "gray.tif", (80, 90), bands=1)
+    with pytest.raises(SceneError, match="--bands"):
+        _run(gray, bundle, tmp_path / "out")
+    result = segment(
+        gray,
+        bundle,
+        OutputOptions(tmp_path / "out"),
+        replace(OPTIONS, network=replace(SMALL, bands=("1",) * 3)),
+    )
+    assert result.fresh
