@@ -101,6 +101,26 @@ class Box(click.ParamType[tuple[float, float, float, float]]):
         return xmin, ymin, xmax, ymax
 
 
+class Range(click.ParamType[tuple[float, float]]):
+    """``0.2,0.5``: the least and the greatest of something."""
+
+    name = "LOW,HIGH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Parse."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a range; use two numbers: 0.2,0.5", param, ctx)
+        if not 0 < low <= high:
+            self.fail(f"{value!r} does not go up from above 0", param, ctx)
+        return low, high
+
+
 PATH = click.Path(path_type=Path)
 
 
