@@ -1,8 +1,14 @@
-"""Geodesic areas and perimeters, and metre tolerances, in any CRS."""
+"""Areas and lengths on the ground, and metre tolerances, in any CRS.
+
+Objects up to half a kilometre are measured in a local frame: the linear map from pixels to metres east and
+north at their centre, from the ellipsoid. Larger ones are measured on the ellipsoid itself, their edges followed
+as the CRS draws them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import shapely
@@ -10,44 +16,20 @@ from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import CRSError
 
+from geoseg.core import GeoGrid
 from geoseg.errors import SceneError
 
 Floats = NDArray[np.float64]
-_CHUNK = 4_000_000
+Geometries = NDArray[np.object_]
+
+ELLIPSOID = Geod(ellps="WGS84")
+LOCAL_M = 500.0
+"""Objects of a larger extent are measured on the ellipsoid."""
+STEP = 4.0
+"""Pixels to each side over which the local frame is taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Areas and lengths on the ground for geometries of one CRS.
-
-    Attributes:
-        crs: WKT, or None: then areas and lengths are in the units of the coordinates.
-    """
-
-    crs: str | None
-
-    def area_and_perimeter(self, shapes: NDArray[np.object_]) -> tuple[Floats, Floats]:
-        """Area in square metres (holes taken off) and length of all rings in metres.
-
-        Args:
-            shapes: (count,) polygons or multipolygons in ``crs``.
-
-        Returns:
-            Two arrays of (count,).
-        """
-        if self.crs is None:
-            return shapely.area(shapes), shapely.length(shapes)
-        geod = Geod(ellps="WGS84")
-        lonlat = shapely.transform(shapes, self._lonlat)
-        both = [geod.geometry_area_perimeter(shapely.orient_polygons(s)) for s in lonlat]
-        values = np.abs(np.array(both, np.float64).reshape(-1, 2))
-        return values[:, 0], values[:, 1]
-
-    def _lonlat(self, xy: Floats) -> Floats:
-        lon, lat = to_lonlat(self.crs or "").transform(xy[:, 0], xy[:, 1])
-        return np.column_stack([lon, lat])
-
-
+@lru_cache(maxsize=8)
 def to_lonlat(crs: str) -> Transformer:
     """The way from a CRS to longitude and latitude in degrees.
 
@@ -57,4 +39,84 @@ def to_lonlat(crs: str) -> Transformer:
     try:
         return Transformer.from_crs(CRS.from_user_input(crs), "EPSG:4326", always_xy=True)
     except CRSError as error:
-        raise SceneError(f"a CRS without a place on the globe: {error}", "reproject the raster") from error
+        raise SceneError(
+            "the scene's CRS has no place on the globe, so nothing can be measured or written as GeoJSON",
+            f"give it another CRS, e.g. with gdalwarp ({error})",
+        ) from error
+
+
+def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
+    """Linear maps from pixels to metres on the ground.
+
+    Args:
+        grid: of the scene; without a CRS a pixel counts as a metre.
+        cols: (count,) places, in pixels.
+        rows: likewise.
+
+    Returns:
+        (count, 2, 2): metres east and north (first index) of a step along columns and rows (second).
+    """
+    if grid.crs is None:
+        return np.broadcast_to(np.array([[1.0, 0.0], [0.0, -1.0]]), (len(cols), 2, 2)).copy()
+    steps = [(-STEP, 0.0), (STEP, 0.0), (0.0, -STEP), (0.0, STEP)]
+    places = [grid.xy(cols + dc, rows + dr) for dc, dr in steps]  # type: ignore[arg-type]
+    to = to_lonlat(grid.crs)
+    lon, lat = to.transform(np.array([x for x, _ in places]), np.array([y for _, y in places]))
+    middle = np.radians((lat[0] + lat[1]) / 2)
+    e2 = ELLIPSOID.es
+    bend = 1.0 - e2 * np.sin(middle) ** 2
+    east_m = np.radians(1.0) * ELLIPSOID.a / np.sqrt(bend) * np.cos(middle)
+    north_m = np.radians(1.0) * ELLIPSOID.a * (1.0 - e2) / bend**1.5
+    frames = np.empty((len(cols), 2, 2))
+    for axis, (low, high) in enumerate(((0, 1), (2, 3))):
+        turn = (lon[high] - lon[low] + 180.0) % 360.0 - 180.0
+        frames[:, 0, axis] = turn / (2 * STEP) * east_m
+        frames[:, 1, axis] = (lat[high] - lat[low]) / (2 * STEP) * north_m
+    return frames
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Areas (count,) in square metres and lengths of all rings (count,) in metres; without a CRS in pixels."""
+
+    area: Floats
+    perimeter: Floats
+
+    def compactness(self) -> Floats:
+        """Polsby-Popper: 1 for a disc, 0.785 for a square, less for what is long or frayed."""
+        round_area = np.maximum(self.perimeter, 1e-12) ** 2 / (4 * np.pi)
+        return np.minimum(self.area / round_area, 1.0)
+
+
+def measure_ellipsoid(shapes: Geometries, crs: str, step: float) -> Sizes:
+    """Areas and perimeters on the ellipsoid, edges followed as the CRS draws them.
+
+    Args:
+        shapes: (count,) polygons in ``crs``.
+        crs: as WKT.
+        step: longest piece of an edge that counts as straight, in units of the CRS.
+    """
+    parts = shapely.segmentize(shapes, step)
+    rings, owner = shapely.get_rings(parts, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    lon, lat = to_lonlat(crs).transform(xy[:, 0], xy[:, 1])
+    inner = ring[1:] == ring[:-1]
+    turn = (lon[1:] - lon[:-1] + 180.0) % 360.0 - 180.0
+    height = _authalic(np.radians(lat))
+    # the area below an edge down to the equator; rings that close take off what lies outside them
+    below = np.where(inner, np.radians(turn) * (height[1:] + height[:-1]) / 2, 0.0)
+    _, _, lengths = ELLIPSOID.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])
+    by_ring = np.abs(np.bincount(ring[1:], below, len(rings)))
+    outer = np.r_[True, owner[1:] != owner[:-1]]
+    area = np.bincount(owner, np.where(outer, by_ring, -by_ring), len(shapes))
+    perimeter = np.bincount(owner[ring[1:]], np.where(inner, lengths, 0.0), len(shapes))
+    return Sizes(area, perimeter)
+
+
+def _authalic(latitude: Floats) -> Floats:
+    """Area between the equator and a parallel, per radian of longitude, in square metres (Snyder 1987, 3-12)."""
+    e2 = ELLIPSOID.es
+    e = np.sqrt(e2)
+    sine = np.sin(latitude)
+    log = np.log((1 - e * sine) / (1 + e * sine)) / (2 * e)
+    return np.asarray(ELLIPSOID.a**2 / 2 * (1 - e2) * (sine / (1 - e2 * sine**2) - log))

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import geopandas
 import numpy as np
-import shapely
-from rasterio.features import shapes
-from rasterio.transform import Affine
 
-from geoseg.core import LEVELS, NODATA, GeoGrid, Output, Plan, Strip, VectorOptions
-from geoseg.core.classes import ClassList
-from geoseg.core.files import PendingFile
-from geoseg.vector.measure import Measure
-
-DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
-
-
-@dataclass(frozen=True, slots=True)
-class PolygonContext:
-    """What polygons say about where they come from.
-
-    Attributes:
-        scene: its name.
-        acquired: acquisition date, or None.
-        bundle: name of the bundle, or an empty string.
-        run: name of the run, or an empty string.
-        min_area_m2: smallest polygon kept, per class id as text, unless the options say otherwise.
-        simplify_m: tolerance of outlines in metres, unless the options say otherwise.
-    """
-
-    scene: str
-    acquired: str | None = None
-    bundle: str = ""
-    run: str = ""
-    min_area_m2: Mapping[str, float] = field(default_factory=dict)
-    simplify_m: float = 0.0
+from geoseg.core import NODATA, Output, Plan, Strip, VectorOptions
+from geoseg.vector.finish import Rules, finish
+from geoseg.vector.runs import RowRuns, find_runs
+from geoseg.vector.table import PolygonContext, TableFormat
+from geoseg.vector.trace import Parts, Tracer
+from geoseg.vector.write import PolygonFiles
 
 
 class PolygonSink:
@@ -46,10 +21,13 @@ class PolygonSink:
 
     Args:
         targets: one file per format, by suffix.
-        plan: of the run.
+        plan: of the run; its source grid and classes are used.
         options: the user's choices.
         context: attributes and defaults.
         overwrite: whether existing files may be replaced.
+
+    Raises:
+        OutputError: if a file exists and may not be replaced, or cannot be written.
     """
 
     def __init__(
@@ -60,79 +38,52 @@ class PolygonSink:
         context: PolygonContext,
         overwrite: bool = False,
     ) -> None:
-        self._files = [PendingFile(target, overwrite) for target in targets]
-        self._grid: GeoGrid = plan.source
-        self._classes: ClassList = plan.classes
-        self._options = options
-        self._context = context
-        self._labels: list[np.ndarray] = []
-        self._scores: list[np.ndarray] = []
-        self._summary: dict[str, float] = {}
+        multi = options.connectivity == 8
+        self._rules = Rules.of(plan.source, plan.classes, options, context)
+        self._table = TableFormat(plan.classes, context, plan.source.crs, multi)
+        self._traced = np.arange(256) < len(plan.classes)
+        self._traced[0] = options.background
+        self._traced[NODATA] = False
+        self._tracer = Tracer(plan.source.width, options.connectivity)
+        self._counts = np.zeros(len(plan.classes), np.int64)
+        self._areas = np.zeros(len(plan.classes))
+        self._targets = list(targets)
+        self._files = PolygonFiles(targets, self._table, overwrite)
 
     def add(self, strip: Strip) -> None:
         """Take the next strip."""
-        self._labels.append(strip.labels.copy())
-        self._scores.append(strip.label_scores())
+        self._trace(find_runs(strip.first_row, strip.labels, strip.scores, self._traced))
 
     def finish(self) -> None:
-        """Write the temporary files."""
-        frame = self._frame()
-        for pending in self._files:
-            if pending.target.suffix == ".geojson":
-                out = frame.to_crs("EPSG:4326") if frame.crs else frame
-                out.to_file(pending.temp, driver="GeoJSON", engine="pyogrio", RFC7946="YES")
-            elif pending.target.suffix == ".parquet":
-                frame.to_parquet(pending.temp, write_covering_bbox=True)
-            else:
-                driver = DRIVERS[pending.target.suffix]
-                frame.to_file(pending.temp, driver=driver, engine="pyogrio", layer=pending.target.stem)
+        """Complete, write and check the temporary files."""
+        self._keep(self._tracer.finish())
+        self._files.finish()
 
     def commit(self) -> list[Output]:
         """Put the files in place."""
-        for pending in self._files:
-            pending.commit()
-        return [Output(p.target, "polygons", dict(self._summary)) for p in self._files]
+        self._files.commit()
+        return [Output(target, "polygons", self.summary()) for target in self._targets]
 
     def abort(self) -> None:
         """Remove the temporary files."""
-        for pending in self._files:
-            pending.abort()
+        self._files.abort()
 
-    def _frame(self) -> geopandas.GeoDataFrame:
-        labels, scores = np.concatenate(self._labels), np.concatenate(self._scores)
-        wanted = labels != NODATA if self._options.background else (labels != NODATA) & (labels > 0)
-        found = shapes(
-            labels, wanted, connectivity=self._options.connectivity, transform=Affine(*self._grid.transform)
-        )
-        items = [(shapely.geometry.shape(geometry), int(value)) for geometry, value in found]
-        geometry = np.array([g for g, _ in items], object)
-        ids = np.array([v for _, v in items], np.int64)
-        area, perimeter = Measure(self._grid.crs).area_and_perimeter(geometry)
-        limits = {c.id: self._min_area(c.id) for c in self._classes}
-        keep = area >= np.array([limits[i] for i in ids.tolist()], np.float64)
-        geometry, ids, area, perimeter = geometry[keep], ids[keep], area[keep], perimeter[keep]
-        names = [self._classes[i].name for i in ids.tolist()]
-        for c in self._classes:
-            if any(ids == c.id):
-                self._summary[c.name] = int((ids == c.id).sum())
-        return geopandas.GeoDataFrame(
-            {
-                "id": np.arange(1, len(ids) + 1),
-                "class": np.array(names, object),
-                "confidence": np.full(
-                    len(ids), float(scores[labels == 1].mean() / LEVELS) if len(ids) else 0
-                ),
-                "area_m2": area,
-                "perimeter_m": perimeter,
-                "scene": self._context.scene,
-                "bundle": self._context.bundle,
-                "run": self._context.run,
-            },
-            geometry=geometry,
-            crs=self._grid.crs,
-        )
+    def summary(self) -> dict[str, Any]:
+        """Polygons by class, and their whole area."""
+        found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.classes.foreground}
+        unit = "area_px" if self._table.crs is None else "area_m2"
+        return found | {unit: round(float(self._areas.sum()), 2)}
 
-    def _min_area(self, class_id: int) -> float:
-        if self._options.min_area_m2 is not None:
-            return self._options.min_area_m2
-        return self._context.min_area_m2.get(str(class_id), 0.0)
+    def _trace(self, rows: RowRuns) -> None:
+        for parts in self._tracer.add(rows):
+            self._keep(parts)
+
+    def _keep(self, parts: Parts) -> None:
+        features = finish(parts, self._rules)
+        if not len(features):
+            return
+        first_id = int(self._counts.sum()) + 1
+        count = len(self._counts)
+        self._files.add(self._table.batch(features, first_id))
+        self._counts += np.bincount(features.label, minlength=count)
+        self._areas += np.bincount(features.label, features.sizes.area, count)

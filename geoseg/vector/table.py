@@ -1,0 +1,138 @@
+"""Finished polygons as Arrow tables: the columns every format has, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from geoseg.core import ClassList
+from geoseg.vector.measure import Floats, Geometries, Sizes
+
+BUILDING = "building"
+GEOMETRY = "geometry"
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonContext:
+    """What polygons say about where they come from.
+
+    Attributes:
+        scene: its name.
+        acquired: acquisition date (ISO 8601), or None.
+        bundle: name of the bundle, or an empty string.
+        run: name of the run, or an empty string.
+        min_area_m2: smallest polygon kept, by class name or id as text, unless the options say otherwise.
+        simplify_m: tolerance of outlines in metres, unless the options say otherwise.
+    """
+
+    scene: str
+    acquired: str | None = None
+    bundle: str = ""
+    run: str = ""
+    min_area_m2: Mapping[str, float] = field(default_factory=dict)
+    simplify_m: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Finished polygons, in the scene's CRS.
+
+    Attributes:
+        geometry: (count,) polygons or, with 8-connectivity, multipolygons.
+        label: (count,) class ids.
+        mean: mean score, 0-1; NaN without scores.
+        minimum: smallest score, likewise.
+        sizes: on the ground.
+        touches: whether the object is cut off by the border of the data.
+        regularized: whether the outline was straightened.
+    """
+
+    geometry: Geometries
+    label: NDArray[np.int64]
+    mean: Floats
+    minimum: Floats
+    sizes: Sizes
+    touches: NDArray[np.bool_]
+    regularized: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.geometry)
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """Columns of a run's polygons.
+
+    Attributes:
+        classes: what labels mean.
+        context: constant columns.
+        crs: as WKT, or None: sizes are then in pixels, and their columns say so.
+        multi: whether geometries are multipolygons.
+    """
+
+    classes: ClassList
+    context: PolygonContext
+    crs: str | None
+    multi: bool = False
+
+    @property
+    def geometry_type(self) -> str:
+        """As OGR names it."""
+        return "MultiPolygon" if self.multi else "Polygon"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns; the geometry, as WKB, is the last."""
+        area, perimeter = ("area_px", "perimeter_px") if self.crs is None else ("area_m2", "perimeter_m")
+        building = [("building", pa.string())] if any(c.name == BUILDING for c in self.classes) else []
+        fields = [
+            ("id", pa.int64()),
+            ("class", pa.string()),
+            *building,
+            ("confidence", pa.float64()),
+            ("confidence_min", pa.float64()),
+            (area, pa.float64()),
+            (perimeter, pa.float64()),
+            ("compactness", pa.float64()),
+            ("touches_edge", pa.bool_()),
+            ("regularized", pa.bool_()),
+            ("scene", pa.string()),
+            ("acquired", pa.string()),
+            ("bundle", pa.string()),
+            ("run", pa.string()),
+        ]
+        mark = {"ARROW:extension:name": "geoarrow.wkb"}
+        return pa.schema([*(pa.field(*f) for f in fields), pa.field(GEOMETRY, pa.binary(), metadata=mark)])
+
+    def batch(self, features: Features, first_id: int) -> pa.RecordBatch:
+        """Features as a batch of rows, numbered from ``first_id``."""
+        count = len(features)
+        names = np.array([c.name for c in self.classes], object)[features.label]
+        columns = [np.arange(first_id, first_id + count), pa.array(names, pa.string())]
+        if "building" in self.schema.names:
+            yes = np.array([None, "yes"], object)[(names == BUILDING).astype(int)]
+            columns.append(pa.array(yes, pa.string()))
+        columns += [
+            _rounded(features.mean, 4),
+            _rounded(features.minimum, 4),
+            _rounded(features.sizes.area, 2),
+            _rounded(features.sizes.perimeter, 2),
+            _rounded(features.sizes.compactness(), 4),
+            features.touches,
+            features.regularized,
+        ]
+        context = self.context
+        for text in (context.scene, context.acquired, context.bundle or None, context.run or None):
+            columns.append(pa.array([text] * count, pa.string()))
+        columns.append(pa.array(shapely.to_wkb(features.geometry), pa.binary()))
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _rounded(values: Floats, digits: int) -> pa.Array:
+    return pa.array(np.round(values, digits), pa.float64(), from_pandas=True)

@@ -1,0 +1,140 @@
+"""Polygon files: finished polygons are kept in one temporary file and written from there in every format.
+
+So memory stays flat however many there are, and each format is written in one go.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+from geoseg.core.files import PendingFile, writing
+from geoseg.errors import OutputError
+from geoseg.vector.geojson import write_geojson
+from geoseg.vector.parquet import write_parquet
+from geoseg.vector.style import add_styles
+from geoseg.vector.table import GEOMETRY, TableFormat
+
+LIBRARY_ERRORS = (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, RuntimeError)
+BATCH_ROWS = 20_000
+Batches = Callable[[], Iterator[pa.RecordBatch]]
+
+
+class PolygonFiles:
+    """Writes polygons to several files, which appear whole or not at all.
+
+    Args:
+        targets: one or more files; the suffix tells the format.
+        table: what the polygons have in common.
+        overwrite: whether existing files may be replaced.
+
+    Raises:
+        OutputError: if a file exists and may not be replaced, or cannot be written.
+    """
+
+    def __init__(self, targets: Sequence[Path], table: TableFormat, overwrite: bool = False) -> None:
+        for target in targets:
+            if target.suffix.lower() not in WRITERS:
+                known = ", ".join(WRITERS)
+                raise OutputError(f"{target.name}: no known format for polygons", f"use one of {known}")
+        self._table = table
+        self._files = [PendingFile(target, overwrite) for target in targets]
+        self._kept = PendingFile(targets[0].with_suffix(".arrows"), overwrite=True)
+        self._rows = 0
+        with writing(targets[0], pa.ArrowException):
+            self._sink = pa.OSFile(str(self._kept.temp), "wb")
+            self._stream = pa.ipc.new_stream(self._sink, table.schema)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Keep rows for later."""
+        with writing(self._files[0].target, pa.ArrowException):
+            for start in range(0, len(batch), BATCH_ROWS):
+                self._stream.write_batch(batch.slice(start, BATCH_ROWS))
+        self._rows += len(batch)
+
+    def finish(self) -> None:
+        """Write and check the temporary files."""
+        self._close()
+        for pending in self._files:
+            with writing(pending.target, *LIBRARY_ERRORS):
+                writer = WRITERS[pending.target.suffix.lower()]
+                written = writer(self._batches, pending, self._table)
+            if written != self._rows:
+                raise OutputError(
+                    f"{pending.target}: {written} of {self._rows} polygons were written", "check the disk"
+                )
+        self._kept.abort()
+
+    def commit(self) -> None:
+        """Put the files in place."""
+        for pending in self._files:
+            pending.commit()
+
+    def abort(self) -> None:
+        """Remove the temporary files."""
+        self._close()
+        for pending in (*self._files, self._kept):
+            pending.abort()
+
+    def _close(self) -> None:
+        if not self._sink.closed:
+            with writing(self._files[0].target, pa.ArrowException):
+                self._stream.close()
+                self._sink.close()
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self._kept.temp), "rb") as source, pa.ipc.open_stream(source) as stream:
+            yield from stream
+
+
+def _geojson(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
+    return write_geojson(batches(), pending.temp, table.crs)
+
+
+def _parquet(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
+    return write_parquet(batches(), pending.temp, table)
+
+
+def _flatgeobuf(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
+    return _ogr(batches(), pending, table, "FlatGeobuf")
+
+
+def _geopackage(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
+    count = _ogr(batches(), pending, table, "GPKG")
+    add_styles(pending.temp, pending.target.stem, GEOMETRY, table.classes)
+    return count
+
+
+WRITERS = {".gpkg": _geopackage, ".geojson": _geojson, ".fgb": _flatgeobuf, ".parquet": _parquet}
+
+
+def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFormat, driver: str) -> int:
+    reader = pa.RecordBatchReader.from_batches(table.schema, batches)
+    layer = pending.target.stem
+    options = {"GEOMETRY_NAME": GEOMETRY} if driver == "GPKG" else {}
+    with quiet():
+        pyogrio.write_arrow(
+            reader,
+            pending.temp,
+            layer=layer,
+            driver=driver,
+            geometry_name=GEOMETRY,
+            geometry_type=table.geometry_type,
+            crs=table.crs,
+            layer_options=options,
+        )
+        return int(pyogrio.read_info(pending.temp, force_feature_count=True)["features"])
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without pyogrio's warning about a missing CRS, which the user has been told of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*crs.*", category=UserWarning)
+        yield
