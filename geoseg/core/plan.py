@@ -202,7 +202,7 @@ def make_plan(
         aoi=options.aoi,
         memory=0,
         disk=0,
-        warnings=tuple(w for w in (band_warning, gsd_warning) if w),
+        warnings=tuple(w for w in (band_warning, gsd_warning, _crs_warning(info)) if w),
     )
     return fit_memory(plan, options.network, machine)
 
@@ -247,7 +247,7 @@ def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tu
     if gsd_range_m is None:
         return info.grid, None
     if info.gsd_m is None or info.mean_gsd_m is None:
-        return info.grid, "no CRS: pixel size unknown, the network runs on the pixels as they are"
+        return info.grid, None
     fine, coarse = gsd_range_m
     target = min(max(info.mean_gsd_m, fine), coarse)
     slanted = max(info.gsd_m) / min(info.gsd_m) > SQUARE
@@ -263,6 +263,15 @@ def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tu
             "was trained on: expect little"
         )
     return info.grid.resized(height, width), warning
+
+
+def _crs_warning(info: SceneInfo) -> str | None:
+    if info.grid.crs is not None:
+        return None
+    return (
+        "no CRS: pixel size unknown, the network runs on the pixels as they are, and areas and lengths are "
+        "counted in pixels, not metres"
+    )
 
 
 def plan_patches(size: tuple[int, int], spec: BundleSpec, options: NetworkOptions) -> PatchGrid:

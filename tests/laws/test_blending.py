@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,7 +64,7 @@ def test_strips_cover_rows_once(axis):
     planned = PatchAxis(length, patch, overlap)
     cuts = planned.cuts
     assert (cuts[0], cuts[-1]) == (0, length)
-    assert all(a < b for a, b in zip(cuts, cuts[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(cuts))
     for strip, stop in enumerate(cuts[1:]):
         later = planned.starts[planned.last_patch_of(strip) + 1 :]
         assert all(start >= stop for start in later)

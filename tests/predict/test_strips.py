@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -63,7 +65,7 @@ def test_regrid_is_bilinear_over_valid_pixels(sizes, seed):
     levels[:, ~valid] = 255
     wanted = np.ones((height, width), bool)
     cuts = sorted({0, network_height, *rng.integers(0, network_height + 1, 3).tolist()})
-    rows = [ScoreRows(a, levels[:, a:b], None, 0, wanted) for a, b in zip(cuts, cuts[1:], strict=False)]
+    rows = [ScoreRows(a, levels[:, a:b], None, 0, wanted) for a, b in itertools.pairwise(cuts)]
     found = np.concatenate([s.scores[0] for s in finish_strips(iter(rows), plan)])
     if (height, width) == (network_height, network_width):
         np.testing.assert_array_equal(found, levels[0])
