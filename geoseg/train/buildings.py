@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from geoseg.core.bundle import BundleSpec, Precision, Scaling
+from geoseg.core.bundle import BundleSpec, Scaling
 from geoseg.core.classes import ClassList, LabelClass
+from geoseg.train.findings import Findings
 from geoseg.train.recipe import Recipe
 
 CLASSES = ClassList((LabelClass(0, "background", "#000000"), LabelClass(1, "building", "#E4572E")))
@@ -44,27 +44,6 @@ DATA: tuple[Mapping[str, Any], ...] = (
         "use": "first weights of the encoder",
     },
 )
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What was measured or chosen after training.
-
-    Attributes:
-        threshold: probability from which a pixel is building.
-        gsd_range_m: sampling distances at which the network does well.
-        min_area_m2: smallest polygon worth keeping.
-        value_range: 1st and 99th percentile of the training images, per band.
-        metrics: data -> {metric: figure}.
-        precision: agreement of bf16 with fp32.
-    """
-
-    threshold: float
-    gsd_range_m: tuple[float, float]
-    min_area_m2: float
-    value_range: tuple[tuple[float, float], ...] | None
-    metrics: Mapping[str, Mapping[str, float]]
-    precision: Precision | None = None
 
 
 def describe(recipe: Recipe, findings: Findings, version: str) -> BundleSpec:

@@ -18,6 +18,8 @@ from geoseg.dataset.outlines import Box
 from geoseg.train import augment, targets
 from geoseg.train.sources import Labelled, Source
 
+NEUTRAL = 127
+"""What the engine puts where there is no data; an undeclared border is black."""
 MARGIN = max(targets.RIM_PX, targets.CONTACT_PX)
 """Pixels drawn around a patch, so that the rim of an object that it cuts is right up to its edge."""
 
@@ -85,7 +87,8 @@ class PatchSampler(Dataset[tuple[Tensor, Tensor, Tensor]]):
         void = augment.void_corner(patch.valid.shape, self._strength, rng)
         pixels = augment.photometric(patch.pixels, self._strength, rng)
         valid = patch.valid & ~void
-        pixels = np.where(valid[..., None], pixels, np.uint8(0))
+        fill = np.uint8(rng.choice([0, NEUTRAL]))
+        pixels = np.where(valid[..., None], pixels, fill)
         return _tensors(pixels, patch.ids, valid)
 
     def _cut(self, share: Share, rng: np.random.Generator) -> Patch:

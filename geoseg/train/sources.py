@@ -132,7 +132,7 @@ class MaskChips:
             pixels = np.ascontiguousarray(np.moveaxis(image.read((1, 2, 3)), 0, 2))
         with rasterio.open(self.folder / "masks" / self.names[index]) as mask:
             ids = label(mask.read(1) > 0)
-        return Labelled(pixels, LabelRaster(ids), pixels.any(axis=2))
+        return Labelled(pixels, LabelRaster(ids), np.asarray(pixels.any(axis=2)))
 
 
 @dataclass(frozen=True)
