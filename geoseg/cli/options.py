@@ -154,6 +154,13 @@ bands_option = click.option(
     "(3,2,1); by default found by name and colour.",
 )
 box_option = click.option("--bbox", type=Box(), help="Limit the output to this box, in the scene's CRS.")
+taper_option = click.option(
+    "--taper",
+    type=click.Choice(TAPERS),
+    default="hann",
+    show_default=True,
+    help="How a patch's weight falls off towards its rim.",
+)
 patch_options = _all(
     click.option(
         "--patch", type=Size(), help="Size of a patch in pixels of the network's grid; default: the bundle's."
@@ -161,13 +168,7 @@ patch_options = _all(
     click.option(
         "--overlap", type=Size(), help="What neighbouring patches share, in pixels; default: the bundle's."
     ),
-    click.option(
-        "--taper",
-        type=click.Choice(TAPERS),
-        default="hann",
-        show_default=True,
-        help="How a patch's weight falls off towards its rim.",
-    ),
+    taper_option,
 )
 network_options = _all(
     bundle_option,

@@ -17,7 +17,7 @@ class ProgressBar:
 
     Args:
         label: what is worked on.
-        total: units in all.
+        total: units in all; 0: unknown.
         pixels_per_unit: to tell the speed in MPix/s; 0: no speed.
         unit: what is counted.
     """
@@ -32,9 +32,10 @@ class ProgressBar:
         self._started = self._told = time.monotonic()
         self._bar: tqdm[Any] | None = None
         if sys.stderr.isatty():
-            shape = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit}{postfix}, {remaining} left"
+            known = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit}{postfix}, {remaining} left"
+            shape = known if total else "{desc}: {n_fmt} {unit}{postfix}"
             self._bar = tqdm(
-                total=total, desc=label, unit=unit, bar_format=shape, leave=False, dynamic_ncols=True
+                total=total or None, desc=label, unit=unit, bar_format=shape, leave=False, dynamic_ncols=True
             )
 
     def __enter__(self) -> ProgressBar:
@@ -75,10 +76,11 @@ class ProgressBar:
 
     def _line(self, now: float) -> str:
         fresh = self._done - self._skipped
-        parts = [f"{self._label}: {self._done}/{self._total} {self._unit}"]
+        of_all = f"/{self._total}" if self._total else ""
+        parts = [f"{self._label}: {self._done}{of_all} {self._unit}"]
         if self._pixels and fresh:
             parts.append(f"{self._speed():.1f} MPix/s")
-        if fresh:
+        if fresh and self._total:
             left = (now - self._started) / fresh * max(self._total - self._done, 0)
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts)

@@ -57,7 +57,7 @@ def metres_text(gsd_m: tuple[float, float] | None) -> str:
     if gsd_m is None:
         return "unknown (no CRS)"
     down, along = gsd_m
-    square = abs(down - along) <= 0.005 * max(down, along)
+    square = abs(down - along) <= 0.02 * max(down, along)
     return f"{(down * along) ** 0.5:.3g} m" if square else f"{down:.3g} m down, {along:.3g} m along"
 
 
