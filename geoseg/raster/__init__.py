@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING, Any
 from geoseg.raster.mask import MaskSink as MaskSink
 from geoseg.raster.mask import ProbabilitySink as ProbabilitySink
 from geoseg.raster.mask import classes_of as classes_of
+from geoseg.raster.mosaic import Blending as Blending
+from geoseg.raster.mosaic import write_mosaic as write_mosaic
+from geoseg.raster.patchfiles import Patch as Patch
+from geoseg.raster.patchfiles import PatchWriter as PatchWriter
+from geoseg.raster.patchfiles import cut as cut
+from geoseg.raster.patchset import find_patches as find_patches
 from geoseg.raster.rows import read_rows as read_rows
 from geoseg.raster.sample import measure_stretch as measure_stretch
 from geoseg.raster.sample import sample_values as sample_values

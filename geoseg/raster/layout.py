@@ -37,7 +37,8 @@ class RasterLayout:
         bands: how many.
         nodata: declared value, or None.
         names: description of each band; empty for none.
-        scale: what a stored value is multiplied with to give the real one; None for no such entry.
+        scales: what each band's stored values are multiplied with to give the real ones; empty for none.
+        offsets: what is then added; empty for none.
         interpretations: GDAL's colour interpretation of each band, in lower case; empty: GDAL's choice.
         colours: value -> (red, green, blue, alpha) of a paletted band; empty for none.
         tags: metadata of the file.
@@ -51,7 +52,8 @@ class RasterLayout:
     bands: int = 1
     nodata: float | None = None
     names: tuple[str, ...] = ()
-    scale: float | None = None
+    scales: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
     interpretations: tuple[str, ...] = ()
     colours: Mapping[int, tuple[int, int, int, int]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -98,9 +100,10 @@ def create_tiff(path: Path, layout: RasterLayout, crs: CRS | None, **creation: A
         dataset.set_band_description(band, name)
     if layout.interpretations:
         dataset.colorinterp = [ColorInterp[name] for name in layout.interpretations]
-    if layout.scale is not None:
-        dataset.scales = (layout.scale,) * layout.bands
-        dataset.offsets = (0.0,) * layout.bands
+    if layout.scales:
+        dataset.scales = layout.scales
+    if layout.offsets:
+        dataset.offsets = layout.offsets
     if layout.colours:
         dataset.write_colormap(1, dict(layout.colours))
     return dataset

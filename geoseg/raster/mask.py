@@ -17,6 +17,8 @@ from geoseg.raster.qml import mask_style
 
 CLASSES_TAG = "GEOSEG_CLASSES"
 """Tag of a mask that holds its class list as JSON."""
+EDGE = "edge"
+"""Name of the band of probabilities that holds no class but the rims of objects."""
 FEW_CLASSES = 16
 
 
@@ -115,13 +117,14 @@ def mask_layout(grid: GeoGrid, classes: ClassList, tags: Mapping[str, str]) -> R
 def score_layout(plan: Plan, tags: Mapping[str, str]) -> RasterLayout:
     """How probabilities look: a band per score channel, and one of edges where the bundle has them."""
     scored = plan.classes.foreground if plan.channels == 1 else tuple(plan.classes)
-    names = tuple(c.name for c in scored) + (("edge",) if plan.has_edges else ())
+    names = tuple(c.name for c in scored) + ((EDGE,) if plan.has_edges else ())
     return RasterLayout(
         plan.source,
         bands=len(names),
         nodata=NODATA,
         names=names,
-        scale=1 / LEVELS,
+        scales=(1 / LEVELS,) * len(names),
+        offsets=(0.0,) * len(names),
         tags=tags,
         nearest=False,
         predictor=True,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas
-import pandas as pd
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
@@ -36,9 +36,10 @@ def write_index(
         OutputError: if it cannot be written.
     """
     frame = geopandas.GeoDataFrame(
-        pd.DataFrame(dict(columns)), geometry=[shapely.Polygon(ring) for ring in footprints], crs=crs
+        dict(columns), geometry=[shapely.Polygon(ring) for ring in footprints], crs=crs
     )
     with PendingFile(target, overwrite) as pending:
-        with writing(target, DataSourceError, DataLayerError, FeatureError):
+        with writing(target, DataSourceError, DataLayerError, FeatureError), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
             frame.to_file(pending.temp, driver="GPKG", layer=target.stem, engine="pyogrio")
         pending.commit()
