@@ -74,7 +74,8 @@ def world_file(path: Path) -> tuple[Transform | None, str | None]:
 def parse_world_file(content: bytes) -> Transform | None:
     """Six numbers to a transform; None where they are none."""
     try:
-        a, d, b, e, x, y = (float(word) for word in content.decode("ascii").split())
+        words = content.decode("ascii").split()
+        a, d, b, e, x, y = (float(word.rstrip(",").replace(",", ".")) for word in words)
     except ValueError:
         return None
     transform = (a, b, x - a / 2 - b / 2, d, e, y - d / 2 - e / 2)

@@ -67,6 +67,8 @@ MAX_BLOCK_ROW_BYTES = 1 << 30
 """Largest row of blocks, uncompressed, which is what must be in memory at once."""
 BYTES_PER_TIFF_BLOCK = 4
 """What a TIFF holds at least for each of its blocks: where it begins."""
+MOST_COMPRESSED = 40_000
+"""How many equal bytes zstd, the best of them at that, makes one."""
 
 _FENCE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing"}
 _OPENING = threading.Lock()  # GDAL's options are the process's, not the thread's
@@ -81,7 +83,8 @@ def reading(path: Path) -> Iterator[None]:
         SceneError: in place of what rasterio raises.
     """
     try:
-        yield
+        with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
+            yield
     except (*GDAL_ERRORS, OSError) as error:
         detail = str(error) if not isinstance(error, RasterioError) else str(error.__cause__ or error)
         raise SceneError(
@@ -246,4 +249,6 @@ def _least_file_bytes(dataset: DatasetReader) -> int:
     if (height, width) != (1, dataset.width):
         return blocks * BYTES_PER_TIFF_BLOCK
     # GDAL may show a single strip as rows: then nothing is listed, but uncompressed rows are all there
-    return blocks * min(width, BYTES_PER_TIFF_BLOCK) if dataset.compression is None else 0
+    if dataset.compression is None:
+        return blocks * min(width, BYTES_PER_TIFF_BLOCK)
+    return blocks * width // MOST_COMPRESSED

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+import rasterio
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core import SceneInfo, Window
@@ -97,7 +98,8 @@ def open_scene(path: str | Path, expand_palette: bool = True) -> Scene:
     Raises:
         SceneError: if it cannot be opened safely; says why and what to do.
     """
-    return Scene(open_source(local_file(path), expand_palette), expand_palette)
+    with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
+        return Scene(open_source(local_file(path), expand_palette), expand_palette)
 
 
 def open_source(path: Path, expand_palette: bool = True) -> Source:
