@@ -17,6 +17,8 @@ import shapely
 from affine import Affine
 from rasterio.features import rasterize
 
+from geoseg.core.grid import GeoGrid
+
 Ring = npt.NDArray[np.float64]
 """``(vertices, 2)``, x (column) and y (row) in pixels of the image; (0, 0) is its upper left corner."""
 
@@ -97,16 +99,15 @@ def read_yolo(path: Path, size: tuple[int, int]) -> Outlines:
     return Outlines(tuple((ring,) for ring in rings if len(ring) >= 4))
 
 
-def read_vectors(path: Path, transform: Affine, crs: str) -> Outlines:
+def read_vectors(path: Path, grid: GeoGrid) -> Outlines:
     """Read the polygons of any vector file onto the grid of a scene.
 
     Args:
         path: GeoJSON, GeoPackage or the like, in any CRS.
-        transform: of the scene, from pixels to its CRS.
-        crs: of the scene.
+        grid: of the scene; it has a CRS.
     """
-    to_pixels = ~transform
-    geometries = geopandas.read_file(path).to_crs(crs).geometry
+    to_pixels = ~Affine(*grid.transform)
+    geometries = geopandas.read_file(path).to_crs(grid.crs).geometry
     parts = shapely.get_parts(geometries.to_numpy())
     parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     return Outlines(tuple(tuple(_pixels(to_pixels, _rings(part))) for part in parts))

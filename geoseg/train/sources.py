@@ -8,11 +8,10 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from PIL import Image
-from rasterio.windows import Window as RasterWindow
 
 from geoseg.core.window import Window
+from geoseg.dataset.images import read_part
 from geoseg.dataset.outlines import Box, read_vectors, read_yolo
 from geoseg.dataset.synthetic import SceneRecipe, render_scene
 from geoseg.evaluate.footprints import polygons_from_ids
@@ -128,10 +127,9 @@ class MaskChips:
 
     def load(self, index: int) -> Labelled:
         """Read a chip and its mask."""
-        with rasterio.open(self.folder / "images" / self.names[index]) as image:
-            pixels = np.ascontiguousarray(np.moveaxis(image.read((1, 2, 3)), 0, 2))
-        with rasterio.open(self.folder / "masks" / self.names[index]) as mask:
-            ids = label(mask.read(1) > 0)
+        pixels = read_part(self.folder / "images" / self.names[index]).pixels
+        mask = read_part(self.folder / "masks" / self.names[index], bands=(1,)).pixels[..., 0]
+        ids = label(mask > 0)
         return Labelled(pixels, LabelRaster(ids), np.asarray(pixels.any(axis=2)))
 
 
@@ -146,11 +144,9 @@ class ScenePart:
     _part: Labelled = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        window = RasterWindow(self.window.col, self.window.row, self.window.width, self.window.height)
-        with rasterio.open(self.scene) as scene:
-            pixels = np.moveaxis(scene.read((1, 2, 3), window=window), 0, 2)
-            labels = read_vectors(self.outlines, scene.window_transform(window), scene.crs.to_wkt())
-        object.__setattr__(self, "_part", Labelled(np.ascontiguousarray(pixels), labels))
+        part = read_part(self.scene, self.window)
+        labelled = Labelled(part.pixels, read_vectors(self.outlines, part.grid), part.valid)
+        object.__setattr__(self, "_part", labelled)
 
     def __len__(self) -> int:
         return 1

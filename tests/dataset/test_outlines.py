@@ -1,8 +1,8 @@
 import geopandas
 import numpy as np
 import shapely
-from affine import Affine
 
+from geoseg.core.grid import GeoGrid
 from geoseg.dataset.outlines import Box, Outlines, read_vectors, read_yolo
 
 SQUARE = np.array([[2.0, 3], [6, 3], [6, 8], [2, 8]])
@@ -38,13 +38,13 @@ def test_nothing_inside_gives_zeros():
 
 def test_vectors_are_reprojected_and_multipolygons_split(tmp_path):
     """Labels in CRS84 land on a scene in metres; each part is an object."""
-    transform = Affine(2, 0, 500000, 0, -2, 4600000)
+    grid = GeoGrid(100, 100, (2, 0, 500000, 0, -2, 4600000), "EPSG:32633")
     parts = [shapely.box(500000 + x, 4599900, 500010 + x, 4599920) for x in (20, 60)]
     frame = geopandas.GeoDataFrame(geometry=[shapely.MultiPolygon(parts)], crs="EPSG:32633").to_crs(
         "OGC:CRS84"
     )
     path = tmp_path / "labels.geojson"
     frame.to_file(path, driver="GeoJSON")
-    outlines = read_vectors(path, transform, "EPSG:32633")
+    outlines = read_vectors(path, grid)
     assert len(outlines) == 2
     np.testing.assert_allclose(outlines.bounds, [[10, 40, 15, 50], [30, 40, 35, 50]], atol=0.01)
