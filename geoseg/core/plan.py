@@ -23,6 +23,8 @@ from geoseg.core.scene import SceneInfo
 from geoseg.errors import OptionError, ResourceError
 
 MB = 1_000_000
+NEAR = 1.1
+"""A GSD this close to the bundle's range is left as it is: resampling would cost more than it gives."""
 SQUARE = 1.25
 """Pixels whose sides differ by more than this factor on the ground are resampled to squares."""
 
@@ -249,10 +251,10 @@ def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tu
     if info.gsd_m is None or info.mean_gsd_m is None:
         return info.grid, None
     fine, coarse = gsd_range_m
-    target = min(max(info.mean_gsd_m, fine), coarse)
     slanted = max(info.gsd_m) / min(info.gsd_m) > SQUARE
-    if target == info.mean_gsd_m and not slanted:
+    if fine / NEAR <= info.mean_gsd_m <= coarse * NEAR and not slanted:
         return info.grid, None
+    target = min(max(info.mean_gsd_m, fine), coarse)
     height, width = (
         max(1, round(n * gsd / target)) for n, gsd in zip(info.grid.size, info.gsd_m, strict=True)
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core.bundle import BundleSpec
+from geoseg.core.plan import NEAR
 from geoseg.core.scene import SceneInfo
 
 DARK = 0.25
@@ -48,7 +49,7 @@ def _gsd(info: SceneInfo, spec: BundleSpec) -> str | None:
     if spec.gsd_range_m is None or info.mean_gsd_m is None:
         return None  # without CRS the plan says so
     fine, coarse = spec.gsd_range_m
-    if not coarse < info.mean_gsd_m <= MUCH * coarse:
+    if not NEAR * coarse < info.mean_gsd_m <= MUCH * coarse:
         return None  # finer ones are averaged, which costs nothing; of much coarser ones the plan warns
     return (
         f"pixels of {info.mean_gsd_m:.3g} m are coarser than the {fine:g}-{coarse:g} m {spec.name} was "
