@@ -1,0 +1,67 @@
+"""Progress: lines now and then where there is no terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from geoseg.cli import progress
+from geoseg.cli.progress import ProgressBar, duration
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        """The time."""
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Put that clock in place."""
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_lines_come_at_most_every_ten_seconds(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    """100 units over 50 s: four or five lines, not 100; speed and time left are right."""
+    with ProgressBar("scene", 100, pixels_per_unit=1e6) as bar:
+        for _ in range(100):
+            clock.now += 0.5
+            bar(1)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "scene: 20/100 patches, 2.0 MPix/s, about 40 s left"
+    assert len(lines) == 5
+
+
+def test_what_an_earlier_run_did_is_no_speed(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    """Skipped units count as done, but took no time."""
+    with ProgressBar("scene", 100, pixels_per_unit=1e6) as bar:
+        bar.skip(80)
+        clock.now += 10
+        bar(10)
+
+    assert capsys.readouterr().err.splitlines() == ["scene: 90/100 patches, 1.0 MPix/s, about 10 s left"]
+
+
+def test_unknown_total(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a total there is no time left to tell."""
+    with ProgressBar("mosaic", 0) as bar:
+        clock.now += 11
+        bar(3)
+
+    assert capsys.readouterr().err.splitlines() == ["mosaic: 3 patches"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (8.25, "8.2 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    """Times as people say them."""
+    assert duration(seconds) == text
