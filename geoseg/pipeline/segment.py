@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -19,10 +18,10 @@ from geoseg.core import Output, Plan, Progress, RunRecord, SegmentOptions, Sink,
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json
 from geoseg.core.preflight import preflight
 from geoseg.core.queues import BackgroundSink
-from geoseg.errors import OutputError, ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import make_predictor
+from geoseg.pipeline.segment_job import Job, OutputOptions, SegmentResult, check_targets, finished_before
 from geoseg.predict import HalvingPredictor, blend, finish_strips
 from geoseg.raster import (
     MaskSink,
@@ -36,23 +35,17 @@ from geoseg.raster import (
 from geoseg.raster.spool import Spool, open_spool
 from geoseg.vector import PolygonContext, PolygonSink
 
+__all__ = [
+    "Listener",
+    "OutputOptions",
+    "SegmentResult",
+    "expected_seconds",
+    "plan_segment",
+    "segment",
+]
+
 DECIDING = ("geoseg", "torch", "openvino", "rasterio", "numpy", "shapely", "pyogrio")
 """Libraries whose versions can change bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputOptions:
-    """Where results go.
-
-    Attributes:
-        folder: made where it is missing.
-        overwrite: replace results of an earlier run.
-        resume: continue a run that was cut off.
-    """
-
-    folder: Path = Path()
-    overwrite: bool = False
-    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,62 +59,6 @@ class Listener:
 
     planned: Callable[[Plan], None] = lambda plan: None
     progress: Progress = lambda patches: None
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentResult:
-    """What a run left.
-
-    Attributes:
-        record: as written to ``*_run.json``.
-        outputs: the files, ``*_run.json`` not among them.
-        record_path: where the record lies.
-        fresh: False where everything was there already and nothing was done.
-    """
-
-    record: RunRecord
-    outputs: tuple[Output, ...]
-    record_path: Path
-    fresh: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A run's inputs, opened, and the identity by which it can be resumed."""
-
-    scene: Scene
-    bundle: Bundle
-    options: SegmentOptions
-    outputs: OutputOptions
-
-    @property
-    def run(self) -> str:
-        """Name of the run; the same inputs give the same name, so that they give the same bytes."""
-        return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:8]
-
-    def path(self, ending: str) -> Path:
-        return self.outputs.folder / f"{self.scene.info.name}_{ending}"
-
-    @property
-    def record_path(self) -> Path:
-        return self.path("run.json")
-
-    @property
-    def spool_path(self) -> Path:
-        return self.outputs.folder / f".{self.scene.info.name}_run.spool"
-
-    def targets(self) -> list[Path]:
-        rasters = ["mask.tif"] + ["probabilities.tif"] * self.options.probabilities
-        return [self.path(e) for e in (*rasters, *(f"polygons.{f}" for f in self.options.formats))]
-
-    def identity(self) -> dict[str, str]:
-        """What must not change between a run and its resumption."""
-        options = json.dumps(self.options.to_json(), sort_keys=True, default=str)
-        return {
-            "scene": self.scene.header_hash,
-            "bundle": self.bundle.sha256,
-            "options": hashlib.sha256(options.encode()).hexdigest(),
-        }
 
 
 def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: int | None = None) -> Plan:
@@ -196,8 +133,8 @@ def segment(
     )
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     with open_scene(scene_path) as scene:
-        job = _Job(scene, loaded, options, outputs)
-        done = _finished_before(job)
+        job = Job(scene, loaded, options, outputs)
+        done = finished_before(job)
         if done is not None:
             return done
         make_folder(outputs.folder)
@@ -208,7 +145,7 @@ def segment(
 class _Run:
     """One run from plan to record, with its clock."""
 
-    def __init__(self, job: _Job, listener: Listener, started: float) -> None:
+    def __init__(self, job: Job, listener: Listener, started: float) -> None:
         self._job = job
         self._listener = listener
         self._clock = started
@@ -225,7 +162,7 @@ class _Run:
         pinned = job.outputs.resume and job.spool_path.exists()
         plan = None if pinned else plan_segment(job.scene, job.bundle, job.options)
         if plan is not None:
-            _check_targets(job)
+            check_targets(job)
             check_space(job.outputs.folder, plan.disk)
         header = job.identity() | {"plan": plan.to_json() if plan else None}
         with open_spool(job.spool_path, header, resume=job.outputs.resume) as spool:
@@ -294,7 +231,7 @@ def _reading(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[Iterato
 
 
 @contextmanager
-def _open_sinks(job: _Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
+def _open_sinks(job: Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
     """All sinks of a job; whatever goes wrong, their temporary files are gone afterwards."""
     sinks: list[BackgroundSink] = []
     try:
@@ -306,7 +243,7 @@ def _open_sinks(job: _Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
             sink.abort()
 
 
-def _make_sinks(job: _Job, plan: Plan) -> Iterator[Sink]:
+def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
     # Files of this run that a kill left between the first rename and the record are replaced.
     tags = {"GEOSEG_RUN": job.run, "GEOSEG_BUNDLE": f"{job.bundle.spec.name} {job.bundle.spec.version}"}
     yield MaskSink(job.path("mask.tif"), plan, tags, overwrite=True)
@@ -324,44 +261,6 @@ def _make_sinks(job: _Job, plan: Plan) -> Iterator[Sink]:
         )
         targets = [job.path(f"polygons.{name}") for name in job.options.formats]
         yield PolygonSink(targets, plan, job.options.vectors, context, overwrite=True)
-
-
-def _check_targets(job: _Job) -> None:
-    if job.outputs.overwrite:
-        return
-    if job.spool_path.exists():
-        raise OutputError(
-            f"{job.spool_path.name}: a run of this scene was cut off here",
-            "use --resume to continue it, or --overwrite to start anew",
-        )
-    for path in (*job.targets(), job.record_path):
-        if path.exists():
-            raise OutputError(f"{path} exists", "use --overwrite, or another folder with -o")
-
-
-def _finished_before(job: _Job) -> SegmentResult | None:
-    """The result of a finished run, where one is to be resumed that needs no more work."""
-    if not job.outputs.resume or job.spool_path.exists() or not job.record_path.exists():
-        return None
-    try:
-        data: Mapping[str, Any] = json.loads(job.record_path.read_text(encoding="utf-8"))
-        record = RunRecord(**(dict(data) | {"warnings": tuple(data["warnings"])}))
-        before = record.options["identity"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ResumeError(
-            f"{job.record_path}: not a record of a run ({error})", "use --overwrite to run anew"
-        ) from error
-    changed = [name for name, value in job.identity().items() if before.get(name) != value]
-    if changed:
-        raise ResumeError(
-            f"{job.record_path}: the run that is finished here had another {' and '.join(changed)}",
-            "use --overwrite to run anew, or another folder with -o",
-        )
-    missing = [name for name in record.outputs if not (job.outputs.folder / name).exists()]
-    if missing:
-        raise ResumeError(f"{job.outputs.folder / missing[0]} is missing", "use --overwrite to run anew")
-    files = tuple(Output(job.outputs.folder / name, kind) for name, kind in record.outputs.items())
-    return SegmentResult(record, files, job.record_path, fresh=False)
 
 
 def _patches_before(plan: Plan, strips: int) -> int:

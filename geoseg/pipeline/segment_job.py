@@ -1,0 +1,144 @@
+"""A run's inputs and outputs: what they are called, what may be replaced, what is already done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoseg.core import Output, RunRecord, SegmentOptions
+from geoseg.errors import OutputError, ResumeError
+from geoseg.model.bundle import Bundle
+from geoseg.raster import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where results go.
+
+    Attributes:
+        folder: made where it is missing.
+        overwrite: replace results of an earlier run.
+        resume: continue a run that was cut off.
+    """
+
+    folder: Path = Path()
+    overwrite: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """What a run left.
+
+    Attributes:
+        record: as written to ``*_run.json``.
+        outputs: the files, ``*_run.json`` not among them.
+        record_path: where the record lies.
+        fresh: False where everything was there already and nothing was done.
+    """
+
+    record: RunRecord
+    outputs: tuple[Output, ...]
+    record_path: Path
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run's inputs, opened, and the identity by which it can be resumed.
+
+    Attributes:
+        scene: opened.
+        bundle: loaded.
+        options: the user's choices.
+        outputs: where results go.
+    """
+
+    scene: Scene
+    bundle: Bundle
+    options: SegmentOptions
+    outputs: OutputOptions
+
+    @property
+    def run(self) -> str:
+        """Name of the run; the same inputs give the same name, so that they give the same bytes."""
+        return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:8]
+
+    def path(self, ending: str) -> Path:
+        """Path of an output: named after the scene."""
+        return self.outputs.folder / f"{self.scene.info.name}_{ending}"
+
+    @property
+    def record_path(self) -> Path:
+        """Where the record goes, last of all."""
+        return self.path("run.json")
+
+    @property
+    def spool_path(self) -> Path:
+        """Where finished rows are kept while the run goes on."""
+        return self.outputs.folder / f".{self.scene.info.name}_run.spool"
+
+    def targets(self) -> list[Path]:
+        """All outputs but styles and the record."""
+        rasters = ["mask.tif"] + ["probabilities.tif"] * self.options.probabilities
+        return [self.path(e) for e in (*rasters, *(f"polygons.{f}" for f in self.options.formats))]
+
+    def identity(self) -> dict[str, str]:
+        """What must not change between a run and its resumption."""
+        options = json.dumps(self.options.to_json(), sort_keys=True, default=str)
+        return {
+            "scene": self.scene.header_hash,
+            "bundle": self.bundle.sha256,
+            "options": hashlib.sha256(options.encode()).hexdigest(),
+        }
+
+
+def check_targets(job: Job) -> None:
+    """Refuse a fresh run that would replace something.
+
+    Raises:
+        OutputError: if a result or the spool of a run that was cut off is there, and may not be replaced.
+    """
+    if job.outputs.overwrite:
+        return
+    if job.spool_path.exists():
+        raise OutputError(
+            f"{job.spool_path.name}: a run of this scene was cut off here",
+            "use --resume to continue it, or --overwrite to start anew",
+        )
+    for path in (*job.targets(), job.record_path):
+        if path.exists():
+            raise OutputError(f"{path} exists", "use --overwrite, or another folder with -o")
+
+
+def finished_before(job: Job) -> SegmentResult | None:
+    """The result of a finished run, where one is to be resumed that needs no more work.
+
+    Raises:
+        ResumeError: if what is there does not belong to these inputs, or not all of it is there.
+    """
+    if not job.outputs.resume or job.spool_path.exists() or not job.record_path.exists():
+        return None
+    try:
+        data: Mapping[str, Any] = json.loads(job.record_path.read_text(encoding="utf-8"))
+        record = RunRecord(**(dict(data) | {"warnings": tuple(data["warnings"])}))
+        before = record.options["identity"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ResumeError(
+            f"{job.record_path}: not a record of a run ({error})", "use --overwrite to run anew"
+        ) from error
+    changed = [name for name, value in job.identity().items() if before.get(name) != value]
+    if changed:
+        raise ResumeError(
+            f"{job.record_path}: the run that is finished here had another {' and '.join(changed)}",
+            "use --overwrite to run anew, or another folder with -o",
+        )
+    missing = [name for name in record.outputs if not (job.outputs.folder / name).exists()]
+    if missing:
+        raise ResumeError(f"{job.outputs.folder / missing[0]} is missing", "use --overwrite to run anew")
+    files = tuple(Output(job.outputs.folder / name, kind) for name, kind in record.outputs.items())
+    return SegmentResult(record, files, job.record_path, fresh=False)
