@@ -130,5 +130,5 @@ def _rings(coordinates: Sequence[Any]) -> list[Ring]:
 
 
 def _in_pixels(rings: list[Ring], grid: GeoGrid) -> list[Ring]:
-    to_pixels = ~Affine(*grid.transform)
-    return [[tuple(to_pixels * point) for point in ring] for ring in rings]
+    a, b, c, d, e, f = (~Affine(*grid.transform))[:6]
+    return [[(a * x + b * y + c, d * x + e * y + f) for x, y in ring] for ring in rings]

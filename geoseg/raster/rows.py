@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 import numpy as np
-import rasterio
 
 from geoseg.core import PatchAxis, Plan, RowBlock
 from geoseg.core.queues import prefetch
@@ -49,7 +48,7 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
 
 
 def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
-    with rasterio.Env(), closing(open_source(scene.path, scene.expand_palette)) as source:
+    with closing(open_source(scene.path, scene.expand_palette)) as source:
         make = _resampled if plan.resamples else _native
         yield from make(source, plan, first_patch_row)
 

@@ -98,8 +98,7 @@ def open_scene(path: str | Path, expand_palette: bool = True) -> Scene:
     Raises:
         SceneError: if it cannot be opened safely; says why and what to do.
     """
-    with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
-        return Scene(open_source(local_file(path), expand_palette), expand_palette)
+    return Scene(open_source(local_file(path), expand_palette), expand_palette)
 
 
 def open_source(path: Path, expand_palette: bool = True) -> Source:
@@ -108,14 +107,15 @@ def open_source(path: Path, expand_palette: bool = True) -> Source:
     Raises:
         SceneError: as :func:`open_scene`.
     """
-    if path.suffix.lower() == ".vrt":
-        return open_vrt(path)
-    dataset = open_checked(path)
-    try:
-        return FileSource(path, dataset, expand_palette)
-    except BaseException:
-        dataset.close()
-        raise
+    with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
+        if path.suffix.lower() == ".vrt":
+            return open_vrt(path)
+        dataset = open_checked(path)
+        try:
+            return FileSource(path, dataset, expand_palette)
+        except BaseException:
+            dataset.close()
+            raise
 
 
 def header_hash(files: Sequence[Path]) -> str:
