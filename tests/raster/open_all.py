@@ -1,0 +1,49 @@
+"""Opens and reads each file named, in a process of its own; run by tests with a memory and time limit.
+
+A line each: ``name``, tab, ``ok``, ``refused`` or the type of an exception that should not have come, tab,
+details. ``--rasterio-first`` uses rasterio before geoseg, as a notebook may.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+LIMIT = 4 << 30
+
+
+def main(names: list[str]) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+    if names[0] == "--rasterio-first":
+        import rasterio
+
+        names = names[1:]
+        with rasterio.Env():
+            pass
+    from geoseg.core import Window
+    from geoseg.errors import SceneError
+    from geoseg.raster import measure_stretch, open_scene, read_rows, sample_values
+    from tests.raster.reading import plan_for
+
+    for name in names:
+        try:
+            with open_scene(name) as scene:
+                bands = tuple(b.index for b in scene.info.bands[:3])
+                plan = plan_for(scene, (64, 64), (16, 16), bands)
+                rows = sum(block.pixels.shape[1] for block in read_rows(scene, plan))
+                assert rows == scene.info.grid.height
+                sample_values(scene, bands)
+                measure_stretch(scene, bands, (2.0, 98.0))
+                pixels, valid = scene.read(Window(0, 0, 1, 1))
+                detail = f"{rows} {pixels[:, 0, 0].tolist()} {bool(valid[0, 0])}"
+            answer = f"ok\t{detail}"
+        except SceneError as error:
+            answer = f"refused\t{error}"
+        except BaseException as error:  # noqa: BLE001 - that is what is looked for
+            answer = f"{type(error).__name__}\t{error}"
+        print(f"{Path(name).name}\t{answer}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
