@@ -76,7 +76,7 @@ def _hostile_texts(url: str, secret: Path) -> dict[str, str]:
         "service.xml": service,
         "service.tif": service,
         "tiles.tif": f"<Capabilities><ServiceMetadataURL href='{url}/w'/></Capabilities>",
-        "coverage.xml": f"<WCS_GDAL><ServiceURL>{url}/wcs?</ServiceURL><CoverageName>a</CoverageName></WCS_GDAL>",
+        "coverage.xml": f"<WCS_GDAL><ServiceURL>{url}/wcs?</ServiceURL></WCS_GDAL>",
         "overlay.kml": f"<kml><GroundOverlay><Icon><href>{url}/a.png</href></Icon></GroundOverlay></kml>",
         "mrf.mrf": f"<MRF_META><CachedSource><Source>{url}/a.tif</Source></CachedSource></MRF_META>",
         "item.json": stac,
