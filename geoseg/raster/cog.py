@@ -20,7 +20,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
-from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
 from geoseg.raster.safety import GDAL_ERRORS
 
 BLOCK = 512
@@ -136,7 +136,7 @@ class CogWriter:
         self._checksums = _extend(self._checksums, rows, 0)
 
     def _check(self) -> None:
-        with rasterio.open(self._final.temp, driver="GTiff") as dataset:
+        with unplaced(), rasterio.open(self._final.temp, driver="GTiff") as dataset:
             grid = self.layout.grid
             lies = (dataset.height, dataset.width), tuple(dataset.transform)[:6], dataset.crs
             if lies != (grid.size, grid.transform, self._crs):
@@ -154,7 +154,7 @@ class CogWriter:
     def _options(self) -> dict[str, Any]:
         return {
             "compress": "deflate",
-            "level": 6,
+            "level": self.layout.level,
             "predictor": "yes" if self.layout.predicts else "no",
             "blocksize": BLOCK,
             "bigtiff": "IF_SAFER",

@@ -18,7 +18,7 @@ from geoseg.core import PatchGrid, Window
 from geoseg.core.files import PendingFile, writing
 from geoseg.core.strip import Mask
 from geoseg.errors import OutputError
-from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
 from geoseg.raster.safety import GDAL_ERRORS, open_checked
 from geoseg.raster.scene import Scene
 
@@ -120,7 +120,7 @@ class PatchWriter:
         )
         predictor = {"i": 2, "u": 2, "f": 3}[np.dtype(layout.dtype).kind] if layout.predicts else 1
         with create_tiff(
-            path, layout, self._crs, compress="deflate", zlevel=6, predictor=predictor, **blocks
+            path, layout, self._crs, compress="deflate", zlevel=layout.level, predictor=predictor, **blocks
         ) as dataset:
             dataset.write(patch.pixels)
             if layout.masked:
@@ -182,7 +182,7 @@ def implied_validity(pixels: NDArray[Any], layout: RasterLayout) -> Mask:
 
 
 def _check(path: Path, target: Path, layout: RasterLayout, patch: Patch) -> None:
-    with rasterio.open(path, driver="GTiff") as dataset:
+    with unplaced(), rasterio.open(path, driver="GTiff") as dataset:
         window = RasterioWindow(0, 0, patch.window.width, patch.window.height)
         same = dataset.read(window=window).tobytes() == patch.pixels.tobytes()
         if layout.masked:
