@@ -83,8 +83,8 @@ class Job:
         return self.outputs.folder / f".{self.scene.info.name}_run.spool"
 
     def targets(self) -> list[Path]:
-        """All outputs but styles and the record."""
-        rasters = ["mask.tif"] + ["probabilities.tif"] * self.options.probabilities
+        """All outputs but the record."""
+        rasters = ["mask.tif", "mask.qml"] + ["probabilities.tif"] * self.options.probabilities
         return [self.path(e) for e in (*rasters, *(f"polygons.{f}" for f in self.options.formats))]
 
     def identity(self) -> dict[str, str]:
