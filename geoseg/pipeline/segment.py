@@ -33,7 +33,8 @@ from geoseg.raster import (
     sample_values,
 )
 from geoseg.raster.spool import Spool, open_spool
-from geoseg.vector import PolygonContext, PolygonSink
+from geoseg.vector.sink import PolygonSink
+from geoseg.vector.table import PolygonContext
 
 __all__ = [
     "Listener",
