@@ -46,8 +46,8 @@ class Source(Protocol):
     files: tuple[Path, ...]
     tags: dict[str, str]
 
-    def read(self, bands: Sequence[int], window: RioWindow) -> tuple[Pixels, Mask]:
-        """Pixels (bands, height, width) and whether they are valid (height, width)."""
+    def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
+        """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width)."""
         ...
 
     def is_empty(self, first: int, stop: int) -> bool:
@@ -96,19 +96,26 @@ class FileSource:
         if len(dataset.subdatasets) > 1:
             self.warnings.append(f"{path.name} holds {len(dataset.subdatasets)} pictures: the first is read")
 
-    def read(self, bands: Sequence[int], window: RioWindow) -> tuple[Pixels, Mask]:
-        """Pixels (bands, height, width) and whether they are valid (height, width)."""
+    def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
+        """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width)."""
         wanted = [1] if self._table is not None else list(bands)
         indexes = wanted + self._validity.extra_bands(wanted)
+        direct = out if self._table is None and indexes == wanted else None
         with reading(self.path):
-            raw = self._dataset.read(indexes, window=window, out_dtype=None if self._plain else self.dtype)
+            raw = self._dataset.read(
+                indexes, window=window, out=direct, out_dtype=None if self._plain else self.dtype
+            )
             valid = self._validity.of(raw, indexes, len(wanted), window)
             if self._mask is not None:
                 valid &= _mask_rows(self._mask, bands, window)
         if self._table is None:
-            return raw[: len(wanted)], valid
-        valid &= self._table[3].take(raw[0], mode="clip") > 0
-        return np.stack([self._table[b - 1].take(raw[0], mode="clip") for b in bands]), valid
+            pixels = raw[: len(wanted)]
+        else:
+            valid &= self._table[3].take(raw[0], mode="clip") > 0
+            pixels = np.stack([self._table[b - 1].take(raw[0], mode="clip") for b in bands])
+        if out is not None and direct is None:
+            out[...] = pixels
+        return pixels if out is None else out, valid
 
     @property
     def _plain(self) -> bool:

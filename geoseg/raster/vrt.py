@@ -140,20 +140,21 @@ class VrtSource:
             self._open.popitem(last=False)[1].close()
         return source
 
-    def read(self, bands: Sequence[int], window: RioWindow) -> tuple[Pixels, Mask]:
-        """Pixels (bands, height, width) and whether they are valid (height, width); gaps are not."""
+    def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
+        """Pixels (bands, height, width), in ``out`` if given, and validity (height, width)."""
         shape = window.height, window.width
-        pixels = np.zeros((len(bands), *shape), self.dtype)
+        pixels = np.empty((len(bands), *shape), self.dtype) if out is None else out
+        pixels[...] = 0
         valid = np.ones(shape, np.bool_)
         for group in self._groups(bands):
             covered = np.zeros(shape, np.bool_)
             for pieces in zip(*(self._pieces[bands[i] - 1] for i in group), strict=True):
                 self._paste(pieces, window, pixels[group[0] : group[-1] + 1], covered)
             valid &= covered
-        for out, index in zip(pixels, bands, strict=True):
+        for band, index in zip(pixels, bands, strict=True):
             nodata = self._nodata[index - 1]
             if nodata is not None:
-                valid &= out != nodata
+                valid &= band != nodata
         return pixels, valid
 
     def _groups(self, bands: Sequence[int]) -> list[list[int]]:
