@@ -78,8 +78,8 @@ def match_names(tensors: Mapping[str, Tensor], expected: Iterable[str]) -> dict[
             for prefix in _PREFIXES
         ]
         most = max(stripped, key=len)
-        if 2 * len(most) < len(found) or not most:
-            return dict(found)
+        if 2 * len(most) <= len(found):
+            return found
         found = most
     return found
 

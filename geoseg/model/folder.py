@@ -137,8 +137,8 @@ def _check_spec(spec: BundleSpec) -> None:
     """
     if not (isinstance(spec.name, str) and _NAME.fullmatch(spec.name)):
         raise ValueError(f"name {spec.name!r}")
-    if not all(isinstance(band, str) and band for band in spec.bands):
-        raise ValueError("bands are names")
+    if not all(isinstance(text, str) and text for text in (spec.architecture, *spec.bands)):
+        raise ValueError("the network's architecture and the bands are names")
     if not all(map(math.isfinite, (*spec.scaling.gain, *spec.scaling.bias))):
         raise ValueError("gain and bias are finite numbers")
     if not all(spec.scaling.gain):

@@ -27,6 +27,7 @@ class ProbabilityGraph(nn.Module):
         super().__init__()
         self.network = network
         self.channels = plan.channels
+        self.has_edges = plan.has_edges
         self.activation = plan.activation
         scaling = plan.scaling
         self.register_buffer("low", None if scaling.low is None else _per_band(scaling.low))
@@ -47,7 +48,7 @@ class ProbabilityGraph(nn.Module):
         if self.activation == "sigmoid":
             return torch.sigmoid(logits)
         scores = torch.softmax(logits[:, : self.channels], dim=1)
-        if logits.shape[1] == self.channels:
+        if not self.has_edges:
             return scores
         return torch.cat([scores, torch.sigmoid(logits[:, self.channels :])], dim=1)
 

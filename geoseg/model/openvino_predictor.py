@@ -7,8 +7,10 @@ result cannot depend on its neighbours in the batch.
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -119,11 +121,26 @@ def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generi
     With bf16, OpenVINO converts integer input to bf16 before it is scaled, which keeps eight bits; float32
     input it scales in float32. So only values that fit eight bits are handed on as they are.
     """
-    example = torch.zeros(shape)
-    with torch.inference_mode():
+    with torch.inference_mode(), _quietly():
         # Traced here, not by OpenVINO, which would trace three times over to compare.
-        traced = torch.jit.trace(graph, example, check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(graph, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
     model = openvino.convert_model(traced, input=[shape])
     steps = openvino.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type(dtype if dtype.itemsize == 1 else np.dtype("f4")))
     return steps.build()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """On one thread and without the tracer's warnings, which concern other shapes than the one that is run.
+
+    Beside other busy processes torch's threads mostly wait for each other (measured: 100 times the work).
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)
