@@ -32,6 +32,7 @@ from geoseg.raster import (
     read_rows,
     sample_values,
 )
+from geoseg.raster.aoi import check_aoi
 from geoseg.raster.spool import Spool, open_spool
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.table import PolygonContext
@@ -76,6 +77,8 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     """
     if batch is not None:
         options = replace(options, network=replace(options.network, batch=batch))
+    if options.aoi:
+        check_aoi(options.aoi, scene.info)
     machine = describe_machine(options.network)
     plan = make_plan(scene.info, bundle.spec, options, machine)
     if wants_stretch(scene.info, bundle.spec, options.network):

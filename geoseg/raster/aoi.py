@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from rasterio.features import rasterize
 
-from geoseg.core import GeoGrid
+from geoseg.core import GeoGrid, SceneInfo
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError
 
@@ -61,6 +61,19 @@ class Aoi:
                 result.append((int(low) - 3, int(high) + 4))
         return result
 
+    def meets_grid(self) -> bool:
+        """Whether the box around any of its polygons reaches into the grid."""
+        for rings in self._polygons:
+            cols, rows = zip(*rings[0], strict=True)
+            if (
+                max(cols) > 0
+                and min(cols) < self._grid.width
+                and max(rows) > 0
+                and min(rows) < self._grid.height
+            ):
+                return True
+        return False
+
     def _burn(self, top: int) -> Mask:
         margin = int(self._near)
         first, stop = top - margin, min(top + CHUNK, self._grid.height) + margin
@@ -85,6 +98,19 @@ class Aoi:
         return [
             (min(y for _, y in rings[0]) - 3, max(y for _, y in rings[0]) + 3) for rings in self._polygons
         ]
+
+
+def check_aoi(text: str, scene: SceneInfo) -> None:
+    """Refuse an area of interest that a scene has no part in: an empty map would hide the mistake.
+
+    Raises:
+        OptionError: if it lies elsewhere, or the text is no GeoJSON polygon.
+    """
+    if not Aoi(text, scene.grid).meets_grid():
+        raise OptionError(
+            f"the area of interest lies outside the scene {scene.name}",
+            "check its coordinates and its CRS; --bbox is in the scene's CRS",
+        )
 
 
 def _grown(mask: Mask) -> Mask:

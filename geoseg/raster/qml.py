@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from geoseg.core import ClassList
 
 BACKGROUND_ALPHA = 0
-OBJECT_ALPHA = 170
+OBJECT_ALPHA = 96
 """Objects let the imagery below shine through."""
 
 

@@ -13,12 +13,15 @@ from PIL import Image, ImageDraw
 
 from geoseg.core import NODATA, GeoGrid, LabelClass
 from geoseg.core.files import PendingFile, writing
+from geoseg.errors import OutputError
 from geoseg.report.marks import add_caption, add_scale_bar
 from geoseg.report.view import View, to_pixels
 from geoseg.vector.read import Outline
 
 TINT = 0.22
 """How much of a class's colour lies over the scene."""
+KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+"""What a picture's suffix asks for."""
 SMOOTH = 2
 """Outlines are drawn this much larger and reduced, so that slanted lines are smooth."""
 LINE_PX = 1.7
@@ -79,9 +82,11 @@ def save_picture(picture: Image.Image, target: Path, overwrite: bool = False) ->
     """Write a picture as PNG or, by its suffix, JPEG; whole or not at all.
 
     Raises:
-        OutputError: if it cannot be written.
+        OutputError: if its suffix is another, or it cannot be written.
     """
-    kind = "JPEG" if target.suffix.lower() in (".jpg", ".jpeg") else "PNG"
+    kind = KINDS.get(target.suffix.lower())
+    if kind is None:
+        raise OutputError(f"{target}: pictures are {', '.join(KINDS)}", "give -o a name that ends so")
     with PendingFile(target, overwrite) as pending:
         with writing(target):
             picture.save(pending.temp, kind, quality=90, optimize=True)

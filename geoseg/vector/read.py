@@ -95,6 +95,11 @@ def read_area(path: Path, crs: str | None) -> str:
     parts = [part for geometry in read_frame(path, crs).geometry for part in _polygons(geometry)]
     if not parts:
         raise VectorError(f"{path} holds no polygons", "an area of interest needs at least one")
+    if not all(np.isfinite(part.bounds).all() for part in parts):
+        raise VectorError(
+            f"{path}: some coordinates are no numbers, or lie where the scene's CRS has none",
+            "check the file",
+        )
     area = shapely.union_all(shapely.make_valid(np.array(parts, object)))
     return str(shapely.to_geojson(shapely.normalize(area)))
 
@@ -140,7 +145,15 @@ def _read_geojson(path: Path) -> geopandas.GeoDataFrame:
         if not features:
             return geopandas.GeoDataFrame(geometry=[], crs=crs)
         return geopandas.GeoDataFrame.from_features(features, crs=crs)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, CRSError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        CRSError,
+        shapely.GEOSException,
+    ) as error:
         raise VectorError(f"{path}: not GeoJSON: {error}", "check the file") from error
 
 

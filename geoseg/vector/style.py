@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 from geoseg.core import ClassList
 
-FILL_ALPHA, CASING_ALPHA = 56, 150
+FILL_ALPHA, CASING_ALPHA = 26, 190
 RAMP = ((0.5, "#d7191c"), (0.6, "#fdae61"), (0.7, "#ffffbf"), (0.8, "#a6d96a"), (0.9, "#1a9641"))
 """Lower bounds of confidence and their colours (ColorBrewer RdYlGn)."""
 
@@ -101,7 +101,7 @@ def _symbol(name: int, colour: str) -> str:
             "style": "solid",
             "outline_color": _rgba(colour, 255),
             "outline_style": "solid",
-            "outline_width": "0.4",
+            "outline_width": "0.46",
             "joinstyle": "miter",
         },
     )

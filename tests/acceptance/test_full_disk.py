@@ -1,0 +1,149 @@
+"""A full output disk: one clear line, and nothing that opens as something it is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.acceptance.driver import assert_done, assert_one_line, names, needs_vectorize
+from tests.scenes import HALF_METRE
+
+MB = 1_000_000
+DISK_MB = 5
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk of 5 MB."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a small disk can be mounted by root on Linux only")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """A scene that no codec makes smaller: 3 MB of tiles, and many small polygons."""
+    path = tmp_path_factory.mktemp("noise") / "noise.tif"
+    pixels = np.random.default_rng(0).integers(1, 255, (3, 1200, 1400), np.uint8)
+    profile = {"driver": "GTiff", "height": 1200, "width": 1400, "count": 3, "dtype": "uint8", "tiled": True}
+    with rasterio.open(
+        path, "w", **profile, crs="EPSG:32628", transform=HALF_METRE, photometric="RGB"
+    ) as file:
+        file.write(pixels)
+    return path
+
+
+@pytest.fixture(scope="module")
+def noisy_mask(tmp_path_factory):
+    """A mask of 300,000 objects, as geoseg writes masks."""
+    path = tmp_path_factory.mktemp("mask") / "noisy.tif"
+    labels = np.zeros((1200, 1400), np.uint8)
+    labels[::2, ::2] = 1
+    profile = {"driver": "GTiff", "height": 1200, "width": 1400, "count": 1, "dtype": "uint8", "nodata": 255}
+    with rasterio.open(path, "w", **profile, crs="EPSG:32628", transform=HALF_METRE) as file:
+        file.write(labels, 1)
+    return path
+
+
+def fill(folder: Path, leave: int) -> None:
+    """Leave some bytes free."""
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_bsize
+    with (folder / "others.bin").open("wb") as file:
+        file.write(bytes(max(free - leave, 0)))
+
+
+def check_nothing_left(folder: Path) -> None:
+    """Whatever there is besides the spool opens neither as a raster nor as a finished run."""
+    left = [name for name in names(folder) if name != "others.bin" and not name.endswith(".spool")]
+    assert [] == left
+
+
+def test_space_is_checked_before(geoseg, bundle, noise, full_disk):
+    """What is known not to fit is refused before the first patch."""
+    ran = geoseg("infer", noise, "-o", full_disk, "--bundle", bundle, "--runtime", "torch")
+    assert_one_line(ran, "MB are needed", "-o")
+    check_nothing_left(full_disk)
+
+
+FILL_LATER = """
+import sys
+import geoseg.pipeline.segment as job
+from geoseg.cli.main import main
+
+job.check_space = lambda folder, needed: None  # another program takes the space while the run goes on
+main(sys.argv[1:])
+"""
+
+
+def late(*args: object) -> subprocess.CompletedProcess[str]:
+    """``geoseg infer`` on a disk that seemed to have room when it began."""
+    words = [sys.executable, "-c", FILL_LATER, *map(str, args)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave_kb", [0, 8, 100, 400, 1000, 1800, 2600])
+@pytest.mark.parametrize(
+    "formats",
+    [("none",), ("none", "--probabilities"), ("gpkg",), ("geojson",), ("fgb",), ("parquet",)],
+    ids=" ".join,
+)
+def test_a_disk_that_fills_during_infer(bundle, noise, full_disk, formats, leave_kb):
+    """Either it fitted and all is there, or one line and nothing."""
+    fill(full_disk, leave_kb * 1000)
+    options = ("--bundle", bundle, "--runtime", "torch", "--min-area-m2", "0", "--simplify-m", "0")
+    done = late("infer", noise, "-o", full_disk, "--format", *formats, *options)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("geoseg: ")]
+    assert "Traceback" not in done.stderr, done.stderr
+    if done.returncode == 0:
+        assert (full_disk / "noise_run.json").exists()
+        return
+    assert 1 == done.returncode, done.stderr
+    assert 1 == len(lines), done.stderr
+    assert "bug in geoseg" not in lines[0], lines
+    check_nothing_left(full_disk)
+
+
+def test_tile(geoseg, noise, full_disk):
+    """Patches that do not fit: one line, and no index that says they are there."""
+    ran = geoseg("tile", noise, "-o", full_disk / "tiles", "--patch", 128)
+    assert_one_line(ran, "full")
+    assert not list(full_disk.rglob("*.gpkg"))
+    for path in full_disk.rglob("*.tif"):
+        with rasterio.open(path) as file:  # those that are there are whole
+            file.read()
+    assert not list(full_disk.rglob(".geoseg*"))
+
+
+@pytest.mark.parametrize("leave_kb", [0, 50, 1000])
+def test_mosaic(geoseg, noise, full_disk, tmp_path, leave_kb):
+    """A mosaic that does not fit leaves nothing."""
+    tiles = tmp_path / "tiles"
+    assert_done(geoseg("tile", noise, "-o", tiles, "--patch", 512))
+    fill(full_disk, leave_kb * 1000)
+    assert_one_line(geoseg("mosaic", tiles, "-o", full_disk / "again.tif"), "full")
+    check_nothing_left(full_disk)
+
+
+@needs_vectorize
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet"])
+@pytest.mark.parametrize("leave_kb", [0, 1500])
+def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):
+    """Polygons that do not fit leave nothing."""
+    fill(full_disk, leave_kb * 1000)
+    ran = geoseg("vectorize", noisy_mask, "-o", full_disk / f"p.{suffix}", "--min-area-m2", 0, timeout=200)
+    assert_one_line(ran, "full")
+    check_nothing_left(full_disk)
