@@ -41,7 +41,7 @@ from geoseg.vector.nodes import (
     unite_groups,
     unite_parts,
 )
-from geoseg.vector.runs import REGION, START, STOP
+from geoseg.vector.runs import CUT, REGION, START, STOP
 
 
 @njit(cache=True, nogil=True)
@@ -77,7 +77,7 @@ def _mark_borders(runs, below, row, width):  # type: ignore[no-untyped-def]
         cut = row == 0 or runs[q, START] == 0 or runs[q, STOP] == width
         cut = cut or (q > below[0] and runs[q - 1, REGION] < 0 and runs[q - 1, STOP] == runs[q, START])
         cut = cut or (q + 1 < below[1] and runs[q + 1, REGION] < 0 and runs[q + 1, START] == runs[q, STOP])
-        runs[q, MARKS] = TOUCHES if cut else 0
+        runs[q, MARKS] = TOUCHES if cut or runs[q, CUT] else 0
 
 
 @njit(cache=True, nogil=True)

@@ -19,10 +19,11 @@ NO_SCORES: NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
 NODATA_REGION = -1
 """The region of pixels without data: never traced, but what touches them is known to be cut off."""
 
-START, STOP, REGION, LABEL, TOTAL, LOWEST = range(6)
+START, STOP, REGION, LABEL, TOTAL, LOWEST, CUT = range(7)
 """Columns of a table of runs: first column, first column to the right, region (pixels of one region that share an
-edge are one object; -1 is no data), class id, sum of the scores, smallest score (255 without scores)."""
-RUN_FIELDS = 6
+edge are one object; -1 is no data), class id, sum of the scores, smallest score (255 without scores), whether it is
+known to touch the border of the data."""
+RUN_FIELDS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _find(labels, traced, offsets, table):  # type: ignore[no-untyped-def]
                 table[count, START], table[count, STOP] = start, col
                 table[count, REGION] = NODATA_REGION if label == NODATA else label
                 table[count, LABEL] = label
-                table[count, TOTAL], table[count, LOWEST] = 0, NODATA
+                table[count, TOTAL], table[count, LOWEST], table[count, CUT] = 0, NODATA, 0
                 count += 1
         offsets[row + 1] = count
     return count

@@ -7,7 +7,7 @@ width of the scene and with what open objects hold.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import shapely
@@ -79,6 +79,19 @@ class Parts:
     def __len__(self) -> int:
         return len(self.part_stop)
 
+    def take(self, order: Longs) -> Parts:
+        """Some parts, in another order."""
+        ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
+        rings = _spans(part_start[order], self.part_stop[order])
+        corners = _spans(ring_start[rings], self.ring_stop[rings])
+        own = {
+            "xy": self.xy[corners],
+            "ring_stop": np.cumsum((self.ring_stop - ring_start)[rings]),
+            "part_stop": np.cumsum((self.part_stop - part_start)[order]),
+        }
+        rest = {f.name: getattr(self, f.name)[order] for f in fields(self) if f.name not in own}
+        return Parts(**own, **rest)
+
     def polygons(self, transform: Transform = IDENTITY) -> NDArray[np.object_]:
         """Shapely polygons in map coordinates."""
         a, b, c, d, e, f = transform
@@ -108,12 +121,13 @@ class Tracer:
         width: of the scene, in pixels.
         connectivity: 4, or 8 to join objects over diagonals too.
         together: objects that share an edge come out at the same time, in one group.
+        first_row: that will be fed.
     """
 
-    def __init__(self, width: int, connectivity: int = 4, together: bool = False) -> None:
+    def __init__(self, width: int, connectivity: int = 4, together: bool = False, first_row: int = 0) -> None:
         self._width = width
         self._mode = EIGHT * (connectivity == 8) + NEIGHBOURS * together
-        self._row = 0
+        self._row = first_row
         self._groups = 0
         self._runs = np.empty((0, OPEN_RUN_FIELDS), np.int32)
         self._vertices = new_pool(VERTEX_FIELDS, np.int32)
@@ -135,7 +149,7 @@ class Tracer:
 
     def finish(self) -> Parts:
         """What is left when all rows have been taken."""
-        end = np.array([[0, self._width, NODATA_REGION, NODATA, 0, NODATA]], np.int32)
+        end = np.array([[0, self._width, NODATA_REGION, NODATA, 0, NODATA, 0]], np.int32)
         return self._link(end, np.array([0, 1], np.int64))
 
     def _link(self, table: Ints, offsets: Longs) -> Parts:
@@ -151,6 +165,13 @@ class Tracer:
         self._groups = int(work.counts[GROUPS])
         self._runs = runs[carried + int(offsets[-2]) :].copy()
         return _parts(work)
+
+
+def _spans(start: Longs, stop: Longs) -> Longs:
+    """The numbers of all half-open spans, one after the other."""
+    length = stop - start
+    shift = np.repeat(start - np.r_[0, np.cumsum(length)[:-1]], length)
+    return np.asarray(shift + np.arange(int(length.sum())), np.int64)
 
 
 def _bands(offsets: Longs) -> Iterator[tuple[int, int]]:
