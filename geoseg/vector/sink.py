@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from geoseg.core import NODATA, Output, Plan, Strip, VectorOptions
 from geoseg.vector.finish import Rules, finish
 from geoseg.vector.runs import RowRuns, find_runs
+from geoseg.vector.split import Splitter, SplitScale
 from geoseg.vector.table import PolygonContext, TableFormat
 from geoseg.vector.trace import Parts, Tracer
 from geoseg.vector.write import PolygonFiles
@@ -45,6 +47,7 @@ class PolygonSink:
         self._traced[0] = options.background
         self._traced[NODATA] = False
         self._tracer = Tracer(plan.source.width, options.connectivity)
+        self._splitter = self._make_splitter(plan, options)
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))
         self._targets = list(targets)
@@ -52,11 +55,17 @@ class PolygonSink:
 
     def add(self, strip: Strip) -> None:
         """Take the next strip."""
-        self._trace(find_runs(strip.first_row, strip.labels, strip.scores, self._traced))
+        if self._splitter is not None:
+            parts = self._splitter.add(strip)
+            if parts is not None:
+                self._keep(parts)
+        else:
+            self._trace(find_runs(strip.first_row, strip.labels, strip.scores, self._traced))
 
     def finish(self) -> None:
         """Complete, write and check the temporary files."""
-        self._keep(self._tracer.finish())
+        if self._splitter is None:
+            self._keep(self._tracer.finish())
         self._files.finish()
 
     def commit(self) -> list[Output]:
@@ -73,6 +82,15 @@ class PolygonSink:
         found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.classes.foreground}
         unit = "area_px" if self._table.crs is None else "area_m2"
         return found | {unit: round(float(self._areas.sum()), 2)}
+
+    def _make_splitter(self, plan: Plan, options: VectorOptions) -> Splitter | None:
+        wanted = plan.has_edges if options.split_touching is None else options.split_touching
+        if not (wanted and plan.has_edges):
+            return None
+        pixels = math.sqrt(
+            plan.source.height * plan.source.width / (plan.network.height * plan.network.width)
+        )
+        return Splitter(plan.source.size, self._traced, SplitScale.of(pixels), options.connectivity)
 
     def _trace(self, rows: RowRuns) -> None:
         for parts in self._tracer.add(rows):

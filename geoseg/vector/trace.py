@@ -6,7 +6,7 @@ width of the scene and with what open objects hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -92,6 +92,27 @@ class Parts:
         rest = {f.name: getattr(self, f.name)[order] for f in fields(self) if f.name not in own}
         return Parts(**own, **rest)
 
+    @classmethod
+    def concatenate(cls, several: Sequence[Parts]) -> Parts:
+        """Parts that came one after the other."""
+        corners = np.cumsum([0, *(len(p.xy) for p in several[:-1])])
+        rings = np.cumsum([0, *(len(p.ring_stop) for p in several[:-1])])
+        own = {
+            "ring_stop": np.concatenate([p.ring_stop + n for p, n in zip(several, corners, strict=True)]),
+            "part_stop": np.concatenate([p.part_stop + n for p, n in zip(several, rings, strict=True)]),
+        }
+        rest = {
+            f.name: np.concatenate([getattr(p, f.name) for p in several])
+            for f in fields(cls)
+            if f.name not in own
+        }
+        return cls(**own, **rest)
+
+    def last_rows(self) -> Longs:
+        """The row below each part."""
+        begin = np.r_[0, self.ring_stop][np.r_[0, self.part_stop[:-1]]]
+        return np.asarray(np.maximum.reduceat(self.xy[:, 1], begin), np.int64)
+
     def polygons(self, transform: Transform = IDENTITY) -> NDArray[np.object_]:
         """Shapely polygons in map coordinates."""
         a, b, c, d, e, f = transform
@@ -151,6 +172,10 @@ class Tracer:
         """What is left when all rows have been taken."""
         end = np.array([[0, self._width, NODATA_REGION, NODATA, 0, NODATA, 0]], np.int32)
         return self._link(end, np.array([0, 1], np.int64))
+
+    def close(self) -> Parts:
+        """What is left when nothing goes on below, though the scene may."""
+        return self._link(np.empty((0, RUN_FIELDS), np.int32), np.array([0, 0], np.int64))
 
     def _link(self, table: Ints, offsets: Longs) -> Parts:
         carried = len(self._runs)
