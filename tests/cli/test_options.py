@@ -44,7 +44,8 @@ def test_every_option_arrives() -> None:
     words = (
         "--patch 256x384 --overlap 64 --taper linear --bands 3,2,nir --no-stretch --device cpu "
         "--runtime torch --batch 2 --tta --max-memory 4GB --threshold 0.4 --min-area-m2 12 --simplify-m 0.3 "
-        "--no-regularize --split-touching --outline subpixel --format fgb,parquet --format gpkg --probabilities"
+        "--no-regularize --split-touching --outline subpixel --format fgb,parquet --format gpkg "
+        "--probabilities"
     )
     expected = SegmentOptions(
         network=NetworkOptions(

@@ -1,0 +1,249 @@
+"""``geoseg infer`` and ``geoseg model`` with a small bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from geoseg.cli.boundary import run
+from geoseg.cli.infer import box_text, find_scenes
+from geoseg.cli.main import cli
+from geoseg.errors import OptionError, SceneError
+from tests.scenes import write_scene
+from tests.support import SMALL_ENCODER, make_test_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network with random weights."""
+    return make_test_bundle(tmp_path_factory.mktemp("bundles") / "small")
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small scene, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    return write_scene(tmp_path / "scene.tif", (96, 130))
+
+
+def geoseg(*words: str | Path) -> int:
+    """Run a command in this process."""
+    return run(cli, [str(word) for word in words])
+
+
+def test_results_are_named(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files are on stdout, the device and progress on stderr."""
+    assert geoseg("infer", scene, "--bundle", bundle, "-o", "out", "--probabilities") == 0
+
+    captured = capsys.readouterr()
+    names = sorted(path.name for path in Path("out").iterdir())
+    assert {
+        "scene_mask.tif",
+        "scene_polygons.geojson",
+        "scene_polygons.gpkg",
+        "scene_probabilities.tif",
+        "scene_run.json",
+    } <= set(names)
+    assert [name for name in names if name not in captured.out] == []
+    assert "device: cpu" in captured.err
+    assert not [name for name in names if name.startswith(".")]
+
+
+def test_json_for_machines(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One object a scene, on one line each."""
+    other = write_scene(scene.with_name("other.tif"), (70, 70), seed=1)
+    assert geoseg("infer", scene, other, "--bundle", bundle, "-o", "out", "--format", "none", "--json") == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["scene"]).name for line in lines] == ["scene.tif", "other.tif"]
+    assert [{o["kind"] for o in line["outputs"]} for line in lines] == [{"mask", "style"}] * 2
+    assert all(Path(o["path"]).is_file() for line in lines for o in line["outputs"])
+
+
+def test_box_limits_the_output(scene: Path, bundle: Path) -> None:
+    """Pixels outside are nodata, and those inside are as without a box."""
+    with rasterio.open(scene) as dataset:
+        left, top = dataset.transform * (32, 20)
+        right, bottom = dataset.transform * (80, 60)
+    words = ("--bundle", bundle, "--format", "none")
+    assert geoseg("infer", scene, *words, "-o", "all") == 0
+    assert geoseg("infer", scene, *words, "-o", "part", f"--bbox={left},{bottom},{right},{top}") == 0
+
+    with rasterio.open("all/scene_mask.tif") as everything, rasterio.open("part/scene_mask.tif") as part:
+        expected = np.full(part.shape, 255, np.uint8)
+        expected[20:60, 32:80] = everything.read(1)[20:60, 32:80]
+        np.testing.assert_array_equal(part.read(1), expected)
+
+
+def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
+    """An area drawn in degrees is found in a scene in metres."""
+    geopandas = pytest.importorskip("geopandas")
+    shapely = pytest.importorskip("shapely")
+    with rasterio.open(scene) as dataset:
+        left, top = dataset.transform * (32, 20)
+        right, bottom = dataset.transform * (80, 60)
+        frame = geopandas.GeoDataFrame(
+            geometry=[shapely.box(left, bottom, right, top)], crs=dataset.crs.to_wkt()
+        )
+    frame.to_crs(4326).to_file("aoi.geojson")
+
+    assert (
+        geoseg("infer", scene, "--bundle", bundle, "--format", "none", "-o", "part", "--aoi", "aoi.geojson")
+        == 0
+    )
+    with rasterio.open("part/scene_mask.tif") as part:
+        inside = part.read(1) != 255
+    assert inside.sum() == pytest.approx(40 * 48, rel=0.02)
+    assert inside[22:58, 34:78].all()
+
+
+def test_dry_run_writes_nothing(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Patches, memory, disk and time are told."""
+    assert geoseg("infer", scene, "--bundle", bundle, "-o", "out", "--dry-run") == 0
+
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("patches", "memory", "disk", "time"))
+    assert not Path("out").exists()
+
+
+def test_existing_results_are_refused(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As they are; ``--resume`` says that all is done, ``--overwrite`` writes anew."""
+    words = ("infer", scene, "--bundle", bundle, "--format", "none")
+    assert geoseg(*words) == 0
+    before = Path("scene_mask.tif").stat().st_mtime_ns
+
+    assert geoseg(*words) == 1
+    assert "use --overwrite" in capsys.readouterr().err
+    assert geoseg(*words, "--resume") == 0
+    assert "all done by an earlier run" in capsys.readouterr().err
+    assert Path("scene_mask.tif").stat().st_mtime_ns == before
+    assert geoseg(*words, "--overwrite") == 0
+    assert Path("scene_mask.tif").stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--bundle", "nowhere"], "unknown bundle"),
+        (["--device", "cuda"], "--device cuda"),
+        (["--max-memory", "1MB"], "memory"),
+        (["--patch", "100"], "multiples of 32"),
+        (["--bands", "1,2,9"], "no band '9'"),
+        (["--aoi", "none.gpkg"], "none.gpkg"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    scene: Path, bundle: Path, words: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What does not fit is said before anything is written."""
+    import torch
+
+    if "cuda" in words and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    given = words if "--bundle" in words else ["--bundle", str(bundle), *words]
+
+    assert geoseg("infer", scene, "-o", "out", *given) == 1
+    err = capsys.readouterr().err
+    assert text in err
+    assert err.count("\n") == 1
+    assert not list(Path().glob("out/scene_*"))
+
+
+@pytest.mark.parametrize("words", [["--overwrite", "--resume"], ["--aoi", "x.gpkg", "--bbox", "0,0,1,1"]])
+def test_options_that_exclude_each_other(scene: Path, words: list[str]) -> None:
+    """Usage errors, before torch is loaded."""
+    assert geoseg("infer", scene, *words) == 2
+
+
+def test_patterns(tmp_path: Path) -> None:
+    """Patterns are resolved in order, each file once; names that clash and empty patterns are refused."""
+    for name in ("b.tif", "a.tif", "c.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.png").touch()
+
+    found = find_scenes([str(tmp_path / "c.jpg"), str(tmp_path / "*.tif"), str(tmp_path / "a.tif")])
+    assert [path.name for path in found] == ["c.jpg", "a.tif", "b.tif"]
+    with pytest.raises(SceneError, match="no file fits"):
+        find_scenes([str(tmp_path / "*.jp2")])
+    with pytest.raises(OptionError, match="same files"):
+        find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "sub" / "a.png")])
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    """A file that is there is meant as it is."""
+    path = tmp_path / "a[1].tif"
+    path.touch()
+
+    assert find_scenes([str(path)]) == [path]
+
+
+def test_boxes_are_rings() -> None:
+    """A box as a closed ring."""
+    ring = json.loads(box_text((0, 1, 2, 3)))["coordinates"][0]
+
+    assert ring == [[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]
+
+
+def test_model_commands(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``show`` and ``check`` on a folder."""
+    assert geoseg("model", "show", bundle) == 0
+    assert "Linknet" in capsys.readouterr().out
+    assert geoseg("model", "show", bundle, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "small"
+    assert geoseg("model", "check", bundle) == 0
+    assert "FAILED" not in capsys.readouterr().out
+
+
+def test_check_finds_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bundle with another byte in its weights is not whole; the exit code says so."""
+    folder = make_test_bundle(tmp_path / "hurt")
+    weights = folder / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+
+    assert geoseg("model", "check", folder) == 1
+    out = capsys.readouterr().out
+    assert "FAILED" in out
+    assert "sha256" in out
+
+
+def test_pack_a_checkpoint(tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights that torch saved become a bundle that infer takes."""
+    import torch
+
+    from geoseg.model.bundle import load_bundle
+
+    loaded = load_bundle(bundle)
+    torch.save({"state_dict": {f"model.{k}": v for k, v in loaded.weights.items()}}, tmp_path / "best.ckpt")
+    words = ("--architecture", "Linknet", "--encoder", SMALL_ENCODER, "--classes", "road #888888")
+
+    assert (
+        geoseg("model", "pack", tmp_path / "best.ckpt", "-o", tmp_path / "roads", *words, "--gsd", "0.3,0.6")
+        == 0
+    )
+    assert "geoseg infer SCENE --bundle" in capsys.readouterr().out
+    packed = load_bundle(tmp_path / "roads").spec
+    assert [(c.name, c.colour) for c in packed.classes.foreground] == [("road", "#888888")]
+    assert packed.gsd_range_m == (0.3, 0.6)
+
+
+def test_pack_needs_an_architecture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which no weights file tells."""
+    assert geoseg("model", "pack", tmp_path / "x.pt", "-o", tmp_path / "y") == 1
+    assert "--architecture" in capsys.readouterr().err
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a machine that runs these tests nothing is broken."""
+    code = geoseg("doctor", "--json")
+
+    findings = json.loads(capsys.readouterr().out)
+    assert [f for f in findings if not f["ok"] and not f["topic"].startswith("bundle")] == []
+    assert code == (0 if all(f["ok"] for f in findings) else 1)
+    assert {"GDAL", "machine", "torchvision", "allocator", "openvino"} <= {f["topic"] for f in findings}
