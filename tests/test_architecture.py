@@ -34,14 +34,14 @@ NETWORK_ROOMS = {"model", "predict"}
 
 VECTOR_ROOMS = {"vector", "dataset", "evaluate"}
 OWNERS: dict[str, set[str]] = {
-    "rasterio": {"raster"},
+    "rasterio": {"raster", "cli.doctor"},  # a diagnosis looks at everything
     "rasterio.features": set(ARROWS),
     "rasterio.transform": set(ARROWS),
     "affine": set(ARROWS),
     "shapely": VECTOR_ROOMS,
     "geopandas": VECTOR_ROOMS,
     "pandas": VECTOR_ROOMS,
-    "pyogrio": VECTOR_ROOMS,
+    "pyogrio": VECTOR_ROOMS | {"cli.doctor"},
     "pyarrow": {"vector", "raster.spool"},
     "pyproj": {"raster", "vector"},
     "torch": {"model", "predict", "train", "dataset.torch_dataset"},

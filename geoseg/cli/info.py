@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from geoseg.raster import Scene
     from geoseg.raster.survey import Survey
 
-EPSG_CONFIDENCE = 70
-
 
 @click.command("info")
 @click.argument("scene", type=options.PATH)
@@ -30,6 +28,7 @@ EPSG_CONFIDENCE = 70
 def command(scene: Path, bundle: str | None, bands: tuple[str, ...], as_json: bool) -> None:
     """Tell what a scene is, and whether the model suits it."""
     from geoseg.raster import open_scene
+    from geoseg.raster.georef import crs_name
     from geoseg.raster.survey import survey
 
     with open_scene(scene) as opened:
@@ -38,7 +37,7 @@ def command(scene: Path, bundle: str | None, bands: tuple[str, ...], as_json: bo
         warnings = [*opened.warnings, *told]
     if as_json:
         data = {"path": str(scene), "info": asdict(opened.info), "storage": asdict(found)}
-        show.as_json(data | {"crs": crs_name(opened.info), "bundle": name, "warnings": warnings})
+        show.as_json(data | {"crs": crs_name(opened.info.grid), "bundle": name, "warnings": warnings})
         return
     show.table(describe(scene, opened.info, found))
     for text in warnings:
@@ -73,6 +72,8 @@ def judge(scene: Scene, bundle: str | None, bands: tuple[str, ...]) -> tuple[str
 
 def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]]:
     """A scene in lines for people."""
+    from geoseg.raster.georef import crs_name
+
     bands = ", ".join(f"{band.index} {band.name or band.colour}" for band in info.bands[:12])
     more = f", ... ({len(info.bands)} in all)" if len(info.bands) > 12 else ""
     height, width = found.block
@@ -81,7 +82,7 @@ def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]
     rows = [
         ("scene", str(path)),
         ("size", f"{show.size_text(info.grid.size)} ({info.grid.height * info.grid.width / 1e6:.1f} MPix)"),
-        ("CRS", crs_name(info)),
+        ("CRS", crs_name(info.grid)),
         ("pixel", show.metres_text(info.gsd_m) + (" on the ground" if info.gsd_m else "")),
         ("bands", bands + more),
         ("values", f"{info.dtype}, nodata {'not declared' if info.nodata is None else f'{info.nodata:g}'}"),
@@ -89,15 +90,3 @@ def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]
         ("valid", f"about {100 * found.valid_share:.0f} % of the pixels"),
     ]
     return rows + ([("acquired", info.acquired)] if info.acquired else [])
-
-
-def crs_name(info: SceneInfo) -> str:
-    """A CRS as people call it."""
-    if info.grid.crs is None:
-        return "none" if not info.grid.has_georeference else "none, but a transform"
-    from rasterio.crs import CRS
-
-    crs = CRS.from_wkt(info.grid.crs)
-    code: Any = crs.to_epsg(confidence_threshold=EPSG_CONFIDENCE)
-    title = info.grid.crs.split('"')[1] if '"' in info.grid.crs else "unnamed"
-    return f"EPSG:{code} ({title})" if code else title

@@ -16,6 +16,8 @@ from geoseg.core.grid import Transform
 
 WORLD_FILE_BYTES = 4096
 SIDECAR_BYTES = 1 << 20
+EPSG_CONFIDENCE = 70
+"""From this percentage on a CRS is called by the EPSG code that PROJ finds for it."""
 _PLACES = ("<SRS", "<GeoTransform", "<NoDataValue", "<GCPList")
 
 
@@ -126,3 +128,12 @@ def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
         return None
     down, along = (float(m) for m in metres)
     return (down, along) if 0 < down < math.inf and 0 < along < math.inf else None
+
+
+def crs_name(grid: GeoGrid) -> str:
+    """A CRS as people call it: code and title."""
+    if grid.crs is None:
+        return "none, but a transform" if grid.has_georeference else "none"
+    crs = CRS.from_wkt(grid.crs)
+    code = crs.to_epsg(min_confidence=EPSG_CONFIDENCE)
+    return f"EPSG:{code} ({crs.name})" if code else crs.name
