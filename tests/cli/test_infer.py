@@ -37,7 +37,9 @@ def geoseg(*words: str | Path) -> int:
 
 def test_results_are_named(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Files are on stdout, the device and progress on stderr."""
-    assert geoseg("infer", scene, "--bundle", bundle, "-o", "out", "--probabilities") == 0
+    assert (
+        geoseg("infer", scene, "--runtime", "torch", "--bundle", bundle, "-o", "out", "--probabilities") == 0
+    )
 
     captured = capsys.readouterr()
     names = sorted(path.name for path in Path("out").iterdir())
@@ -56,7 +58,23 @@ def test_results_are_named(scene: Path, bundle: Path, capsys: pytest.CaptureFixt
 def test_json_for_machines(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object a scene, on one line each."""
     other = write_scene(scene.with_name("other.tif"), (70, 70), seed=1)
-    assert geoseg("infer", scene, other, "--bundle", bundle, "-o", "out", "--format", "none", "--json") == 0
+    assert (
+        geoseg(
+            "infer",
+            scene,
+            other,
+            "--runtime",
+            "torch",
+            "--bundle",
+            bundle,
+            "-o",
+            "out",
+            "--format",
+            "none",
+            "--json",
+        )
+        == 0
+    )
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [Path(line["scene"]).name for line in lines] == ["scene.tif", "other.tif"]
@@ -67,9 +85,9 @@ def test_json_for_machines(scene: Path, bundle: Path, capsys: pytest.CaptureFixt
 def test_box_limits_the_output(scene: Path, bundle: Path) -> None:
     """Pixels outside are nodata, and those inside are as without a box."""
     with rasterio.open(scene) as dataset:
-        left, top = dataset.transform * (32, 20)
-        right, bottom = dataset.transform * (80, 60)
-    words = ("--bundle", bundle, "--format", "none")
+        left, top = dataset.transform @ (32, 20)
+        right, bottom = dataset.transform @ (80, 60)
+    words = ("--runtime", "torch", "--bundle", bundle, "--format", "none")
     assert geoseg("infer", scene, *words, "-o", "all") == 0
     assert geoseg("infer", scene, *words, "-o", "part", f"--bbox={left},{bottom},{right},{top}") == 0
 
@@ -84,15 +102,28 @@ def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
     geopandas = pytest.importorskip("geopandas")
     shapely = pytest.importorskip("shapely")
     with rasterio.open(scene) as dataset:
-        left, top = dataset.transform * (32, 20)
-        right, bottom = dataset.transform * (80, 60)
+        left, top = dataset.transform @ (32, 20)
+        right, bottom = dataset.transform @ (80, 60)
         frame = geopandas.GeoDataFrame(
             geometry=[shapely.box(left, bottom, right, top)], crs=dataset.crs.to_wkt()
         )
     frame.to_crs(4326).to_file("aoi.geojson")
 
     assert (
-        geoseg("infer", scene, "--bundle", bundle, "--format", "none", "-o", "part", "--aoi", "aoi.geojson")
+        geoseg(
+            "infer",
+            scene,
+            "--runtime",
+            "torch",
+            "--bundle",
+            bundle,
+            "--format",
+            "none",
+            "-o",
+            "part",
+            "--aoi",
+            "aoi.geojson",
+        )
         == 0
     )
     with rasterio.open("part/scene_mask.tif") as part:
@@ -103,7 +134,7 @@ def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
 
 def test_dry_run_writes_nothing(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Patches, memory, disk and time are told."""
-    assert geoseg("infer", scene, "--bundle", bundle, "-o", "out", "--dry-run") == 0
+    assert geoseg("infer", scene, "--runtime", "torch", "--bundle", bundle, "-o", "out", "--dry-run") == 0
 
     out = capsys.readouterr().out
     assert all(word in out for word in ("patches", "memory", "disk", "time"))
@@ -112,7 +143,7 @@ def test_dry_run_writes_nothing(scene: Path, bundle: Path, capsys: pytest.Captur
 
 def test_existing_results_are_refused(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As they are; ``--resume`` says that all is done, ``--overwrite`` writes anew."""
-    words = ("infer", scene, "--bundle", bundle, "--format", "none")
+    words = ("infer", scene, "--runtime", "torch", "--bundle", bundle, "--format", "none")
     assert geoseg(*words) == 0
     before = Path("scene_mask.tif").stat().st_mtime_ns
 
