@@ -228,6 +228,14 @@ vector_options = _all(
         show_default=True,
         help="Follow the pixels' edges, or the level of the scores between them.",
     ),
+    click.option(
+        "--connectivity",
+        type=click.Choice([4, 8]),
+        default=4,
+        show_default=True,
+        help="Whether pixels that touch at a corner only are two objects (4) or one (8).",
+    ),
+    click.option("--background", is_flag=True, help="Trace the background too."),
 )
 format_option = click.option(
     "--format",
@@ -244,7 +252,15 @@ threshold_option = click.option(
 )
 
 NETWORK_FIELDS = ("patch", "overlap", "taper", "bands", "stretch", "device", "runtime", "batch", "tta")
-VECTOR_FIELDS = ("min_area_m2", "simplify_m", "regularize", "split_touching", "outline")
+VECTOR_FIELDS = (
+    "min_area_m2",
+    "simplify_m",
+    "regularize",
+    "split_touching",
+    "outline",
+    "connectivity",
+    "background",
+)
 
 
 def network_from(values: Mapping[str, Any]) -> NetworkOptions:

@@ -45,7 +45,7 @@ def test_every_option_arrives() -> None:
         "--patch 256x384 --overlap 64 --taper linear --bands 3,2,nir --no-stretch --device cpu "
         "--runtime torch --batch 2 --tta --max-memory 4GB --threshold 0.4 --min-area-m2 12 --simplify-m 0.3 "
         "--no-regularize --split-touching --outline subpixel --format fgb,parquet --format gpkg "
-        "--probabilities"
+        "--connectivity 8 --background --probabilities"
     )
     expected = SegmentOptions(
         network=NetworkOptions(
@@ -61,7 +61,13 @@ def test_every_option_arrives() -> None:
             max_memory=4_000_000_000,
         ),
         vectors=VectorOptions(
-            min_area_m2=12.0, simplify_m=0.3, regularize=False, split_touching=True, outline="subpixel"
+            min_area_m2=12.0,
+            simplify_m=0.3,
+            regularize=False,
+            split_touching=True,
+            outline="subpixel",
+            connectivity=8,
+            background=True,
         ),
         threshold=0.4,
         probabilities=True,

@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a scene and patches of it."""
     path = tmp_path_factory.mktemp("startup")
     scene = write_scene(path / "scene.tif", (96, 130))
+    write_scene(path / "mask.tif", (60, 60), bands=1)
     subprocess.run(
         [sys.executable, "-m", "geoseg", "tile", str(scene), "-o", str(path / "tiles"), "--patch", "64"],
         check=True,
@@ -64,6 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["info", "scene.tif"],
         ["tile", "scene.tif", "-o", "tiles2", "--patch", "64"],
         ["mosaic", "tiles", "-o", "mosaic.tif"],
+        ["vectorize", "mask.tif", "-o", "polygons.gpkg"],
         ["preview", "scene.tif", "-o", "picture.png"],
         ["model", "list"],
         ["model", "show"],

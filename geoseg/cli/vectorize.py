@@ -1,0 +1,101 @@
+"""``geoseg vectorize``: any mask or score raster to polygons."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from geoseg.cli import options, show
+from geoseg.cli.infer import summary_text
+from geoseg.cli.progress import ProgressBar
+
+
+class Value(click.ParamType[tuple[int, str]]):
+    """``255=building`` or a value alone."""
+
+    name = "VALUE[=NAME]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        """Parse."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(-?\d+)(?:=(.*\S.*))?", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a value; use 255 or 255=building", param, ctx)
+        return int(match[1]), (match[2] or f"class {match[1]}").strip()
+
+
+@click.command("vectorize")
+@click.argument("raster", type=options.PATH)
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    type=options.PATH,
+    multiple=True,
+    metavar="FILE",
+    help="A .gpkg, .geojson, .fgb or .parquet; may be repeated; default: RASTER_polygons.gpkg in the "
+    "current folder.",
+)
+@click.option(
+    "--value",
+    "named",
+    type=Value(),
+    multiple=True,
+    help="A value that is a class, and its name; may be repeated; default: the file's own class list, else "
+    "every value but 0.",
+)
+@click.option(
+    "--band", type=click.IntRange(min=1), default=1, show_default=True, help="Where the values are."
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Of scores: value from which a pixel counts; a probability for geoseg's own, else in the raster's "
+    "numbers.",
+)
+@options.vector_options
+@options.overwrite_option
+@options.json_option
+@options.debug_option
+def command(
+    raster: Path,
+    outputs: tuple[Path, ...],
+    named: tuple[tuple[int, str], ...],
+    band: int,
+    threshold: float | None,
+    overwrite: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
+    """Turn a mask into polygons.
+
+    RASTER is a mask of geoseg or any other program, or scores with --threshold. What is taken for what is
+    told on stderr.
+    """
+    from geoseg.pipeline.labels import ValueOptions
+    from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
+    from geoseg.raster import open_scene
+
+    targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
+    chosen = VectorizeOptions(ValueOptions(band, named, threshold), options.vectors_from(values), overwrite)
+    with open_scene(raster, expand_palette=False) as scene:
+        height, width = scene.info.grid.size
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        click.echo(line, err=True)
+
+    with ProgressBar(raster.stem, height, width, "rows") as bar:
+        files = vectorize(raster, targets, chosen, VectorizeListener(tell, bar))
+    if as_json:
+        found = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in files]
+        show.as_json({"raster": str(raster), "outputs": found, "told": told})
+        return
+    show.table((f.kind, str(f.path), summary_text(f.kind, f.summary)) for f in files)
