@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import geopandas
 import numpy as np
 import numpy.typing as npt
 import shapely
-from affine import Affine
 from rasterio.features import rasterize
+from rasterio.transform import Affine
 
 from geoseg.core.grid import GeoGrid
+from geoseg.vector.read import read_frame
 
 Ring = npt.NDArray[np.float64]
 """``(vertices, 2)``, x (column) and y (row) in pixels of the image; (0, 0) is its upper left corner."""
@@ -103,11 +103,14 @@ def read_vectors(path: Path, grid: GeoGrid) -> Outlines:
     """Read the polygons of any vector file onto the grid of a scene.
 
     Args:
-        path: GeoJSON, GeoPackage or the like, in any CRS.
+        path: GeoJSON, GeoPackage or another that :func:`geoseg.vector.read.read_frame` takes, in any CRS.
         grid: of the scene; it has a CRS.
+
+    Raises:
+        VectorError: if the file is none geoseg reads, is damaged, or has no CRS.
     """
     to_pixels = ~Affine(*grid.transform)
-    geometries = geopandas.read_file(path).to_crs(grid.crs).geometry
+    geometries = read_frame(path, grid.crs).geometry
     parts = shapely.get_parts(geometries.to_numpy())
     parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     return Outlines(tuple(tuple(_pixels(to_pixels, _rings(part))) for part in parts))

@@ -26,9 +26,12 @@ Ring = npt.NDArray[np.float64]
 """``(vertices, 2)``: x and y in map coordinates, closed."""
 
 LONLAT = "OGC:CRS84"
+HEAD_BYTES = 8192
+"""More than GDAL looks at to tell the format."""
 MAX_GEOJSON_BYTES = 2_000_000_000
 GEOMETRIES = ("Polygon", "MultiPolygon", "GeometryCollection")
 GPKG_IDS = (b"GPKG", b"GP10", b"GP11")
+FGB = b"fgb\x03fgb"
 ACCEPTED = "GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile"
 
 
@@ -117,12 +120,13 @@ def _polygons(geometry: Any) -> Iterator[shapely.Polygon]:
 def _kind(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            head = file.read(100)
+            head = file.read(HEAD_BYTES)
     except OSError as error:
         raise VectorError(f"{path}: {error.strerror or error}", "check the path") from error
     if head[:15] == b"SQLite format 3" and head[68:72] in GPKG_IDS:
         return "gpkg"
-    if head[:3] == b"fgb":
+    # GDAL looks for a VRT anywhere in the first bytes, and before it looks for a FlatGeobuf
+    if head.startswith(FGB) and b"<OGRVRTDataSource" not in head:
         return "fgb"
     if head[:4] == b"PAR1":
         return "parquet"

@@ -129,6 +129,7 @@ def hostile_vectors(url: str) -> dict[str, str]:
     return {
         "link.geojson": json.dumps({"type": "FeatureCollection", "features": [feature], "crs": link}),
         "vrt.gpkg": f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>",
+        "begins like one.fgb": f"fgb\x03fgb\x01<OGRVRTDataSource>{layer}</OGRVRTDataSource>",
         "vrt.geojson": f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>",
         "wfs.geojson": f"<OGRWFSDataSource><URL>{url}/wfs</URL></OGRWFSDataSource>",
         "gdalg.json": json.dumps({"type": "gdal_streamed_alg", "command_line": f"read /vsicurl/{url}/x"}),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import geopandas
@@ -11,6 +14,7 @@ import pytest
 import shapely
 
 from geoseg.errors import VectorError
+from geoseg.vector import SKIPPED
 from geoseg.vector.read import read_area, read_frame, read_outlines
 
 SQUARE = shapely.Polygon(
@@ -98,6 +102,33 @@ HOSTILE = {
     "cut.parquet": "PAR1PAR1",
     "empty.geojson": "",
 }
+
+
+@pytest.mark.parametrize("magic", [b"fgb ", b"fgb\x03fgb\x01"])
+def test_a_vrt_that_begins_like_a_flatgeobuf_is_refused(tmp_path: Path, magic: bytes) -> None:
+    """It would show the features of another file."""
+    frame().to_file(tmp_path / "other.shp")
+    path = tmp_path / "vrt.fgb"
+    path.write_bytes(
+        magic + VRT.replace("other.shp", str(tmp_path / "other.shp")).replace("'x'", "'other'").encode()
+    )
+
+    with pytest.raises(VectorError, match=r"vrt\.fgb"):
+        read_frame(path, None)
+
+
+def test_drivers_that_reach_elsewhere_are_not_registered() -> None:
+    """Where geoseg comes before pyogrio; those that geoseg writes with stay."""
+    code = "import geoseg.vector.read, pyogrio; print(*pyogrio.list_drivers(), sep='\\n')"
+    environment = {key: value for key, value in os.environ.items() if key != "OGR_SKIP"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
+    )
+
+    drivers = set(done.stdout.splitlines())
+    assert set() == drivers & set(SKIPPED.split(","))
+    assert {"GPKG", "FlatGeobuf", "GeoJSON", "ESRI Shapefile"} <= drivers
 
 
 @pytest.mark.parametrize("name", HOSTILE)
