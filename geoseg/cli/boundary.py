@@ -11,6 +11,8 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -74,6 +76,30 @@ def _how_to_go_on(arguments: list[str]) -> str:
     if not any(name in arguments for name in RESUMABLE):
         return ""
     return " (the same command with --resume goes on from here)"
+
+
+@contextmanager
+def own_words(arguments: Sequence[str]) -> Iterator[None]:
+    """Let nobody but geoseg write to stderr; everybody with ``--debug``.
+
+    On a full disk libtiff and GDAL print lines of their own there, past Python and GDAL's error handlers.
+    """
+    before = sys.__stderr__
+    if "--debug" in arguments or before is None or before is not sys.stderr:
+        yield  # nobody listens, or a host program has put its own stream there
+        return
+    before.flush()
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    with os.fdopen(terminal, "w", encoding=before.encoding, errors="backslashreplace", buffering=1) as mine:
+        os.dup2(nowhere, 2)
+        sys.stderr = mine
+        try:
+            yield
+        finally:
+            mine.flush()
+            sys.stderr = before
+            os.dup2(terminal, 2)
+            os.close(nowhere)
 
 
 def _obey_sigterm() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from geoseg.cli.boundary import run
+from geoseg.cli.boundary import own_words, run
 
 COMMANDS = {
     "info": "Tell what a scene is, and whether the model suits it.",
@@ -71,4 +71,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
-    sys.exit(run(cli, list(sys.argv[1:] if arguments is None else arguments)))
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with own_words(words):
+        code = run(cli, words)
+    sys.exit(code)

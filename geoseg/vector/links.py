@@ -12,8 +12,7 @@ marked and their rings split afterwards (:mod:`geoseg.vector.rings`).
 
 from __future__ import annotations
 
-from numba import njit
-
+from geoseg.vector.jit import kernel
 from geoseg.vector.nodes import (
     ABOVE,
     BELOW,
@@ -44,7 +43,7 @@ from geoseg.vector.nodes import (
 from geoseg.vector.runs import CUT, REGION, START, STOP
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link_rows(work, offsets, first_row, width, mode):  # type: ignore[no-untyped-def]
     """Link the rows of ``offsets`` one below the other; the first is known already.
 
@@ -68,7 +67,7 @@ def link_rows(work, offsets, first_row, width, mode):  # type: ignore[no-untyped
         _close(work, above, row)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark_borders(runs, below, row, width):  # type: ignore[no-untyped-def]
     for q in range(below[0], below[1]):
         runs[q, ABOVE] = NONE
@@ -80,7 +79,7 @@ def _mark_borders(runs, below, row, width):  # type: ignore[no-untyped-def]
         runs[q, MARKS] = TOUCHES if cut or runs[q, CUT] else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _match(runs, vertices, nodes, rows):  # type: ignore[no-untyped-def]
     above, below, row = rows
     p, q = above[0], below[0]
@@ -105,7 +104,7 @@ def _match(runs, vertices, nodes, rows):  # type: ignore[no-untyped-def]
             q += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark_nodata(runs, p, q):  # type: ignore[no-untyped-def]
     if runs[q, REGION] < 0:
         runs[p, MARKS] |= TOUCHES
@@ -113,19 +112,19 @@ def _mark_nodata(runs, p, q):  # type: ignore[no-untyped-def]
         runs[q, MARKS] |= TOUCHES
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _diagonal(runs, p, q):  # type: ignore[no-untyped-def]
     meets = runs[p, STOP] == runs[q, START] or runs[q, STOP] == runs[p, START]
     return meets and runs[p, REGION] >= 0 and runs[p, REGION] == runs[q, REGION]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mark_corner(runs, p, q):  # type: ignore[no-untyped-def]
     if _diagonal(runs, p, q):
         runs[q, MARKS] |= CORNER
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pair(runs, vertices, nodes, pair, row):  # type: ignore[no-untyped-def]
     """Two runs of a region, one below the other."""
     p, q = pair
@@ -146,7 +145,7 @@ def _pair(runs, vertices, nodes, pair, row):  # type: ignore[no-untyped-def]
     runs[p, BELOW], runs[q, ABOVE] = q, p
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _continue(runs, vertices, nodes, below, row):  # type: ignore[no-untyped-def]
     """Right ends of runs that go on, and runs that begin."""
     for q in range(below[0], below[1]):
@@ -162,7 +161,7 @@ def _continue(runs, vertices, nodes, below, row):  # type: ignore[no-untyped-def
         add_run(nodes, runs, q)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _relate(runs, nodes, above, below, mode):  # type: ignore[no-untyped-def]
     """Join objects over diagonals, and groups of objects that share an edge."""
     if mode & NEIGHBOURS:
@@ -185,7 +184,7 @@ def _relate(runs, nodes, above, below, mode):  # type: ignore[no-untyped-def]
             q += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _relate_pair(runs, nodes, p, q, mode):  # type: ignore[no-untyped-def]
     if runs[p, REGION] < 0 or runs[q, REGION] < 0:
         return
@@ -195,7 +194,7 @@ def _relate_pair(runs, nodes, p, q, mode):  # type: ignore[no-untyped-def]
         unite_groups(nodes, runs[p, NODE], runs[q, NODE])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _close(work, above, row):  # type: ignore[no-untyped-def]
     """Runs that end here."""
     runs, vertices, nodes = work.runs, work.vertices, work.nodes

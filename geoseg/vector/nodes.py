@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from geoseg.vector.jit import kernel
 from geoseg.vector.runs import LABEL, LOWEST, RUN_FIELDS, START, STOP, TOTAL, Ints, Longs
 
 NONE = -1
@@ -69,7 +69,7 @@ class Work(NamedTuple):
     counts: Longs
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _take(pool, link):  # type: ignore[no-untyped-def]
     """A free place."""
     place = pool[0, FREE]
@@ -81,14 +81,14 @@ def _take(pool, link):  # type: ignore[no-untyped-def]
     return place
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _new_vertex(vertices, x, y):  # type: ignore[no-untyped-def]
     vertex = _take(vertices, NEXT)
     vertices[vertex, X], vertices[vertex, Y] = x, y
     return vertex
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def new_chain(vertices, from_x, to_x, y):  # type: ignore[no-untyped-def]
     """A chain of two corners; gives its first and its last."""
     first, last = _new_vertex(vertices, from_x, y), _new_vertex(vertices, to_x, y)
@@ -97,7 +97,7 @@ def new_chain(vertices, from_x, to_x, y):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def append(vertices, last, from_x, to_x, y):  # type: ignore[no-untyped-def]
     """Lead a chain's end along a row border; gives the new end."""
     if from_x == to_x:
@@ -109,7 +109,7 @@ def append(vertices, last, from_x, to_x, y):  # type: ignore[no-untyped-def]
     return end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def prepend(vertices, first, from_x, to_x, y):  # type: ignore[no-untyped-def]
     """Lead a chain's beginning along a row border; gives the new beginning."""
     if from_x == to_x:
@@ -121,7 +121,7 @@ def prepend(vertices, first, from_x, to_x, y):  # type: ignore[no-untyped-def]
     return begin
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def join(vertices, last, first, edge):  # type: ignore[no-untyped-def]
     """Join a chain's end to a chain's beginning along ``edge`` (from x, to x, y); tells whether it is a ring."""
     begin, end = vertices[last, PEER], vertices[first, PEER]
@@ -131,7 +131,7 @@ def join(vertices, last, first, edge):  # type: ignore[no-untyped-def]
     return begin == first
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def root(nodes, kind, node):  # type: ignore[no-untyped-def]
     """The root of a node, paths halved on the way."""
     while nodes[node, kind] != node:
@@ -140,7 +140,7 @@ def root(nodes, kind, node):  # type: ignore[no-untyped-def]
     return node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def new_node(nodes, runs, run, row):  # type: ignore[no-untyped-def]
     """A part that begins with a run."""
     node = _take(nodes, MEMBER)
@@ -153,7 +153,7 @@ def new_node(nodes, runs, run, row):  # type: ignore[no-untyped-def]
     return node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_run(nodes, runs, run):  # type: ignore[no-untyped-def]
     """Add a run's pixels to its part, which is a root."""
     node = runs[run, NODE]
@@ -162,12 +162,12 @@ def add_run(nodes, runs, run):  # type: ignore[no-untyped-def]
     nodes[node, N_LOWEST] = min(nodes[node, N_LOWEST], runs[run, LOWEST])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _swap(pool, link, a, b):  # type: ignore[no-untyped-def]
     pool[a, link], pool[b, link] = pool[b, link], pool[a, link]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unite_parts(vertices, nodes, a, b):  # type: ignore[no-untyped-def]
     """Make two parts one; gives its root."""
     a, b = root(nodes, PART, a), root(nodes, PART, b)
@@ -189,14 +189,14 @@ def unite_parts(vertices, nodes, a, b):  # type: ignore[no-untyped-def]
     return a
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def relate_objects(nodes, a, b):  # type: ignore[no-untyped-def]
     """Make two parts parts of one object."""
     nodes[root(nodes, OBJECT, b), OBJECT] = root(nodes, OBJECT, a)
     unite_groups(nodes, a, b)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unite_groups(nodes, a, b):  # type: ignore[no-untyped-def]
     """Have two parts come out together."""
     a, b = root(nodes, GROUP, a), root(nodes, GROUP, b)
@@ -211,7 +211,7 @@ def unite_groups(nodes, a, b):  # type: ignore[no-untyped-def]
         _swap(nodes, NEXT_DONE, nodes[a, DONE], nodes[b, DONE])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_hole(vertices, nodes, node, vertex):  # type: ignore[no-untyped-def]
     """Give a part, a root, the hole that a corner lies on."""
     vertices[vertex, PEER] = vertex
@@ -220,7 +220,7 @@ def add_hole(vertices, nodes, node, vertex):  # type: ignore[no-untyped-def]
     nodes[node, HOLES] = vertex
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def finish_part(work, node, vertex):  # type: ignore[no-untyped-def]
     """Take note that a part, a root, is complete; give out its group if that was the last one open."""
     nodes = work.nodes
@@ -235,7 +235,7 @@ def finish_part(work, node, vertex):  # type: ignore[no-untyped-def]
         _give_group(work, group)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _give_group(work, group):  # type: ignore[no-untyped-def]
     nodes = work.nodes
     last = nodes[group, DONE]
@@ -251,7 +251,7 @@ def _give_group(work, group):  # type: ignore[no-untyped-def]
     nodes[0, FREE] = begin
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _give_part(work, node):  # type: ignore[no-untyped-def]
     nodes, vertices, counts = work.nodes, work.vertices, work.counts
     _give_ring(vertices, work.xy, work.rings, counts, nodes[node, OUTER])
@@ -274,7 +274,7 @@ def _give_part(work, node):  # type: ignore[no-untyped-def]
     counts[PARTS] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _give_ring(vertices, xy, rings, counts, begin):  # type: ignore[no-untyped-def]
     """Write a ring, its first corner repeated at the end, and free its corners."""
     place = counts[COORDINATES]

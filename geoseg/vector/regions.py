@@ -6,10 +6,10 @@ Everything here looks at a bounded neighbourhood, so that a strip with a margin 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from geoseg.core import NODATA
+from geoseg.vector.jit import kernel
 from geoseg.vector.runs import CUT, LABEL, LOWEST, REGION, RUN_FIELDS, START, STOP, TOTAL
 
 ROW, COMPONENT = RUN_FIELDS, RUN_FIELDS + 1
@@ -38,7 +38,7 @@ def _stretch(mask: Mask, reach: int) -> Mask:
     return mask
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find(parent, node):  # type: ignore[no-untyped-def]
     """The root of a node."""
     while parent[node] != node:
@@ -47,7 +47,7 @@ def find(parent, node):  # type: ignore[no-untyped-def]
     return node
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def unite(parent, a, b):  # type: ignore[no-untyped-def]
     """Join two trees."""
     a, b = find(parent, a), find(parent, b)
@@ -57,7 +57,7 @@ def unite(parent, a, b):  # type: ignore[no-untyped-def]
         parent[a] = b
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def number_markers(marker, labels, ids, first, parent, used):  # type: ignore[no-untyped-def]
     """Number the 4-connected markers of rows from ``first`` on; gives how many numbers are in use.
 
@@ -89,7 +89,7 @@ def number_markers(marker, labels, ids, first, parent, used):  # type: ignore[no
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grow(marker, labels, traced, reach):  # type: ignore[no-untyped-def]
     """The marker pixel of every traced pixel, ``reach`` steps away at most within its class.
 
@@ -126,7 +126,7 @@ def grow(marker, labels, traced, reach):  # type: ignore[no-untyped-def]
     return source.reshape(rows, width)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _open_neighbour(flat, layer, is_marker, place, size):  # type: ignore[no-untyped-def]
     row, col = place
     rows, width = size
@@ -142,7 +142,7 @@ def _open_neighbour(flat, layer, is_marker, place, size):  # type: ignore[no-unt
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _next_layer(flat, source, layer, size, state):  # type: ignore[no-untyped-def]
     rows, width = size
     front, count, step = state
@@ -170,7 +170,7 @@ def _next_layer(flat, source, layer, size, state):  # type: ignore[no-untyped-de
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest(flat, source, layer, size, state):  # type: ignore[no-untyped-def]
     rows, width = size
     here, step = state
@@ -191,7 +191,7 @@ def _nearest(flat, source, layer, size, state):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def number_regions(labels, traced, source, ids, parent, used):  # type: ignore[no-untyped-def]
     """The region of each pixel of some rows: its marker's number, or a new one where no marker is near.
 
@@ -228,7 +228,7 @@ def number_regions(labels, traced, source, ids, parent, used):  # type: ignore[n
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cut_runs(first_row, labels, regions, scores, traced, table):  # type: ignore[no-untyped-def]
     """Runs of one class and region; gives their number.
 
@@ -265,7 +265,7 @@ def cut_runs(first_row, labels, regions, scores, traced, table):  # type: ignore
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def connect(table, first, above, parent, used):  # type: ignore[no-untyped-def]
     """Number the components of new runs; gives how many numbers are in use.
 
@@ -301,7 +301,7 @@ def connect(table, first, above, parent, used):  # type: ignore[no-untyped-def]
     return used
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def lines(labels, regions, edges, traced, out):  # type: ignore[no-untyped-def]
     """Neighbouring pixels of one class in two regions; gives their number.
 

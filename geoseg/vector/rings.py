@@ -7,9 +7,9 @@ an invalid polygon; cut at the corner, it becomes two rings that touch in a poin
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from geoseg.vector.jit import kernel
 from geoseg.vector.runs import Ints
 
 Longs = NDArray[np.int64]
@@ -39,7 +39,7 @@ def split_rings(
     return new_xy[:corners].copy(), new_rings[:rings].copy(), new_parts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split(old, new, marked):  # type: ignore[no-untyped-def]
     xy, ring_stop, part_stop = old
     new_xy, new_ring_stop, new_part_stop = new
@@ -58,7 +58,7 @@ def _split(old, new, marked):  # type: ignore[no-untyped-def]
     return state[0], state[1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _copy(corners, new_xy, new_ring_stop, state):  # type: ignore[no-untyped-def]
     place = state[0]
     for i in range(len(corners)):
@@ -69,7 +69,7 @@ def _copy(corners, new_xy, new_ring_stop, state):  # type: ignore[no-untyped-def
     state[1] += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _split_ring(corners, new_xy, new_ring_stop, state):  # type: ignore[no-untyped-def]
     """Walk from the topmost corner, which is passed once; each return to a corner cuts off a ring."""
     count = len(corners)
@@ -106,7 +106,7 @@ def _split_ring(corners, new_xy, new_ring_stop, state):  # type: ignore[no-untyp
         start = cut_stop[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _topmost(corners):  # type: ignore[no-untyped-def]
     best = 0
     for i in range(1, len(corners)):
@@ -115,7 +115,7 @@ def _topmost(corners):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _places(corners):  # type: ignore[no-untyped-def]
     """A number for each distinct corner, and how many are passed twice."""
     count = len(corners)

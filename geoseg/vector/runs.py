@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, NODATA
+from geoseg.vector.jit import kernel
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -66,7 +66,7 @@ def find_runs(
     return RowRuns(first_row, offsets, table)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find(labels, traced, offsets, table):  # type: ignore[no-untyped-def]
     rows, width = labels.shape
     count = 0
@@ -89,7 +89,7 @@ def _find(labels, traced, offsets, table):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_scores(scores, offsets, table):  # type: ignore[no-untyped-def]
     channels = scores.shape[0]
     for row in range(len(offsets) - 1):

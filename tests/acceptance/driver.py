@@ -62,8 +62,10 @@ class Commands:
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=quiet_environment()
         )
 
-    def __call__(self, *args: Any, cwd: Path | None = None, timeout: float = 60) -> Ran:
-        """Run ``geoseg ARGS``."""
+    def __call__(
+        self, *args: Any, cwd: Path | None = None, timeout: float = 60, space: bool = False
+    ) -> Ran:
+        """Run ``geoseg ARGS``; with ``space`` the disk seems to have room when the run begins."""
         number = next(self._numbers)
         out, err = (self._folder / f"{number}.{name}" for name in ("out", "err"))
         request = {
@@ -72,6 +74,7 @@ class Commands:
             "stdout": str(out),
             "stderr": str(err),
             "timeout": timeout,
+            "space": space,
         }
         assert self._server.stdin is not None
         assert self._server.stdout is not None

@@ -78,22 +78,6 @@ def test_space_is_checked_before(geoseg, bundle, noise, full_disk):
     check_nothing_left(full_disk)
 
 
-FILL_LATER = """
-import sys
-import geoseg.pipeline.segment as job
-from geoseg.cli.main import main
-
-job.check_space = lambda folder, needed: None  # another program takes the space while the run goes on
-main(sys.argv[1:])
-"""
-
-
-def late(*args: object) -> subprocess.CompletedProcess[str]:
-    """``geoseg infer`` on a disk that seemed to have room when it began."""
-    words = [sys.executable, "-c", FILL_LATER, *map(str, args)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=300, check=False)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("leave_kb", [0, 8, 100, 400, 1000, 1800, 2600])
 @pytest.mark.parametrize(
@@ -101,20 +85,18 @@ def late(*args: object) -> subprocess.CompletedProcess[str]:
     [("none",), ("none", "--probabilities"), ("gpkg",), ("geojson",), ("fgb",), ("parquet",)],
     ids=" ".join,
 )
-def test_a_disk_that_fills_during_infer(bundle, noise, full_disk, formats, leave_kb):
+def test_a_disk_that_fills_during_infer(geoseg, bundle, noise, full_disk, formats, leave_kb):
     """Either it fitted and all is there, or one line and nothing."""
     fill(full_disk, leave_kb * 1000)
-    options = ("--bundle", bundle, "--runtime", "torch", "--min-area-m2", "0", "--simplify-m", "0")
-    done = late("infer", noise, "-o", full_disk, "--format", *formats, *options)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("geoseg: ")]
-    assert "Traceback" not in done.stderr, done.stderr
-    if done.returncode == 0:
+    options = ("--bundle", bundle, "--runtime", "torch", "--min-area-m2", 0, "--simplify-m", 0)
+    words = ("infer", noise, "-o", full_disk, "--format", *formats, *options)
+    ran = geoseg(*words, space=True, timeout=200)
+    if ran.code == 0:
+        assert_done(ran)
         assert (full_disk / "noise_run.json").exists()
-        return
-    assert 1 == done.returncode, done.stderr
-    assert 1 == len(lines), done.stderr
-    assert "bug in geoseg" not in lines[0], lines
-    check_nothing_left(full_disk)
+    else:
+        assert_one_line(ran)
+        check_nothing_left(full_disk)
 
 
 def test_tile(geoseg, noise, full_disk):

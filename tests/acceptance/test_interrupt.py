@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.acceptance.driver import Ran, assert_done, names, start
+from tests.acceptance.driver import Ran, assert_done, assert_one_line, names, start
 from tests.scenes import write_scene
 
 
@@ -43,7 +43,7 @@ def interrupted(words, folder, number, spooled=30_000):
         assert time.monotonic() - begin < 120
         time.sleep(0.02)
     os.kill(process.pid, number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=150)  # numba may be compiling
     return Ran(process.returncode, out, err)
 
 
@@ -84,6 +84,23 @@ def test_stopped_while_it_loads(bundle, long_scene, tmp_path):
     process = start(*infer(bundle, long_scene, tmp_path / "out"), cwd=tmp_path)
     time.sleep(1.5)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=150)  # numba may be compiling
     assert "Traceback" not in err, err
     assert process.returncode in (130, -signal.SIGINT), err
+
+
+def test_two_runs_at_once(geoseg, bundle, long_scene, tmp_path):
+    """A second run of the same scene into the same folder does not disturb the first."""
+    words = infer(bundle, long_scene, tmp_path / "out")
+    first = start(*words, cwd=tmp_path)
+    begin = time.monotonic()
+    while not (tmp_path / "out" / ".long_run.spool").exists():
+        assert first.poll() is None, first.communicate()
+        assert time.monotonic() - begin < 120
+        time.sleep(0.02)
+    for option in ("--resume", "--overwrite"):
+        assert_one_line(geoseg(*words, option))
+    _, err = first.communicate(timeout=240)
+    assert 0 == first.returncode, err
+    assert ".long_run.spool" not in names(tmp_path / "out")
+    assert "long_run.json" in names(tmp_path / "out")

@@ -1,0 +1,39 @@
+"""Compiling loops over runs and corners to machine code, once per version of this room.
+
+Numba keeps what it has compiled, and compiles again when the file of a function has changed. It does not
+notice a change in another file that the function calls into or takes constants from, and then runs machine
+code that is out of date: such polygons were wrong without an error. So what is kept lies in a folder named
+after the contents of all files here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+
+_settings: Any = numba.config  # its settings are made at run time
+_HERE = Path(__file__).parent
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called; it runs without Python's lock."""
+    before = _settings.CACHE_DIR
+    base = Path(before) if before else _HERE / "__pycache__"
+    _settings.CACHE_DIR = str(base / f"kernels-{_version():08x}")
+    try:  # numba looks at this setting now, and elsewhere by itself where that folder cannot be written
+        return numba.njit(cache=True, nogil=True)(function)
+    finally:
+        _settings.CACHE_DIR = before
+
+
+@cache
+def _version() -> int:
+    checksum = 0
+    for path in sorted(_HERE.glob("*.py")):
+        checksum = zlib.crc32(path.read_bytes(), checksum)
+    return checksum
