@@ -14,6 +14,9 @@ from geoseg.errors import OptionError, ResourceError
 from geoseg.model import openvino_predictor
 
 _CGROUP_V2 = Path("/sys/fs/cgroup")
+_CGROUP_V1 = Path("/sys/fs/cgroup/memory")
+_LIMITS = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
+"""Files of a container's limit and of what it uses, in cgroups of version 2 and 1."""
 _CPUINFO = Path("/proc/cpuinfo")
 _MEMINFO = Path("/proc/meminfo")
 _UNKNOWN_MEMORY = 4_000_000_000  # where the system does not tell, plan for a small machine
@@ -67,12 +70,20 @@ def usable_cores() -> int:
 
 def available_memory() -> int:
     """Bytes that can be taken now: by the system and by the container's limit."""
-    memory = _system_memory()
-    limit = _first_line(_CGROUP_V2 / "memory.max") or "max"
-    used = _first_line(_CGROUP_V2 / "memory.current") or "0"
-    if limit.isdigit() and used.isdigit():
-        memory = min(memory, max(int(limit) - int(used), 0))
-    return memory
+    folders = zip((_CGROUP_V2, _CGROUP_V1), _LIMITS, strict=True)
+    within = (_container_memory(folder, *names) for folder, names in folders)
+    return min([_system_memory(), *(memory for memory in within if memory is not None)])
+
+
+def _container_memory(folder: Path, limit_name: str, used_name: str) -> int | None:
+    """What is left of a container's limit; None without one."""
+    limit, used = _first_line(folder / limit_name) or "max", _first_line(folder / used_name) or "0"
+    if not (limit.isdigit() and used.isdigit()):
+        return None
+    stat = dict(line.split(maxsplit=1) for line in _lines(folder / "memory.stat") if " " in line)
+    files = max(int(stat.get(name, 0)) for name in ("inactive_file", "total_inactive_file"))
+    taken = int(used) - files - int(stat.get("slab_reclaimable", 0))
+    return max(int(limit) - max(taken, 0), 0)
 
 
 def _system_memory() -> int:

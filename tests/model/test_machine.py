@@ -32,6 +32,7 @@ def gpu(monkeypatch):
 def cgroup(monkeypatch, tmp_path):
     """A container whose limits are files in this folder."""
     monkeypatch.setattr(machine, "_CGROUP_V2", tmp_path)
+    monkeypatch.setattr(machine, "_CGROUP_V1", tmp_path / "memory")
     return tmp_path
 
 
@@ -87,6 +88,27 @@ def test_limits_of_a_container(cgroup):
         (cgroup / name).write_text("max 100000\n")
     assert usable_cores() >= 1
     assert available_memory() > 900_000_000
+
+
+def test_what_the_container_can_drop_counts_as_available(cgroup):
+    """Files read lately fill a container's memory, and leave it as soon as somebody wants it."""
+    (cgroup / "memory.max").write_text("900000000\n")
+    (cgroup / "memory.current").write_text("800000000\n")
+    (cgroup / "memory.stat").write_text("anon 1\ninactive_file 500000000\nslab_reclaimable 100000000\n")
+    assert 700_000_000 == available_memory()
+    (cgroup / "memory.stat").write_text("inactive_file 990000000\n")
+    assert 900_000_000 == available_memory()
+
+
+def test_limits_of_an_older_container(cgroup):
+    """Version 1 of cgroups has other names; without a limit it says a huge number."""
+    (cgroup / "memory").mkdir()
+    (cgroup / "memory" / "memory.limit_in_bytes").write_text("900000000\n")
+    (cgroup / "memory" / "memory.usage_in_bytes").write_text("400000000\n")
+    (cgroup / "memory" / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 100000000\n")
+    assert 600_000_000 == available_memory()
+    (cgroup / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert psutil.virtual_memory().total >= available_memory() > 900_000_000
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity on this system")
