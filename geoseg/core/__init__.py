@@ -7,7 +7,7 @@ from geoseg.core.grid import IDENTITY, GeoGrid, Transform
 from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
 from geoseg.core.plan import InputScaling, Machine, Plan, make_plan, wants_stretch
-from geoseg.core.protocols import Output, Predictor, Progress, Reader, Sink
+from geoseg.core.protocols import Output, Predictor, Progress, Sink
 from geoseg.core.record import RunRecord
 from geoseg.core.scene import Band, SceneInfo
 from geoseg.core.strip import RowBlock, ScoreRows, Strip
@@ -33,7 +33,6 @@ __all__ = [
     "Precision",
     "Predictor",
     "Progress",
-    "Reader",
     "RowBlock",
     "RunRecord",
     "Scaling",

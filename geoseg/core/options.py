@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from geoseg.errors import OptionError
@@ -116,13 +115,3 @@ class SegmentOptions:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
-
-
-def changed(options: Any) -> Mapping[str, Any]:
-    """The fields of an options value that differ from their defaults, for records and messages."""
-    default = type(options)()
-    return {
-        f.name: getattr(options, f.name)
-        for f in fields(options)
-        if getattr(options, f.name) != getattr(default, f.name)
-    }

@@ -25,6 +25,8 @@ from geoseg.errors import OptionError, ResourceError
 MB = 1_000_000
 NEAR = 1.1
 """A GSD this close to the bundle's range is left as it is: resampling would cost more than it gives."""
+MUCH = 1.5
+"""Beyond the range by this factor the map is of little use."""
 SQUARE = 1.25
 """Pixels whose sides differ by more than this factor on the ground are resampled to squares."""
 
@@ -206,7 +208,7 @@ def make_plan(
         disk=0,
         warnings=tuple(w for w in (band_warning, gsd_warning, _crs_warning(info)) if w),
     )
-    return fit_memory(plan, options.network, machine)
+    return fit_memory(plan, info, options, machine)
 
 
 def wants_stretch(info: SceneInfo, spec: BundleSpec, options: NetworkOptions) -> bool:
@@ -222,7 +224,10 @@ def input_scaling(
     gain, bias = spec.scaling.gain, spec.scaling.bias
     low = high = None
     if stretch is not None:
-        low, high = zip(*((float(a), float(max(b, a + 1e-6))) for a, b in stretch), strict=True)
+        # A band that does not vary: the narrowest range whose folding float32 still resolves.
+        low, high = zip(
+            *((float(a), max(float(b), a + max(1e-3 * abs(a), 1e-6))) for a, b in stretch), strict=True
+        )
         to_byte = [255.0 / (b - a) for a, b in zip(low, high, strict=True)]
         bias = tuple(o - g * s * a for g, o, s, a in zip(gain, bias, to_byte, low, strict=True))
         gain = tuple(g * s for g, s in zip(gain, to_byte, strict=True))
@@ -259,7 +264,7 @@ def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tu
         max(1, round(n * gsd / target)) for n, gsd in zip(info.grid.size, info.gsd_m, strict=True)
     )
     warning = None
-    if info.mean_gsd_m > coarse * 1.5:
+    if info.mean_gsd_m > coarse * MUCH:
         warning = (
             f"pixels of {info.mean_gsd_m:.3g} m are much coarser than the {fine:g}-{coarse:g} m the model "
             "was trained on: expect little"
@@ -308,18 +313,19 @@ def _precision(spec: BundleSpec, machine: Machine) -> str:
     return "bf16" if agrees and machine.bf16 and accelerated else "fp32"
 
 
-def fit_memory(plan: Plan, options: NetworkOptions, machine: Machine) -> Plan:
+def fit_memory(plan: Plan, info: SceneInfo, options: SegmentOptions, machine: Machine) -> Plan:
     """Estimate memory and disk; halve the batch until the run fits, or refuse.
 
     Raises:
         ResourceError: if even single patches do not fit.
     """
-    limit = options.max_memory or machine.memory
+    limit = options.network.max_memory or machine.memory
+    plan = replace(plan, disk=estimate_disk(plan, options.probabilities))
     while True:
-        plan = replace(plan, memory=estimate_memory(plan), disk=estimate_disk(plan))
+        plan = replace(plan, memory=estimate_memory(plan, info.block_rows))
         if plan.memory <= limit:
             return plan
-        if plan.batch == 1 or options.batch is not None:
+        if plan.batch == 1 or options.network.batch is not None:
             raise ResourceError(
                 f"{plan.scene}: the run needs about {plan.memory / MB:,.0f} MB of memory, "
                 f"{limit / MB:,.0f} MB are allowed",
@@ -334,23 +340,30 @@ PATCH_MEMORY = {"fp32": 900, "bf16": 600}
 copies: measured on the embedded bundle, generous for smaller ones."""
 
 
-def estimate_memory(plan: Plan) -> int:
-    """Peak memory in bytes: independent of the scene's height."""
+def estimate_memory(plan: Plan, block_rows: int = 1) -> int:
+    """Peak memory in bytes: independent of the scene's height.
+
+    Args:
+        plan: of the run.
+        block_rows: rows of the scene that are decoded at once.
+    """
     patch_rows, patch_cols = plan.patches.patch
     width = plan.patches.cols.padded
     source_width = plan.source.width
     item = np.dtype(plan.dtype).itemsize
     scale = plan.source.height / plan.network.height
     source_rows = math.ceil(patch_rows * max(scale, 1.0))
+    held = min(source_rows + 2 * block_rows, 2 * plan.source.height)
     rows = (patch_rows + 2 * plan.patches.rows.stride) * width * (len(plan.bands) * item + 2)
-    source = 2 * source_rows * source_width * (len(plan.bands) * item + 2)
+    source = (source_rows + held) * source_width * (len(plan.bands) * item + 2)
     scores = patch_rows * width * plan.outputs * 4 * 2
     strips = 4 * source_rows * source_width * (plan.outputs + 1)
-    batch = plan.batch * patch_rows * patch_cols * PATCH_MEMORY[plan.precision]
+    batch = plan.batch * patch_rows * patch_cols * PATCH_MEMORY[plan.precision] * (1 + plan.tta)
     return int(BASE_MEMORY[plan.runtime] + rows + source + scores + strips + batch)
 
 
-def estimate_disk(plan: Plan) -> int:
-    """Bytes of the spool, the mask and its temporary copy: an upper estimate of compressed sizes."""
+def estimate_disk(plan: Plan, probabilities: bool) -> int:
+    """Bytes of the spool, the files and their temporary copies, as scenes compress that are no mere noise."""
+    scores = plan.network.height * plan.network.width * plan.outputs
     pixels = plan.source.height * plan.source.width
-    return int(pixels * (0.5 * plan.outputs + 0.4)) + 10 * MB
+    return int(0.5 * scores + pixels * (0.4 + 1.2 * plan.channels * probabilities)) + 10 * MB

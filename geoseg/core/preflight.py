@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core.bundle import BundleSpec
-from geoseg.core.plan import NEAR
+from geoseg.core.plan import MUCH, NEAR
 from geoseg.core.scene import SceneInfo
 
 DARK = 0.25
 """Share of the training range that a scene's own range must reach."""
-MUCH = 1.5
-"""How many times coarser than in training the plan calls much coarser."""
 OUTSIDE = 0.25
 """Share of pixels that may lie outside the training range, which holds 98 % of its own."""
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.core.strip import RowBlock, Strip
+from geoseg.core.strip import Strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,6 @@ class Output:
     path: Path
     kind: str
     summary: dict[str, Any] = field(default_factory=dict)
-
-
-class Reader(Protocol):
-    """Gives a scene's rows in order."""
-
-    def rows(self, first_patch_row: int) -> Iterator[RowBlock]:
-        """Blocks from the first row of that row of patches to the end, without gaps or overlap."""
-        ...
 
 
 class Predictor(Protocol):

@@ -55,6 +55,8 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
     finally:
         stop.set()
         thread.join()
+        if isinstance(items, Generator):
+            items.close()
 
 
 class BackgroundSink:

@@ -36,6 +36,7 @@ class SceneInfo:
         gsd_m: ground sampling distance in metres along rows' and columns' direction ``(y, x)``,
             geodesic, at the scene's centre; None without CRS.
         acquired: acquisition date (ISO 8601), or None.
+        block_rows: rows that are decoded at once.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SceneInfo:
     nodata: float | None = None
     gsd_m: tuple[float, float] | None = None
     acquired: str | None = None
+    block_rows: int = 1
 
     @property
     def mean_gsd_m(self) -> float | None:

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,10 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.core import Output, Plan, Progress, RunRecord, SegmentOptions, Sink, make_plan, wants_stretch
-from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json
+from geoseg.core import (
+    Output,
+    Plan,
+    Predictor,
+    Progress,
+    RunRecord,
+    SegmentOptions,
+    Sink,
+    make_plan,
+    wants_stretch,
+)
+from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
 from geoseg.core.preflight import preflight
 from geoseg.core.queues import BackgroundSink
+from geoseg.errors import ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import make_predictor
@@ -168,9 +179,11 @@ class _Run:
         if plan is not None:
             check_targets(job)
             check_space(job.outputs.folder, plan.disk)
-        header = job.identity() | {"plan": plan.to_json() if plan else None}
+        header: dict[str, Any] = {**job.identity(), "versions": _versions()}
+        header["plan"] = plan.to_json() if plan else None
         with open_spool(job.spool_path, header, resume=job.outputs.resume) as spool:
             plan = Plan.from_json(spool.header["plan"])
+            _check_machine(job, plan)
             self._lap("plan")
             self._listener.planned(plan)
             result = self._through(plan, spool)
@@ -179,7 +192,9 @@ class _Run:
 
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
-        predictor = HalvingPredictor(make_predictor(job.bundle, plan))
+        predictor = make_predictor(job.bundle, plan)
+        if plan.device != "cpu":
+            predictor = HalvingPredictor(predictor)
         self._lap("compile")
         first_patch_row = max(spool.strips_done - 1, 0)
         self._listener.progress(_patches_before(plan, spool.strips_done))
@@ -194,18 +209,18 @@ class _Run:
             self._lap("run")
             for sink in sinks:
                 sink.finish()
+            with writing(job.record_path):
+                job.record_path.unlink(missing_ok=True)  # of a run that is being replaced
             files = [output for sink in sinks for output in sink.commit()]
         self._lap("write")
         record = self._record(plan, files, spool.strips_done, predictor)
         write_json(job.record_path, record.to_json(), overwrite=True)
         return SegmentResult(record, tuple(files), job.record_path)
 
-    def _record(
-        self, plan: Plan, files: list[Output], resumed: int, predictor: HalvingPredictor
-    ) -> RunRecord:
+    def _record(self, plan: Plan, files: list[Output], resumed: int, predictor: Predictor) -> RunRecord:
         job = self._job
         warnings = list(plan.warnings)
-        if predictor.largest < predictor.batch:
+        if isinstance(predictor, HalvingPredictor) and predictor.largest < predictor.batch:
             warnings.append(f"out of memory: batches of {predictor.batch} were cut to {predictor.largest}")
         counts: dict[str, Any] = {"patches": len(plan.patches), "strips_from_spool": resumed}
         for output in files:
@@ -237,14 +252,12 @@ def _reading(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[Iterato
 @contextmanager
 def _open_sinks(job: Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
     """All sinks of a job; whatever goes wrong, their temporary files are gone afterwards."""
-    sinks: list[BackgroundSink] = []
-    try:
+    with ExitStack() as cleaning:
+        sinks: list[BackgroundSink] = []
         for sink in _make_sinks(job, plan):
             sinks.append(BackgroundSink(sink))
+            cleaning.callback(sinks[-1].abort)
         yield sinks
-    finally:
-        for sink in sinks:
-            sink.abort()
 
 
 def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
@@ -265,6 +278,17 @@ def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
         )
         targets = [job.path(f"polygons.{name}") for name in job.options.formats]
         yield PolygonSink(targets, plan, job.options.vectors, context, overwrite=True)
+
+
+def _check_machine(job: Job, plan: Plan) -> None:
+    """Refuse a plan that another machine began and this one cannot follow."""
+    wish = replace(job.options.network, device=plan.device, runtime=plan.runtime)
+    machine = describe_machine(wish)
+    if plan.precision == "bf16" and not machine.bf16:
+        raise ResumeError(
+            "the run was begun in bf16, which this machine does not have",
+            "resume it where it was begun, or use --overwrite to start anew",
+        )
 
 
 def _patches_before(plan: Plan, strips: int) -> int:

@@ -126,7 +126,7 @@ def finished_before(job: Job) -> SegmentResult | None:
     try:
         data: Mapping[str, Any] = json.loads(job.record_path.read_text(encoding="utf-8"))
         record = RunRecord(**(dict(data) | {"warnings": tuple(data["warnings"])}))
-        before = record.options["identity"]
+        before = dict(record.options["identity"])
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ResumeError(
             f"{job.record_path}: not a record of a run ({error})", "use --overwrite to run anew"

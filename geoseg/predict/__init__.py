@@ -1,6 +1,6 @@
 """Engine and blending, written against the protocols."""
 
-from geoseg.predict.blend import blend
+from geoseg.predict.blending import blend
 from geoseg.predict.halving import HalvingPredictor
 from geoseg.predict.strips import finish_strips, label_strip
 

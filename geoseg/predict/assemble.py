@@ -115,6 +115,8 @@ def assemble(
         slot: gives the array (bands, height, width) that the next patch is copied to.
         first_strip: index of the first strip that is still missing.
     """
+    if first_strip == plan.patches.strips:  # a run that was cut off while it wrote its files
+        return
     rows, cols = plan.patches.rows, plan.patches.cols
     store = RowStore(blocks)
     strip = first_strip

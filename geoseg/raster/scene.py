@@ -55,6 +55,7 @@ class Scene:
             nodata=source.nodata,
             gsd_m=gsd,
             acquired=acquisition_date(source.tags.get("TIFFTAG_DATETIME", "")),
+            block_rows=source.block_rows,
         )
         self.header_hash = header_hash(source.files)
 

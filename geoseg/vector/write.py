@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,7 +78,8 @@ class PolygonFiles:
 
     def abort(self) -> None:
         """Remove the temporary files."""
-        self._close()
+        with suppress(OutputError):  # a full disk must not keep them there
+            self._close()
         for pending in (*self._files, self._kept):
             pending.abort()
 

@@ -164,3 +164,33 @@ def test_patches_without_data_are_not_run():
     rows = _strips(np.zeros((1, 320, 320), np.uint8), plan, predictor, valid=valid)
     assert predictor.calls == 1
     assert sum(int((r.scores == 7).sum()) for r in rows) == 1
+
+
+def test_a_run_whose_strips_are_all_there_computes_nothing():
+    """Cut off while it wrote its files: nothing is left to predict."""
+    plan = make_memory_plan((200, 64), (32, 32), (16, 16))
+    predictor = FunctionPredictor(constant(7))
+    assert _strips(np.zeros((1, 200, 64), np.uint8), plan, predictor, plan.patches.strips) == []
+    assert predictor.calls == 0
+
+
+def test_gaps_do_not_pile_up(monkeypatch):
+    """Law 11: strips without patches are given on, not kept until a batch fills."""
+    monkeypatch.setattr("geoseg.predict.blending.HELD_BYTES", 20_000)
+    plan = make_memory_plan((3200, 64), (32, 32), (0, 0))
+    valid = np.zeros((3200, 64), bool)
+    valid[::320] = True
+    read = [0]
+    held = []
+
+    def blocks():
+        for block in memory_blocks(np.zeros((1, 3200, 64), np.uint8), plan, valid):
+            read[0] += 1
+            yield block
+
+    for number, rows in enumerate(blend(EagerPredictor(constant(7), 16), blocks(), plan)):
+        held.append(read[0] - number)
+        stop = rows.first_row + rows.scores.shape[1]
+        np.testing.assert_array_equal(rows.scores[0] == 7, valid[rows.first_row : stop])
+    assert len(held) == plan.patches.strips
+    assert max(held) <= 7

@@ -167,6 +167,24 @@ def test_an_error_half_way_leaves_no_output(scene, bundle, tmp_path):
     assert not list((tmp_path / "out").glob(".*"))
 
 
+def test_cut_off_while_writing(scene, bundle, tmp_path, monkeypatch):
+    """Law 9: all rows are computed, the files are not yet there: a resumed run only writes."""
+    outputs = OutputOptions(tmp_path / "out")
+
+    def fail(self):
+        raise _StoppedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("geoseg.raster.mask.MaskSink.finish", fail)
+        with pytest.raises(_StoppedError):
+            segment(scene, bundle, outputs, OPTIONS)
+    result = segment(scene, bundle, replace(outputs, resume=True), OPTIONS)
+    assert result.record.counts["strips_from_spool"] > 1
+    _run(scene, bundle, tmp_path / "unbroken")
+    for name in ("scene_mask.tif", "scene_polygons.geojson"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
+
+
 def test_a_scene_without_crs_works(bundle, tmp_path):
     """No CRS: a mask all the same, and a warning that says what cannot be measured."""
     scene = write_scene(tmp_path / "plain.tif", (80, 90), crs=None, transform=Affine.identity())

@@ -12,11 +12,16 @@ from geoseg.core import NODATA, Plan, Predictor, Progress, RowBlock, ScoreRows
 from geoseg.predict.assemble import Finished, Place, assemble
 from geoseg.predict.canvas import Canvas, Levels
 
+HELD_BYTES = 64_000_000
+"""Masks of finished strips that may wait for the results of patches before them."""
+
 
 class _Batches:
     """Patches in full batches, and in order what has to happen with their results.
 
-    The network may run ahead of the blending; ``todo`` holds the events in between.
+    The network may run ahead of the blending; ``todo`` holds the events in between. Where few patches run
+    (a small AOI, wide gaps in the data) finished strips would pile up behind a batch that does not fill:
+    iteration then stops with what there is, to be started again once all results are in.
     """
 
     def __init__(self, blocks: Iterator[RowBlock], plan: Plan, batch: int, first_strip: int) -> None:
@@ -26,6 +31,7 @@ class _Batches:
         self._current = np.empty(self._shape, self._dtype)
         self._events = assemble(blocks, plan, self._slot, first_strip)
         self.todo: deque[Place | Finished] = deque()
+        self.exhausted = False
 
     def _slot(self) -> NDArray[np.generic]:
         return np.asarray(self._current[self._filled])
@@ -33,14 +39,21 @@ class _Batches:
     def __iter__(self) -> Iterator[NDArray[np.generic]]:
         for event in self._events:
             self.todo.append(event)
+            if isinstance(event, Finished) and self._held() > HELD_BYTES:
+                break
             if isinstance(event, Place):
                 self._filled += 1
                 if self._filled == len(self._current):
                     yield self._give()
+        else:
+            self.exhausted = True
         if self._filled:
             # A network compiled for one batch size runs the same for every patch: short batches are filled.
             self._current[self._filled :] = self._current[0]
             yield self._give()
+
+    def _held(self) -> int:
+        return sum(e.valid.nbytes + e.source_wanted.nbytes for e in self.todo if isinstance(e, Finished))
 
     def _give(self) -> NDArray[np.generic]:
         full, self._current, self._filled = self._current, np.empty(self._shape, self._dtype), 0
@@ -86,16 +99,17 @@ def blend(
             waiting.append((done, canvas.levels(done.strip, plan.network.width)))
             yield from give(behind)
 
-    for result in predictor.stream(iter(batches)):
-        for probabilities in result:
+    while not batches.exhausted:
+        for result in predictor.stream(iter(batches)):
+            for probabilities in result:
+                yield from settle()
+                if not batches.todo:  # what is left of the result belongs to the filling
+                    break
+                place = batches.todo.popleft()
+                assert isinstance(place, Place)
+                canvas.paste(place.row, place.col, probabilities)
             yield from settle()
-            if not batches.todo:  # what is left of the result belongs to the filling
-                break
-            place = batches.todo.popleft()
-            assert isinstance(place, Place)
-            canvas.paste(place.row, place.col, probabilities)
         yield from settle()
-    yield from settle()
     yield from give(0)
 
 
