@@ -107,21 +107,24 @@ of each building, by which buildings that touch are told apart.
 
 {table}
 
-IoU and F1 against labels on the image's own grid. Footprints count as found if IoU > 0.5 (SpaceNet's rule).
-The first place is the east of a scene whose west was trained on; the others are other cities, other
-cameras and other hands that drew the labels.
+IoU and F1 against labels on the image's own grid, by the training code's own tiling and splitting; a footprint
+counts as found if IoU > 0.5 (SpaceNet's rule), from 5 m² on. Of Banepa the west was trained on and the east
+is the test. The south-west and the valid chips chose the threshold. Rio is another city, camera and hand: what
+to expect where nothing was trained on.
 
 ## What it is not good at
 
-- Cities unlike those it has seen: two sources of real labels, from China and Nepal, are few. Expect low
-  recall on bright industrial roofs, on thatch, and on suburbs under trees.
-- High-rises that lean away from the camera: the labels trace the ground or the roof, and so does the model.
-- Oblique images, night, snow, infrared composites and single bands.
+- Places unlike those it has seen: real labels come from two sources only, in China and Nepal. In Rio it finds
+  buildings, but few footprints come out whole.
+- Dense satellite chips: of separate footprints it finds about a quarter where buildings are a few pixels wide.
+- High-rises that lean away from the camera: the labels trace the ground, and the roof is up to 30 px off.
+- What it has never been shown: oblique images, night, snow, infrared composites, single bands.
 - Probabilities are no calibrated frequencies.
 
 ## Data and licences
 
 {sources}
 
-The weights are under the Apache License 2.0; name the sources above where you pass them on.
+The weights are under the Apache License 2.0; name the sources above where you pass them on. The outlines of
+Banepa come from OpenStreetMap, so the ODbL may apply to what is derived from them.
 """
