@@ -268,7 +268,7 @@ def mosaic_tiles(
         GeosegError: whatever the user can do something about.
     """
     options = options or MosaicOptions()
-    patches = find_patches(folder)
+    patches = find_patches(folder, target)
     make_folder(target.parent)
     remove_leftovers(target.parent)
     blending = Blending(options.taper, options.threshold) if options.blend else None

@@ -39,14 +39,18 @@ class PatchSet:
     holes: int
 
 
-def find_patches(folder: Path) -> PatchSet:
+def find_patches(folder: Path, target: Path | None = None) -> PatchSet:
     """Look at all rasters in a folder and its subfolders; only headers are read.
+
+    Args:
+        folder: holds the patches.
+        target: the mosaic to be made, which is no patch where it lies among them.
 
     Raises:
         InputError: if there are none, or they do not fit together.
         SceneError: if one cannot be read.
     """
-    paths = _rasters(folder)
+    paths = _rasters(folder, target)
     layouts = []
     for path in paths:
         with open_scene(path, expand_palette=False) as scene:
@@ -72,17 +76,19 @@ def read_patch(path: Path) -> tuple[Pixels, Mask]:
         return scene.read(Window(0, 0, grid.height, grid.width))
 
 
-def _rasters(folder: Path) -> list[Path]:
+def _rasters(folder: Path, target: Path | None) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "name the folder that holds the patches")
     if (folder / "images").is_dir() and (folder / "masks").is_dir():
         raise InputError(
             f"{folder} holds images and masks", f"name one: {folder / 'images'} or {folder / 'masks'}"
         )
+    mosaic = target.resolve() if target else None
     found = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.resolve() != mosaic
     )
     if not found:
         raise InputError(f"{folder}: no patches there", f"patches end in {', '.join(SUFFIXES)}")

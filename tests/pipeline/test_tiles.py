@@ -274,6 +274,17 @@ def test_patches_that_are_there_are_refused_or_replaced_as_a_whole(tmp_path: Pat
     assert names == ["notes.tif", *(f"s_r{r:02}_c{c:02}.tif" for r in (0, 20) for c in (0, 20))]
 
 
+def test_a_mosaic_among_its_patches_is_none_of_them(tmp_path: Path) -> None:
+    """Written into the patches' own folder, it is replaced, not read."""
+    scene = write_scene(tmp_path / "s.tif", noise("uint8", (1, 40, 40)))
+    tile_scene(scene, tmp_path / "t", TileOptions((20, 20)))
+    target = write_scene(tmp_path / "t" / "mosaic.tif", noise("uint16", (2, 7, 7)))
+    result = mosaic_tiles(tmp_path / "t", target, MosaicOptions(overwrite=True))
+    assert (result.patches, result.warnings) == (4, ())
+    with rasterio.open(target) as mosaic, rasterio.open(scene) as original:
+        assert mosaic.read().tobytes() == original.read().tobytes()
+
+
 def test_holes_are_nodata_and_told(tmp_path: Path) -> None:
     """Where no patch lies, nothing is made up, with a nodata value and without."""
     pixels = noise("uint8", (2, 40, 40)) + 1
