@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from geoseg.core import ClassList, GeoGrid, PatchGrid, Progress, Window
-from geoseg.core.files import make_folder, remove_leftovers
+from geoseg.core.files import make_folder, remove_leftovers, writing
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.raster import (
     Blending,
@@ -28,6 +28,8 @@ from geoseg.raster import (
 from geoseg.vector.index import write_index
 
 SORTS = ("max", "majority")
+PLACES = ("", "images/", "masks/", "images/*/", "masks/*/")
+"""Where below its folder a run puts patches."""
 OFF_GRID = 0.01
 """Pixels by which labels may seem to lie beside the scene, by rounding of their transform."""
 
@@ -195,7 +197,8 @@ class _Tiling:
     def finish(self) -> TileResult:
         """Remove patches of an earlier run that this one did not replace, and write the index."""
         for path in self._old - self._written:
-            path.unlink(missing_ok=True)
+            with writing(path):
+                path.unlink(missing_ok=True)
         columns = {key: [row[key] for row in self._rows] for key in self._rows[0]}
         rings = columns.pop("ring")
         write_index(self._index, rings, columns, self._scene.info.grid.crs, self._options.overwrite)
@@ -206,13 +209,20 @@ class _Tiling:
 
     def _refuse_or_list_old(self) -> set[Path]:
         pattern = re.compile(re.escape(self._scene.info.name) + r"_r\d+_c\d+\.tif")
-        old = {path for path in self._folder.rglob("*.tif") if pattern.fullmatch(path.name)}
+        found_here = (path for place in PLACES for path in self._folder.glob(f"{place}*.tif"))
+        old = {p for p in found_here if pattern.fullmatch(p.name) and not self._is_of_another_run(p)}
         found = sorted(old) + ([self._index] if self._index.exists() else [])
         if found and not self._options.overwrite:
             raise OutputError(f"{found[0]} exists", "use --overwrite, or another folder with -o")
         # from here on the patches change: an index says that they are all of one run
-        self._index.unlink(missing_ok=True)
+        with writing(self._index):
+            self._index.unlink(missing_ok=True)
         return old
+
+    def _is_of_another_run(self, path: Path) -> bool:
+        """Whether a folder between this run's and the patch has an index of its own."""
+        between = path.relative_to(self._folder).parents
+        return any((self._folder / part / self._index.name).exists() for part in list(between)[:-1])
 
     def _path(self, kind: str, name: str, window: Window) -> Path:
         digits = len(str(max(self._scene.info.grid.size)))

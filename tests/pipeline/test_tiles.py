@@ -274,6 +274,22 @@ def test_patches_that_are_there_are_refused_or_replaced_as_a_whole(tmp_path: Pat
     assert names == ["notes.tif", *(f"s_r{r:02}_c{c:02}.tif" for r in (0, 20) for c in (0, 20))]
 
 
+def test_patches_of_other_runs_in_subfolders_stay(tmp_path: Path) -> None:
+    """Only this run's own places are cleared; a folder with an index of its own is another run's."""
+    scene = write_scene(tmp_path / "s.tif", noise("uint8", (1, 40, 40)))
+    labels = write_scene(tmp_path / "l.tif", noise("uint8", (1, 40, 40)))
+    tile_scene(scene, tmp_path / "t" / "small", TileOptions((10, 10)))
+    tile_scene(scene, tmp_path / "t" / "images" / "other", TileOptions((20, 20)))
+    kept = {p: p.read_bytes() for p in (tmp_path / "t").rglob("*.*")}
+    tile_scene(scene, tmp_path / "t", TileOptions((20, 20)))
+    sorted_by_class = TileOptions((20, 20), labels=labels, sort_by="max", overwrite=True)
+    tile_scene(scene, tmp_path / "t", sorted_by_class)
+    tile_scene(scene, tmp_path / "t", TileOptions((8, 40), overwrite=True))
+    assert {p: p.read_bytes() for p in kept} == kept
+    own = {p.name for p in tifs(tmp_path / "t") if p not in kept}
+    assert own == {f"s_r{r:02}_c00.tif" for r in (0, 8, 16, 24, 32)}
+
+
 def test_a_mosaic_among_its_patches_is_none_of_them(tmp_path: Path) -> None:
     """Written into the patches' own folder, it is replaced, not read."""
     scene = write_scene(tmp_path / "s.tif", noise("uint8", (1, 40, 40)))
