@@ -325,5 +325,7 @@ def _class_name(label: Patch, sort_by: str | None, classes: ClassList | None) ->
     if not len(values):
         return "nodata"
     value = int(values[-1] if sort_by == "max" else values[counts.argmax()])
-    name = classes[value].name if classes and 0 <= value < len(classes) else str(value)
-    return re.sub(r"[^\w.-]+", "_", name)
+    if not classes or not 0 <= value < len(classes):
+        return str(value)
+    # the id keeps names apart that look alike once they are safe
+    return re.sub(r"[^\w.-]+", "_", f"{value}_{classes[value].name}").rstrip(".")

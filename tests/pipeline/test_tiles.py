@@ -1,6 +1,7 @@
 """Scenes to patches and back: nothing lost, nothing moved, blended as the engine blends."""
 
 import itertools
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 from rio_cogeo import cog_validate
 
-from geoseg.core import PatchGrid, Window
+from geoseg.core import ClassList, LabelClass, PatchGrid, Window
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.pipeline.tiles import MosaicOptions, TileOptions, count_tiles, mosaic_tiles, tile_scene
-from geoseg.raster.mask import classes_of
+from geoseg.raster.mask import CLASSES_TAG, classes_of
 from geoseg.raster.patchset import count_holes
 
 NORTH_UP = Affine(0.5, 0.0, 300000.25, 0.0, -0.5, 1600000.125)
@@ -243,6 +244,20 @@ def test_patches_are_sorted_by_their_labels(tmp_path: Path, how: str, expected: 
         np.testing.assert_array_equal(mosaic.read(), labels)
     with pytest.raises(InputError, match="holds images and masks"):
         mosaic_tiles(tmp_path / "t", tmp_path / "n.tif")
+
+
+def test_folders_of_classes_are_safe_names(tmp_path: Path) -> None:
+    """Whatever a mask calls its classes: two names stay two folders, and none leads elsewhere."""
+    names = ["..", "a b", "a_b", "Dächer", "../../x"]
+    classes = ClassList(tuple(LabelClass(i, name, "#000000") for i, name in enumerate(names)))
+    labels = np.arange(5, dtype=np.uint8).repeat(8)[None, None].repeat(8, axis=1)
+    scene = write_scene(tmp_path / "s.tif", noise("uint8", (3, 8, 40)))
+    mask = write_scene(tmp_path / "l.tif", labels)
+    with rasterio.open(mask, "r+") as dataset:
+        dataset.update_tags(**{CLASSES_TAG: json.dumps(classes.to_json())})
+    tile_scene(scene, tmp_path / "t", TileOptions((8, 8), labels=mask, sort_by="max"))
+    folders = {p.name for p in (tmp_path / "t" / "images").iterdir()}
+    assert folders == {"0_", "1_a_b", "2_a_b", "3_Dächer", "4_.._.._x"}
 
 
 def test_labels_on_another_grid_are_refused(tmp_path: Path) -> None:
