@@ -9,19 +9,15 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-needs_vectorize = pytest.mark.skipif(find_spec("geoseg.cli.vectorize") is None, reason="not built yet")
 ROOT = Path(__file__).parents[2]
 ALLOWED = re.compile(
     r"warning: |device: |\d+ patches of |.*: \d[\d,]* x \d[\d,]* px, |.*: \d+(/\d+)? patches"
-    r"|.*all done by an earlier"
+    r"|.*all done by an earlier|values |probabilities of "
 )
-"""What stderr may hold besides the one line: warnings, the plan, progress."""
+"""What stderr may hold besides the one line: warnings, the plan, progress, what values are taken for."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +58,7 @@ class Commands:
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=quiet_environment()
         )
 
-    def __call__(
-        self, *args: Any, cwd: Path | None = None, timeout: float = 60, space: bool = False
-    ) -> Ran:
+    def __call__(self, *args: Any, cwd: Path | None = None, timeout: float = 60, space: bool = False) -> Ran:
         """Run ``geoseg ARGS``; with ``space`` the disk seems to have room when the run begins."""
         number = next(self._numbers)
         out, err = (self._folder / f"{number}.{name}" for name in ("out", "err"))

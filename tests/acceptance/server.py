@@ -1,7 +1,8 @@
 """Runs commands of geoseg in forked children, so that torch is imported once: ``python server.py``.
 
-Reads one JSON object a line (``args``, ``cwd``, ``stdout``, ``stderr``, ``timeout``, ``space``: whether the
-disk seems to have room whatever it has) and answers each with one (``code``, ``peak_mb``, ``seconds``). A child that takes too long is killed and has the code ``None``.
+Reads one JSON object a line (``args``, ``cwd``, ``stdout``, ``stderr``, ``timeout``, ``space``: whether the disk
+seems to have room whatever it has) and answers each with one (``code``, ``peak_mb``, ``seconds``). A child that
+takes too long is killed and has the code ``None``.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _wait(child: int, timeout: float) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until stdin ends."""
-    for name in ("info", "infer", "tile", "mosaic", "preview"):
+    for name in ("info", "infer", "tile", "mosaic", "preview", "vectorize"):
         importlib.import_module(f"geoseg.cli.{name}")
     for name in ("geoseg.pipeline.segment", "geoseg.pipeline.tiles", "geoseg.report.picture"):
         importlib.import_module(name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from tests.acceptance.driver import assert_done, assert_one_line, needs_vectorize
+from tests.acceptance.driver import assert_done, assert_one_line
 from tests.raster.canary import canary
 from tests.scenes import HALF_METRE, write_scene
 
@@ -165,7 +165,7 @@ def test_addresses_are_no_files(geoseg, bundle, server, tmp_path, address):
         ("tile", name, "-o", tmp_path / "t"),
         ("infer", name, "-o", tmp_path / "o", "--bundle", bundle),
         ("preview", name, "-o", tmp_path / "p.png"),
-        *([] if needs_vectorize.args[0] else [("vectorize", name, "-o", tmp_path / "p.gpkg")]),
+        ("vectorize", name, "-o", tmp_path / "p.gpkg"),
     ):
         assert_one_line(geoseg(*words))
     assert [] == [p for p in tmp_path.rglob("*") if p.is_file()]

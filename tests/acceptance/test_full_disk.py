@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from tests.acceptance.driver import assert_done, assert_one_line, names, needs_vectorize
+from tests.acceptance.driver import assert_done, assert_one_line, names
 from tests.scenes import HALF_METRE
 
 MB = 1_000_000
@@ -120,7 +120,6 @@ def test_mosaic(geoseg, noise, full_disk, tmp_path, leave_kb):
     check_nothing_left(full_disk)
 
 
-@needs_vectorize
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet"])
 @pytest.mark.parametrize("leave_kb", [0, 1500])
 def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):

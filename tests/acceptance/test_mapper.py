@@ -133,7 +133,6 @@ def test_no_polygons(infer, scene, tmp_path):
     assert ["town_mask.qml", "town_mask.tif", "town_probabilities.tif", "town_run.json"] == names(tmp_path)
 
 
-@needs_vectorize
 @pytest.mark.parametrize("word", ["mask", "probabilities"])
 def test_vectorize_what_infer_wrote(infer, geoseg, scene, tmp_path, word):
     """Polygons later, from the rasters alone."""

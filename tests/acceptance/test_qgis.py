@@ -12,6 +12,7 @@ import pytest
 import rasterio
 from PIL import Image
 from rasterio.features import rasterize
+from rasterio.transform import from_bounds
 
 from geoseg.raster import classes_of
 from geoseg.raster.qml import OBJECT_ALPHA
@@ -112,15 +113,15 @@ def test_polygons_over_scene(qgis, results, truth, tmp_path):
     bare, _ = qgis(tmp_path / "bare.png", results / "part.tif")
     package = results / "part_polygons.gpkg"
     drawn, layers = qgis(tmp_path / "polygons.png", results / "part.tif", package)
-    frame = pyogrio.read_dataframe(package)
+    frame = pyogrio.read_dataframe(package, layer=package.stem)
     _, classes = truth
     assert "categorizedSymbol" == layers[1]["renderer"]
     assert classes[1].name in layers[1]["legend"]
-    assert len(frame) == layers[1]["features"] > 5
+    assert len(frame) == layers[1]["features"] >= 3
     assert "EPSG:32628" == layers[1]["crs"]
 
     with rasterio.open(results / "part.tif") as file:
-        transform = file.transform * rasterio.Affine.scale(1 / SCALE)
+        transform = from_bounds(*file.bounds, SIDE * SCALE, SIDE * SCALE)
     edges = frame.boundary
     shape = drawn.shape[:2]
     line = rasterize(edges, shape, transform=transform, all_touched=True).astype(bool)
