@@ -160,7 +160,7 @@ class _Validity:
         if self._missing is None:
             return False
         height = self._dataset.block_shapes[0][0]
-        return bool(self._missing[first // height : -(-stop // height)].all())
+        return bool(self._missing[:, first // height : -(-stop // height)].all())
 
     def of(self, raw: Pixels, indexes: Sequence[int], wanted: int, window: RioWindow) -> Mask:
         """Validity of pixels (bands, height, width) that were read from ``indexes``."""
@@ -176,7 +176,7 @@ class _Validity:
         if self._has_mask:
             valid &= self._dataset.read_masks(1, window=window) > 0
         if self._missing is not None:
-            valid &= ~self._missing_pixels(window)
+            valid &= ~self._missing_pixels(indexes[:wanted], window)
         return valid
 
     def _exclude(self, valid: Mask, band: Pixels, index: int) -> None:
@@ -186,12 +186,14 @@ class _Validity:
         if nodata is not None and not np.isnan(nodata):
             valid &= band != nodata
 
-    def _missing_pixels(self, window: RioWindow) -> Mask:
+    def _missing_pixels(self, bands: Sequence[int], window: RioWindow) -> Mask:
         assert self._missing is not None
+        planes = [0] if len(self._missing) == 1 else [band - 1 for band in bands]
         height, width = self._dataset.block_shapes[0]
         rows = np.arange(window.row_off, window.row_off + window.height) // height
         cols = np.arange(window.col_off, window.col_off + window.width) // width
-        return np.asarray(self._missing[rows[:, None], cols[None, :]])
+        missing = np.any(self._missing[planes], axis=0)
+        return np.asarray(missing[rows[:, None], cols[None, :]])
 
 
 def _in_dtype(value: float, dtype: np.dtype[Any]) -> Any:
@@ -216,7 +218,11 @@ def _joint_nodata(dataset: DatasetReader) -> NDArray[np.float64] | None:
 
 
 def _missing_blocks(dataset: DatasetReader) -> Mask | None:
-    """Which blocks of a sparse TIFF were never written, (block rows, block columns); None where all were."""
+    """Which blocks of a sparse TIFF were never written; None where all were.
+
+    Returns:
+        (planes, block rows, block columns); there is a plane per band, or one for all.
+    """
     if dataset.driver != "GTiff":
         return None
     height, width = dataset.block_shapes[0]
@@ -225,11 +231,9 @@ def _missing_blocks(dataset: DatasetReader) -> Mask | None:
         return None  # perhaps one strip shown as rows; a sparse file lacks its first rows as a rule
     planes = dataset.indexes if dataset.interleaving.name == "band" else [1]
     offset: Callable[..., str | None] = dataset.get_tag_item
-    missing = np.zeros(shape, np.bool_)
-    for plane in planes:
-        for row, col in np.ndindex(shape):
-            if offset(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=plane) is None:
-                missing[row, col] = True
+    missing = np.zeros((len(planes), *shape), np.bool_)
+    for plane, row, col in np.ndindex(missing.shape):
+        missing[plane, row, col] = offset(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=planes[plane]) is None
     return missing if missing.any() else None
 
 

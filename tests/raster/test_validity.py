@@ -108,6 +108,21 @@ def test_missing_blocks(tmp_path: Path, interleave: str) -> None:
     np.testing.assert_array_equal(expected, _valid(path))
 
 
+def test_missing_blocks_of_a_band_that_nobody_reads(tmp_path: Path) -> None:
+    """A plane of its own, of which nothing was ever written, leaves the other bands alone."""
+    path = tmp_path / "s.tif"
+    profile = {"driver": "GTiff", "width": 100, "height": 90, "count": 3, "dtype": "uint8"}
+    layout = {"tiled": True, "blockxsize": 32, "blockysize": 32, "interleave": "band", "SPARSE_OK": True}
+    with rasterio.open(path, "w", **profile, **layout) as file:
+        file.write(np.ones((90, 100), np.uint8), 1)
+        file.write(np.ones((32, 100), np.uint8), 2, window=rasterio.windows.Window(0, 32, 100, 32))
+    expected = np.zeros((90, 100), bool)
+    expected[32:64] = True
+    np.testing.assert_array_equal(np.ones((90, 100), bool), _valid(path, (1,)))
+    np.testing.assert_array_equal(expected, _valid(path, (1, 2)))
+    assert not _valid(path, (1, 3)).any()
+
+
 def test_palettes_become_colours(tmp_path: Path) -> None:
     """A picture with a colour table offers red, green and blue; its indices on request."""
     indices = (_pixels(1) % 4).astype(np.uint8)
