@@ -1,8 +1,8 @@
 """Runs commands of geoseg in forked children, so that torch is imported once: ``python server.py``.
 
-Reads one JSON object a line (``args``, ``cwd``, ``stdout``, ``stderr``, ``timeout``, ``space``: whether the disk
-seems to have room whatever it has) and answers each with one (``code``, ``peak_mb``, ``seconds``). A child that
-takes too long is killed and has the code ``None``.
+Reads one JSON object a line (``args``, ``cwd``, ``stdout``, ``stderr``, ``timeout``, ``space``: whether
+the disk seems to have room whatever it has) and answers each with one (``code``, ``peak_mb``, ``seconds``). A
+child that takes too long is killed and has the code ``None``.
 """
 
 from __future__ import annotations

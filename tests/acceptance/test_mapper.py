@@ -22,7 +22,6 @@ from tests.acceptance.driver import (
     assert_done,
     assert_one_line,
     names,
-    needs_vectorize,
     quiet_environment,
     start,
 )
