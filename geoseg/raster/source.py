@@ -133,7 +133,7 @@ class FileSource:
 
 
 class _Validity:
-    """One validity from nodata values, NaN, alpha, internal mask and missing blocks."""
+    """One validity from nodata values, numbers that are none, alpha, internal mask and missing blocks."""
 
     def __init__(self, dataset: DatasetReader) -> None:
         self._dataset = dataset
@@ -181,7 +181,7 @@ class _Validity:
 
     def _exclude(self, valid: Mask, band: Pixels, index: int) -> None:
         if band.dtype.kind == "f":
-            valid &= ~np.isnan(band)
+            valid &= np.isfinite(band)
         nodata = self._nodata.get(index)
         if nodata is not None and not np.isnan(nodata):
             valid &= band != nodata

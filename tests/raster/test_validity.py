@@ -51,6 +51,20 @@ def test_float_nodata_and_nan(tmp_path: Path, nodata: float) -> None:
     np.testing.assert_array_equal(~(declared | nan), _valid(path))
 
 
+@pytest.mark.parametrize("network", [None, (20, 25), (60, 75)])
+def test_infinite_values_are_no_data(tmp_path: Path, network: tuple[int, int] | None) -> None:
+    """A division by zero upstream: such a pixel never gets near its neighbours' averages."""
+    pixels, infinite = _pixels(dtype="float32"), _holes(1)
+    pixels[0, infinite] = np.inf
+    pixels[2, infinite & _holes(2)] = -np.inf
+    path = write_raster(tmp_path / "s.tif", pixels)
+    np.testing.assert_array_equal(~infinite, _valid(path))
+    with open_scene(path) as scene:
+        read = joined(scene, plan_for(scene, network=network))
+    assert np.isfinite(read.pixels).all()
+    np.testing.assert_array_equal(~infinite, read.source_wanted)
+
+
 def test_alpha(tmp_path: Path) -> None:
     """Only wholly transparent pixels are without data."""
     pixels = _pixels(4)
@@ -162,5 +176,5 @@ def test_zoo_masks_are_rasterios(data_dir: Path) -> None:
             read = [i for i, c in enumerate(file.colorinterp, start=1) if c != ColorInterp.alpha]
             expected = (file.read_masks(read) > 0).all(axis=0)
             if file.dtypes[0].startswith("float"):
-                expected &= ~np.isnan(file.read(read)).any(axis=0)
+                expected &= np.isfinite(file.read(read)).all(axis=0)
         np.testing.assert_array_equal(expected, _valid(path, tuple(read)), err_msg=name)
