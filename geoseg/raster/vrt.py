@@ -117,7 +117,13 @@ class VrtSource:
             files.extend(source.files)
         for pieces in self._pieces:
             for piece in pieces:
-                grid, bands = self._source(piece.file).grid, self._source(piece.file).bands
+                source = self._source(piece.file)
+                grid, bands = source.grid, source.bands
+                if not np.can_cast(source.dtype, self.dtype):
+                    raise SceneError(
+                        f"{self.path}: is {self.dtype}, which cannot hold the {source.dtype} of {piece.file}",
+                        "make it anew with gdalbuildvrt",
+                    )
                 inside = (
                     0 <= piece.src[0] <= grid.height - piece.dst.height
                     and 0 <= piece.src[1] <= grid.width - piece.dst.width

@@ -198,6 +198,15 @@ def test_a_mosaic_that_the_user_named(tmp_path: Path) -> None:
     assert {10} == set(pixels[:, valid].ravel().tolist())
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "int8"])
+def test_a_mosaic_of_another_type_than_its_files_is_refused(tmp_path: Path, dtype: str) -> None:
+    """300 in a band of bytes would become 44."""
+    write_raster(tmp_path / "a.tif", np.full((1, 64, 64), 100, dtype))
+    (tmp_path / "m.vrt").write_text(_vrt("").format(name=tmp_path / "a.tif"))
+    with pytest.raises(SceneError, match=dtype):
+        open_scene(tmp_path / "m.vrt")
+
+
 def _bomb(path: Path, width: int, height: int, tile: int) -> Path:
     """A TIFF of a few bytes that declares one sparse plane of tiles."""
     blocks = -(-width // tile) * -(-height // tile)
