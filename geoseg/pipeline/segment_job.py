@@ -29,6 +29,9 @@ class OutputOptions:
     overwrite: bool = False
     resume: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))  # Python users give text
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentResult:
