@@ -10,6 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,9 @@ from geoseg.raster.source import FileSource, Pixels, Source
 
 MAX_XML_BYTES = 32 << 20
 MAX_DEPTH = 4
-OPEN_FILES = 32
+OPEN_FILES = 128
+"""Files kept open, as many as a row of a large mosaic crosses: opening one again is slow. Systems allow a
+process 256 or more."""
 ROWS = 256
 WHOLE = 1e-3
 """How far from a whole pixel a placement may lie: gdalbuildvrt computes them in floats."""
@@ -96,10 +99,13 @@ class VrtSource:
         self._nodata = [_number(path, e, "NoDataValue") for e in elements]
         self.nodata = self._nodata[0]
         self._pieces = [list(_pieces(path, e)) for e in elements]
-        self.files = (path, *self._check_files())
         self.block_rows = min(ROWS, self.grid.height)
         self._check_sizes()
         self._spans = _spans(self._pieces)
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self.files = (path, *self._check_files())
+            undo.pop_all()
 
     def _check_sizes(self) -> None:
         row = self.grid.width * len(self.bands) * self.dtype.itemsize

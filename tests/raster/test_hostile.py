@@ -17,6 +17,7 @@ from geoseg.core import Window
 from geoseg.errors import SceneError
 from geoseg.raster import open_scene
 from geoseg.raster.safety import is_fenced
+from geoseg.raster.source import FileSource
 from tests.conftest import ROOT
 from tests.raster.canary import Canary, canary
 from tests.raster.reading import write_raster
@@ -205,6 +206,20 @@ def test_a_mosaic_of_another_type_than_its_files_is_refused(tmp_path: Path, dtyp
     (tmp_path / "m.vrt").write_text(_vrt("").format(name=tmp_path / "a.tif"))
     with pytest.raises(SceneError, match=dtype):
         open_scene(tmp_path / "m.vrt")
+
+
+def test_a_mosaic_that_is_refused_leaves_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files before the one that does not fit were open already."""
+    closed = []
+    close = FileSource.close
+    monkeypatch.setattr(FileSource, "close", lambda self: (closed.append(self.path.name), close(self)))
+    write_raster(tmp_path / "a.tif", np.full((1, 64, 64), 1, np.uint16))
+    (tmp_path / "m.vrt").write_text(_vrt("").format(name=tmp_path / "a.tif"))
+    with pytest.raises(SceneError):
+        open_scene(tmp_path / "m.vrt")
+    assert ["a.tif"] == closed
 
 
 def _bomb(path: Path, width: int, height: int, tile: int) -> Path:
