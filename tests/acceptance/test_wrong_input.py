@@ -207,7 +207,7 @@ def test_vectorize_into_a_read_only_folder(geoseg, read_only, tmp_path):
     profile = {"driver": "GTiff", "height": 80, "width": 80, "count": 1, "dtype": "uint8", "nodata": 255}
     with rasterio.open(mask, "w", **profile, crs="EPSG:32628", transform=HALF_METRE) as file:
         file.write(np.eye(80, dtype=np.uint8), 1)
-    assert_one_line(geoseg("vectorize", mask, "-o", read_only / "p.gpkg"), "read-only")
+    assert_one_line(geoseg("vectorize", mask, "-o", read_only / "p.gpkg"), "write")
 
 
 def test_output_folder_is_a_file(geoseg, bundle, scene, tmp_path):
