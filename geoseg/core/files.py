@@ -7,6 +7,7 @@ leaves only temporary files, which the next run in the folder removes.
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import platform
@@ -81,7 +82,7 @@ class PendingFile:
 
     def abort(self) -> None:
         """Remove the temporary file and what libraries left beside it; harmless after a commit."""
-        for path in self.target.parent.glob(f"{self.temp.name}*"):
+        for path in self.target.parent.glob(f"{glob.escape(self.temp.name)}*"):
             with suppress(OSError):
                 path.unlink()
 
@@ -229,5 +230,7 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Flush the names in a folder; the file has its own by then, so a disk that cannot is no failure."""
     if os.name == "posix":
-        _sync(folder, os.O_RDONLY)
+        with suppress(OSError):
+            _sync(folder, os.O_RDONLY)

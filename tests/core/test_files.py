@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,32 @@ def test_an_abort_leaves_nothing_also_of_what_a_library_put_beside(tmp_path: Pat
         pending.temp.with_name(pending.temp.name + ".ovr.tmp").write_text("half")
         pending.abort()
     assert names(tmp_path) == []
+
+
+def test_an_abort_leaves_what_only_looks_similar(tmp_path: Path) -> None:
+    """Brackets in a name are no pattern."""
+    pending = PendingFile(tmp_path / "a.t[if]")
+    pending.temp.write_text("half")
+    other = pending.temp.with_suffix(".ti")
+    other.write_text("mine")
+    pending.abort()
+    assert names(tmp_path) == [other.name]
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has its name by then; some network disks do not know how to flush a folder."""
+    flush = os.fsync
+
+    def only_files(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
 
 
 def test_an_existing_file_is_refused_by_name_with_the_remedy(tmp_path: Path) -> None:
