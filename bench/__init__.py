@@ -1,0 +1,1 @@
+"""What geoseg is measured by; run by ``python -m bench`` in the repository."""

@@ -1,0 +1,1 @@
+"""The parts of the bench: each module's ``run`` gives figures."""
