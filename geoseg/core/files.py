@@ -27,7 +27,25 @@ if sys.platform == "win32":
     import ctypes
 
 MB = 1_000_000
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+INITIAL_PIDS = "pid:[4026531836]"
+"""What Linux calls the space of process numbers outside of any container (``PROC_PID_INIT_INO``)."""
+
+
+def process_space() -> str:
+    """Names the container whose processes' numbers count here; empty outside of containers.
+
+    Two containers may have one host name and see one folder, and know nothing of each other's processes.
+    Containers are numbered anew after each start of the machine, so that start is part of the name.
+    """
+    try:
+        space = str(Path("/proc/self/ns/pid").readlink())
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux
+        return ""
+    return "" if space == INITIAL_PIDS else f" {space} {boot}"
+
+
+_HOST = f"{zlib.crc32((platform.node() + process_space()).encode()):08x}"
 _TEMPORARY = re.compile(rf"\.geoseg-{_HOST}-(\d+)-[0-9a-f]{{8}}\..*")
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or write to another folder with -o"),
@@ -148,6 +166,8 @@ def check_space(folder: Path, needed: int) -> None:
 
 def remove_leftovers(folder: Path) -> list[Path]:
     """Remove temporary files of runs on this machine that are no longer alive, and nothing else.
+
+    A container is a machine of its own: what was left by a container that is gone has to be removed by hand.
 
     Returns:
         The files removed.

@@ -194,6 +194,23 @@ def test_leftovers_of_dead_runs_are_removed_and_nothing_else(tmp_path: Path) -> 
     assert names(tmp_path) == sorted([*others, mine.temp.name])
 
 
+def test_containers_are_machines_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number of a process means nothing outside the container, whatever the host is called."""
+    spaces = {"plain": files.INITIAL_PIDS, "one": "pid:[4026532001]", "two": "pid:[4026532002]"}
+    found = {}
+    for name, space in spaces.items():
+        monkeypatch.setattr(os, "readlink", lambda path, space=space: space)
+        found[name] = files.process_space()
+    assert found["plain"] == ""
+    assert len(set(found.values())) == 3
+
+    def unknown(path: str) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "readlink", unknown)
+    assert files.process_space() == ""
+
+
 def test_processes_are_alive_or_not() -> None:
     """This one is; one that has ended is not."""
     child = subprocess.Popen([sys.executable, "-c", ""])
