@@ -8,11 +8,14 @@ not a power cut.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,10 @@ else:
 
 FORMAT = "geoseg-spool-1"
 CODEC = "lz4"
+CHUNK = 1 << 16
+MAX_HEADER = 1 << 26
+BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+"""What a file is that another process has locked."""
 _RECORD = struct.Struct("<QQIIIBQIIQ")
 """Index, first row, channels, rows, width, whether the last channel is edges, source first row, source
 rows, source width, bytes of payload."""
@@ -132,42 +139,52 @@ def open_spool(path: Path, header: Mapping[str, Any], resume: bool) -> Spool:
         ResumeError: if the spool was begun with other values.
         OutputError: if another run is using it, or it cannot be written.
     """
-    if path.exists():
-        file = _open_locked(path)
-        if resume:
-            return _continued(path, file, header)
-        file.close()
-    with PendingFile(path, overwrite=True) as pending:
+    with ExitStack() as opened:
+        file = opened.enter_context(_open_locked(path)) if path.exists() else None
+        if file is None or not resume:
+            file = opened.enter_context(_begun(path, header, file))
+        else:
+            _check_header(path, file, header)
+        spool = Spool(path, file)
+        opened.pop_all()
+        return spool
+
+
+def _begun(path: Path, header: Mapping[str, Any], old: FileIO | None) -> FileIO:
+    """A new spool, locked; the lock of the one it replaces is held until it is there."""
+    with ExitStack() as kept, PendingFile(path, overwrite=old is not None) as pending:
+        if old is not None:
+            kept.enter_context(old)
+            if sys.platform == "win32":
+                old.close()  # Windows replaces no open file
         with writing(path):
             line = json.dumps({"format": FORMAT, "header": dict(header)}, ensure_ascii=False)
             pending.temp.write_bytes(line.encode() + b"\n")
         pending.commit()
-    return Spool(path, _open_locked(path))
+        return _open_locked(path)
 
 
-def _continued(path: Path, file: FileIO, header: Mapping[str, Any]) -> Spool:
-    try:
-        before = _read_header(file, path)
-        changed = [key for key, value in header.items() if value is not None and before.get(key) != value]
-        if changed:
-            raise ResumeError(
-                f"{path.name}: the run that was cut off had another {' and '.join(changed)}",
-                "use --overwrite to start anew, or another folder with -o",
-            )
-        return Spool(path, file)
-    except ResumeError:
-        file.close()
-        raise
+def _check_header(path: Path, file: FileIO, header: Mapping[str, Any]) -> None:
+    before = _read_header(file, path)
+    changed = [key for key, value in header.items() if value is not None and before.get(key) != value]
+    if changed:
+        raise ResumeError(
+            f"{path.name}: the run that was cut off had another {' and '.join(changed)}",
+            "use --overwrite to start anew, or another folder with -o",
+        )
 
 
 def _read_header(file: FileIO, path: Path) -> dict[str, Any]:
     """The header; the file is left at the first record."""
     file.seek(0)
-    # FileIO.readline reads byte by byte: a whole plan is a few kilobytes
-    line = file.readline()
+    line = b""
+    while b"\n" not in line and len(line) < MAX_HEADER and (chunk := file.read(CHUNK)):
+        line += chunk
+    line = line[: line.find(b"\n") + 1]
+    file.seek(len(line))
     try:
         data = json.loads(line)
-        if data["format"] != FORMAT or not line.endswith(b"\n"):
+        if data["format"] != FORMAT:
             raise ValueError(data["format"])
         return dict(data["header"])
     except (ValueError, KeyError, TypeError) as error:
@@ -232,17 +249,38 @@ def _decode(fields: tuple[int, ...], payload: bytes) -> ScoreRows:
 
 
 def _open_locked(path: Path) -> FileIO:
-    with writing(path):
-        file = FileIO(path, "r+")
+    with ExitStack() as opened:
+        with writing(path):
+            file = opened.enter_context(FileIO(path, "r+"))
+        try:
+            _lock(file)
+        except OSError as error:
+            if error.errno in BUSY:
+                raise _used_by_another(path) from error
+            # no locks on this disk: two runs of one scene in one folder are the user's to avoid
+        if not _is_still(path, file):
+            raise _used_by_another(path)
+        opened.pop_all()
+        return file
+
+
+def _lock(file: FileIO) -> None:
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_still(path: Path, file: FileIO) -> bool:
+    """Whether a path names an open file: another run may have replaced it before it was locked."""
     try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise OutputError(
-            f"{path.name}: another run of this scene is writing to this folder",
-            "wait for it, or write to another folder with -o",
-        ) from error
-    return file
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _used_by_another(path: Path) -> OutputError:
+    return OutputError(
+        f"{path.name}: another run of this scene is writing to this folder",
+        "wait for it, or write to another folder with -o",
+    )

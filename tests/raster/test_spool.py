@@ -1,10 +1,13 @@
 """The spool: what was stored comes back, a torn end is dropped, other inputs and other runs are refused."""
 
+import errno
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoseg.core import ScoreRows
+from geoseg.core.files import PendingFile
 from geoseg.errors import OutputError, ResumeError
-from geoseg.raster.spool import open_spool
+from geoseg.raster import spool as module
+from geoseg.raster.spool import Spool, open_spool
 
 HEADER = {"scene": "s", "bundle": "b", "options": "o", "plan": {"patch": [4, 4], "name": "ä"}}
 PINNED = HEADER | {"plan": None}
@@ -151,6 +156,71 @@ def test_a_spool_in_use_is_refused(tmp_path: Path, resume: bool) -> None:
     with open_spool(path, HEADER, resume=False), pytest.raises(OutputError, match="another run"):
         open_spool(path, HEADER, resume=resume)
     open_spool(path, HEADER, resume=resume).close()
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_disk_without_locks_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Some network disks know none: that is no other run."""
+
+    def refuse(*args: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(module, "_lock", refuse)
+    store(tmp_path / ".s_run.spool", strips_of(1, 2))
+    with open_spool(tmp_path / ".s_run.spool", PINNED, resume=True) as spool:
+        assert spool.strips_done == 2
+
+
+def test_the_lock_is_kept_until_the_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that comes between is refused, and so is one that opened the file that is replaced."""
+    path = tmp_path / ".s_run.spool"
+    store(path, strips_of(1, 2))
+    commit, met = PendingFile.commit, []
+
+    def meet(pending: PendingFile) -> None:
+        monkeypatch.setattr(PendingFile, "commit", commit)
+        for resume in (True, False):
+            with pytest.raises(OutputError, match="another run"):
+                open_spool(path, PINNED, resume=resume)
+            met.append(resume)
+        commit(pending)
+
+    monkeypatch.setattr(PendingFile, "commit", meet)
+    with open_spool(path, HEADER, resume=False) as spool:
+        assert (met, spool.strips_done) == ([True, False], 0)
+    lock = module._lock
+
+    def replaced_meanwhile(file: FileIO) -> None:
+        monkeypatch.setattr(module, "_lock", lock)
+        store(path, strips_of(2, 1))
+        lock(file)
+
+    monkeypatch.setattr(module, "_lock", replaced_meanwhile)
+    with pytest.raises(OutputError, match="another run"):
+        open_spool(path, PINNED, resume=True)
+
+
+def test_a_spool_that_cannot_be_opened_is_left_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock with it."""
+    path = tmp_path / ".s_run.spool"
+    store(path, strips_of(1, 2))
+    monkeypatch.setattr(Spool, "_scan", lambda spool: _no_space(spool, b""))
+    with pytest.raises(OSError, match="No space"):
+        open_spool(path, PINNED, resume=True)
+    monkeypatch.undo()
+    open_spool(path, PINNED, resume=True).close()
+
+
+def test_a_long_header_comes_back(tmp_path: Path) -> None:
+    """Longer than what is read at once."""
+    header = {"plan": "x" * 200_000}
+    open_spool(tmp_path / ".s_run.spool", header, resume=False).close()
+    with open_spool(tmp_path / ".s_run.spool", header, resume=True) as spool:
+        assert spool.header == header
 
 
 def test_a_start_anew_forgets_what_was_there(tmp_path: Path) -> None:
