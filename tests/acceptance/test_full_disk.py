@@ -110,6 +110,7 @@ def test_tile(geoseg, noise, full_disk):
     assert not list(full_disk.rglob(".geoseg*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave_kb", [0, 50, 1000])
 def test_mosaic(geoseg, noise, full_disk, tmp_path, leave_kb):
     """A mosaic that does not fit leaves nothing."""
@@ -120,6 +121,7 @@ def test_mosaic(geoseg, noise, full_disk, tmp_path, leave_kb):
     check_nothing_left(full_disk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet"])
 @pytest.mark.parametrize("leave_kb", [0, 1500])
 def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):

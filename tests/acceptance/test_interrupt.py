@@ -47,7 +47,7 @@ def interrupted(words, folder, number, spooled=30_000):
     return Ran(process.returncode, out, err)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_stopped_and_resumed(geoseg, bundle, long_scene, tmp_path, number):
     """Exit 130, one line with --resume, only the spool left; resumed to the bytes of an unbroken run."""
     words = infer(bundle, long_scene, tmp_path / "stopped")
@@ -69,6 +69,7 @@ def test_stopped_and_resumed(geoseg, bundle, long_scene, tmp_path, number):
     assert "nothing to do" in done.err
 
 
+@pytest.mark.slow
 def test_resume_refuses_other_options(geoseg, bundle, long_scene, tmp_path):
     """A run cannot go on with another threshold, and says which input differs."""
     words = infer(bundle, long_scene, tmp_path / "out")
@@ -89,6 +90,7 @@ def test_stopped_while_it_loads(bundle, long_scene, tmp_path):
     assert process.returncode in (130, -signal.SIGINT), err
 
 
+@pytest.mark.slow
 def test_two_runs_at_once(geoseg, bundle, long_scene, tmp_path):
     """A second run of the same scene into the same folder does not disturb the first."""
     words = infer(bundle, long_scene, tmp_path / "out")

@@ -165,7 +165,12 @@ def test_preview(infer, geoseg, scene, tmp_path):
     assert_one_line(geoseg("preview", scene, "-o", tmp_path / "map.tif"), "map.tif", ".png")
 
 
-@pytest.mark.parametrize("folder", ["with space", "Bäume und Häuser", "建物", "it's 100%", "-dash", "[a]"])
+ODD = ("with space", "建物", "it's 100%", "-dash", "[a]")
+
+
+@pytest.mark.parametrize(
+    "folder", ["Bäume und Häuser", *(pytest.param(name, marks=pytest.mark.slow) for name in ODD)]
+)
 def test_odd_paths(infer, geoseg, scene, tmp_path, folder):
     """Spaces, umlauts, other scripts, quotes, brackets: in the scene's path and in the output's."""
     place = tmp_path / folder
@@ -227,6 +232,7 @@ def test_the_same_again(infer, scene, tmp_path):
     assert_one_line(infer(scene, "-o", tmp_path / "one"), "exists", "--overwrite")
 
 
+@pytest.mark.slow
 def test_the_installed_program(bundle, scene, tmp_path):
     """``geoseg`` as the package installs it, beside this Python, with the runtime it chooses itself."""
     program = Path(sys.executable).with_name("geoseg")
