@@ -27,6 +27,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     _settings.CACHE_DIR = str(base / f"kernels-{_version():08x}")
     try:  # numba looks at this setting now, and elsewhere by itself where that folder cannot be written
         return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder can be written to at all: each process compiles for itself
+        return numba.njit(nogil=True)(function)
     finally:
         _settings.CACHE_DIR = before
 
