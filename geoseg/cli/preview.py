@@ -104,7 +104,7 @@ def _labels(mask: Path | None, scene: Scene, window: Window, size: int) -> tuple
             raise SceneError(
                 f"{mask} does not lie on the grid of {scene.path.name}", "draw it with its own scene"
             )
-        classes = classes_of(opened.source.tags)
+        classes = classes_of(opened.source.tags, mask)
         if classes is None:
             raise SceneError(f"{mask} does not name its classes", "geoseg infer writes masks that do")
         return tuple(classes), read_labels(opened, window, size)

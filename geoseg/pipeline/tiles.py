@@ -172,7 +172,7 @@ class _Tiling:
         self._old = self._refuse_or_list_old()
         self._image_writer = PatchWriter(scene, options.overwrite)
         self._label_writer = PatchWriter(labels, options.overwrite) if labels else None
-        self._classes = classes_of(labels.source.tags) if labels else None
+        self._classes = classes_of(labels.source.tags, labels.path) if labels else None
         self._rows: list[dict[str, Any]] = []
         self._written: set[Path] = set()
 

@@ -104,7 +104,9 @@ class CogWriter:
         """
         self._final.commit()
         for suffix in STALE:
-            self.target.with_name(self.target.name + suffix).unlink(missing_ok=True)
+            stale = self.target.with_name(self.target.name + suffix)
+            with writing(stale):
+                stale.unlink(missing_ok=True)
 
     def abort(self) -> None:
         """Remove the temporary files."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Output, Plan, Strip
 from geoseg.core.files import PendingFile, writing
+from geoseg.errors import SceneError
 from geoseg.raster.cog import CogWriter
 from geoseg.raster.layout import RasterLayout
 from geoseg.raster.qml import mask_style
@@ -56,7 +57,7 @@ class MaskSink:
         """Complete and check the temporary files."""
         self._cog.finish()
         with writing(self._style.target):
-            self._style.temp.write_text(mask_style(self._classes), encoding="utf-8")
+            self._style.temp.write_text(mask_style(self._classes), encoding="utf-8", newline="\n")
 
     def commit(self) -> list[Output]:
         """Rename them into place."""
@@ -131,13 +132,25 @@ def score_layout(plan: Plan, tags: Mapping[str, str]) -> RasterLayout:
     )
 
 
-def classes_of(tags: Mapping[str, str]) -> ClassList | None:
+def classes_of(tags: Mapping[str, str], path: Path | None = None) -> ClassList | None:
     """The class list that a mask of geoseg's carries in its tags; None where there is none.
 
+    Args:
+        tags: of the mask.
+        path: of the mask, for the message.
+
     Raises:
-        ValueError, KeyError, TypeError: if the tag is there but holds no class list.
+        SceneError: if the tag is there but holds no class list.
     """
-    return ClassList.from_json(json.loads(tags[CLASSES_TAG])) if CLASSES_TAG in tags else None
+    if CLASSES_TAG not in tags:
+        return None
+    try:
+        return ClassList.from_json(json.loads(tags[CLASSES_TAG]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise SceneError(
+            f"{path or 'the mask'}: its list of classes is damaged ({error})",
+            f"remove the tag {CLASSES_TAG}, or make the mask anew",
+        ) from error
 
 
 def count_labels(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:

@@ -29,11 +29,11 @@ from geoseg.core import (
     Sink,
     Strip,
 )
-from geoseg.errors import OutputError
+from geoseg.errors import OutputError, SceneError
 from geoseg.raster import cog
 from geoseg.raster.cog import CogWriter
 from geoseg.raster.layout import RasterLayout, storable_crs
-from geoseg.raster.mask import MaskSink, ProbabilitySink, classes_of, count_labels
+from geoseg.raster.mask import CLASSES_TAG, MaskSink, ProbabilitySink, classes_of, count_labels
 
 COLOURS = ("#000000", "#CC3322", "#22aa44", "#3355ff")
 UTM = CRS.from_epsg(32628).to_wkt()
@@ -248,6 +248,23 @@ def test_existing_outputs_are_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(OutputError, match="exists"):
         MaskSink(tmp_path / "m.tif", plan_of(GeoGrid(5, 6)), {})
     assert names(tmp_path) == [f"m{suffix}"]
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "{", "3", "[3]", '[{"id": 0}]', '[{"id": 1e999, "name": "a", "colour": "#000000"}]']
+)
+def test_a_damaged_list_of_classes_is_one_line(tag: str) -> None:
+    """Whatever a stranger's mask carries in the tag."""
+    with pytest.raises(SceneError, match=r"m\.tif.*classes"):
+        classes_of({CLASSES_TAG: tag}, Path("m.tif"))
+
+
+def test_companions_that_cannot_be_removed_are_one_line(tmp_path: Path) -> None:
+    """A folder under the name of an overview file."""
+    grid = GeoGrid(5, 6)
+    (tmp_path / "m.tif.ovr").mkdir()
+    with pytest.raises(OutputError, match=r"m\.tif\.ovr"):
+        write(MaskSink(tmp_path / "m.tif", plan_of(grid), {}, overwrite=True), strips_of(labels_of(grid), 5))
 
 
 def test_overwriting_forgets_companions_of_the_old_file(tmp_path: Path) -> None:
