@@ -88,7 +88,12 @@ def find_scenes(given: Sequence[str]) -> list[Path]:
         if PATTERN.isdisjoint(text) or path.exists():
             found[path] = None
             continue
-        fitting = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file())
+        try:
+            fitting = sorted(
+                p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file()
+            )
+        except ValueError as error:  # "a**b" before Python 3.13
+            raise SceneError(f"{text}: is no pattern: {error}", "check the pattern") from error
         if not fitting:
             raise SceneError(f"no file fits {text}", "check the pattern")
         found.update(dict.fromkeys(fitting))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -96,6 +97,8 @@ class Box(click.ParamType[tuple[float, float, float, float]]):
             xmin, ymin, xmax, ymax = (float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is not a box; use four numbers: xmin,ymin,xmax,ymax", param, ctx)
+        if not all(math.isfinite(v) for v in (xmin, ymin, xmax, ymax)):
+            self.fail(f"{value!r} has no end; use four numbers: xmin,ymin,xmax,ymax", param, ctx)
         if not (xmin < xmax and ymin < ymax):
             self.fail(f"{value!r} has no area; the order is xmin,ymin,xmax,ymax", param, ctx)
         return xmin, ymin, xmax, ymax

@@ -205,6 +205,13 @@ def test_patterns(tmp_path: Path) -> None:
         find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "sub" / "a.png")])
 
 
+@pytest.mark.parametrize("text", ["a**b/*.tif", "**x.tif"])
+def test_odd_patterns_are_resolved_or_one_line(tmp_path: Path, text: str) -> None:
+    """Two asterisks beside other letters are no pattern in some versions of Python, and one in others."""
+    with pytest.raises(SceneError, match="pattern"):
+        find_scenes([str(tmp_path / text)])
+
+
 def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
     """A file that is there is meant as it is."""
     path = tmp_path / "a[1].tif"

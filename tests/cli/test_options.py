@@ -96,6 +96,8 @@ def test_format_none_writes_no_polygons() -> None:
         "--bands 1,,2",
         "--bbox 1,2,3",
         "--bbox 3,0,1,1",
+        "--bbox 0,0,inf,1",
+        "--bbox -inf,0,1,1",
         "--threshold 0",
         "--threshold 1.5",
         "--batch 0",
