@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, Window
+from geoseg.core.classes import MAX_CLASSES
 from geoseg.core.patches import taper_profile
 from geoseg.core.strip import Mask
-from geoseg.errors import OutputError
+from geoseg.errors import OptionError, OutputError
 
 Pixels = NDArray[Any]
 TOLERANCE = 1e-3
@@ -140,7 +141,12 @@ class VoteCanvas:
     def put(self, window: Window, pixels: Pixels, valid: Mask) -> None:
         """Add a patch of one band of class ids."""
         weight = patch_weights(window, self._taper)
-        for value in np.unique(pixels[0][valid]).tolist():
+        values = np.unique(pixels[0][valid]).tolist()
+        if len(self._votes.keys() | values) > MAX_CLASSES:
+            raise OptionError(
+                f"--blend: the patches hold more than {MAX_CLASSES} classes", "put them together without it"
+            )
+        for value in values:
             votes = self._votes.setdefault(value, self._no_votes())
             votes.at(window)[0] += weight * ((pixels[0] == value) & valid)
 

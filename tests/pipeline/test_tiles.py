@@ -471,6 +471,15 @@ def test_votes_count_by_weight(tmp_path: Path) -> None:
         assert mosaic.read(1)[0].tolist() == [3] * 6 + [9] * 6
 
 
+def test_more_values_than_a_mask_has_classes_are_refused(tmp_path: Path) -> None:
+    """Heights or numbers of objects are no classes: each would take memory of its own."""
+    pixels = np.arange(400, dtype=np.uint16).reshape(1, 20, 20)
+    tile_scene(write_scene(tmp_path / "s.tif", pixels), tmp_path / "t", TileOptions((10, 10)))
+    with pytest.raises(OptionError, match="250 classes"):
+        mosaic_tiles(tmp_path / "t", tmp_path / "m.tif", MosaicOptions(blend=True))
+    assert not (tmp_path / "m.tif").exists()
+
+
 def test_what_cannot_be_blended_is_refused(tmp_path: Path) -> None:
     """Logits, pictures of many bands that are no probabilities, options that do not go together."""
     (tmp_path / "logits").mkdir()
