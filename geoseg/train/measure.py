@@ -21,9 +21,11 @@ Scores = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.uint32]
 Predictor = Callable[[Tensor], Tensor]
 """Float32 pixel values (batch, bands, height, width) to probabilities (batch, outputs, height, width)."""
-_FOOTPRINT_AREA_M2 = 5.0
+_FOOTPRINT_AREA_M2 = 10.0
 _RIM_GROWTH_PX = 3
-_EDGE = 0.5
+_EDGE = 0.3
+"""Below it a pixel is inside. Chosen where the threshold is: footprint F1 0.61 against 0.55 with 0.5 in the
+south-west of Banepa, 0.31 against 0.27 on the valid chips."""
 
 
 @dataclass(frozen=True)
