@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
-from affine import Affine
 from rasterio.features import shapes
+from rasterio.transform import Affine
 from shapely.geometry import shape
 
 Polygons = npt.NDArray[np.object_]

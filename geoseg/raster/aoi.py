@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from rasterio.features import rasterize
+from rasterio.transform import Affine
 
 from geoseg.core import GeoGrid, SceneInfo
 from geoseg.core.strip import Mask

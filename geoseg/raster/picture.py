@@ -13,7 +13,8 @@ from rasterio.transform import Affine
 
 from geoseg.core.files import PendingFile, writing
 from geoseg.core.grid import GeoGrid
-from geoseg.raster.cog import GDAL_ERRORS, GDAL_SETTINGS
+from geoseg.raster.layout import GDAL_SETTINGS
+from geoseg.raster.safety import GDAL_ERRORS
 
 QUALITY = 90
 BLOCK = 256

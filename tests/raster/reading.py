@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
+from rasterio.transform import Affine
 
 from geoseg.core import InputScaling, Plan, RowBlock
 from geoseg.raster import Scene, read_rows

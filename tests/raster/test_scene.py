@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
 from pyproj import Geod
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.transform import Affine
 
 from geoseg.core import IDENTITY, GeoGrid
 from geoseg.errors import SceneError

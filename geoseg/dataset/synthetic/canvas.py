@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from rasterio.features import rasterize
+from rasterio.transform import Affine
 from shapely.geometry import Polygon
 
 from geoseg.dataset.synthetic.geometry import Points
