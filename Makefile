@@ -12,7 +12,7 @@ OUT ?= runs/default-model
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -rs
 PINS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
