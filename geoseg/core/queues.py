@@ -72,8 +72,16 @@ class BackgroundSink:
         self._thread = threading.Thread(target=self._work, name="geoseg-sink", daemon=True)
         self._thread.start()
 
+    def _next(self) -> Strip | None:
+        # A Ctrl-C inside the other thread's put() can lose the notification, so nobody waits for one for ever.
+        while True:
+            try:
+                return self._strips.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+
     def _work(self) -> None:
-        while (strip := self._strips.get()) is not None:
+        while (strip := self._next()) is not None:
             if self._error is not None:
                 continue
             try:

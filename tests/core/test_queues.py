@@ -116,3 +116,19 @@ def test_aborting_twice_is_harmless():
     sink.abort()
     assert recorder.seen.count("abort") == 2
     assert not [t for t in threading.enumerate() if t.name == "geoseg-sink"]
+
+
+def test_a_lost_notification_does_not_hang():
+    """A Ctrl-C inside ``put`` may leave the queue's waiter behind: the sink still ends."""
+    recorder = _Recorder()
+    sink = BackgroundSink(recorder)
+    time.sleep(0.05)  # the thread waits now
+    strips = sink._strips
+    stale = threading.Lock()
+    stale.acquire()
+    with strips.mutex:
+        strips.not_empty._waiters.appendleft(stale)
+    ended = threading.Thread(target=sink.finish)
+    ended.start()
+    ended.join(5)
+    assert not ended.is_alive()
