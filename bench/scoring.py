@@ -50,7 +50,7 @@ def rio(data: str, network: str | None, folder: str) -> dict[str, Any]:
     for image in sorted((source / "images").glob("*.tif")):
         mask, polygons = _segment(image, bundle, Path(folder), None)
         with rasterio.open(source / "masks" / image.name) as src:
-            truth = (src.read(1) == 255).astype(np.uint8)
+            truth = (src.read(1) > 0).astype(np.uint8)
         with rasterio.open(image) as scene:
             to_pixels = ~scene.transform
             confusion = confusion.with_pixels(mask, np.where(_black(scene), np.uint8(NODATA), truth))
@@ -61,11 +61,11 @@ def rio(data: str, network: str | None, folder: str) -> dict[str, Any]:
 
 
 def vegas(data: str, network: str | None, folder: str) -> dict[str, Any]:
-    """One uint16 chip of 0.3 m; its mask holds 255 for buildings, whatever it declares as nodata."""
+    """One uint16 chip of 0.3 m; its mask holds 1 for buildings, whatever it declares as nodata."""
     source = Path(data) / "vegas"
     mask, _ = _segment(source / "image.tif", load_bundle(network), Path(folder), None)
     with rasterio.open(source / "mask.tif") as src:
-        truth = (src.read(1) == 255).astype(np.uint8)
+        truth = (src.read(1) > 0).astype(np.uint8)
     return _scores(Confusion.empty(2).with_pixels(mask, truth), FootprintScore())
 
 

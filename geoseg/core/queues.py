@@ -73,7 +73,7 @@ class BackgroundSink:
         self._thread.start()
 
     def _next(self) -> Strip | None:
-        # A Ctrl-C inside the other thread's put() can lose the notification, so nobody waits for one for ever.
+        # A Ctrl-C inside the other thread's put() can lose the notification: nobody waits for one for ever.
         while True:
             try:
                 return self._strips.get(timeout=_POLL_S)
