@@ -140,6 +140,20 @@ def test_record_entries_are_documented() -> None:
     assert [name for name in RunRecord.__dataclass_fields__ if f"`{name}`" not in text] == []
 
 
+def test_polygon_columns_are_documented() -> None:
+    """And every column of the polygons."""
+    from geoseg.core import ClassList, LabelClass
+    from geoseg.vector.table import GEOMETRY, PolygonContext, TableFormat
+
+    classes = ClassList((LabelClass(0, "background", "#000000"), LabelClass(1, "building", "#FF0000")))
+    columns = set(TableFormat(classes, PolygonContext("scene"), "EPSG:32628", False).schema.names) - {
+        GEOMETRY
+    }
+    text = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+
+    assert {name for name in columns if f"`{name}`" not in text} == set()
+
+
 def test_make_help_names_every_target() -> None:
     """Each target of the Makefile explains itself."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
