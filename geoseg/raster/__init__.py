@@ -7,6 +7,7 @@ from geoseg.raster.mask import ProbabilitySink as ProbabilitySink
 from geoseg.raster.mask import classes_of as classes_of
 from geoseg.raster.mosaic import Blending as Blending
 from geoseg.raster.mosaic import write_mosaic as write_mosaic
+from geoseg.raster.overview import open_overview as open_overview
 from geoseg.raster.patchfiles import Patch as Patch
 from geoseg.raster.patchfiles import PatchWriter as PatchWriter
 from geoseg.raster.patchfiles import cut as cut

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 SKIPPED = "VRT WMS WMTS WCS HTTP GTI STACIT STACTA MRF KMLSUPEROVERLAY EEDA EEDAI PLMOSAIC DAAS Zarr"
 """Drivers that reach for other files or the network."""
@@ -167,18 +168,21 @@ def is_fenced() -> bool:
         return not set(SKIPPED.split()) & set(env.drivers())
 
 
-def open_checked(path: Path) -> DatasetReader:
+def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
     """Open one local file and nothing else, with its declared sizes checked.
 
     Args:
         path: absolute, from :func:`local_file`.
+        overview: number of the overview within it to open in its place, after the file itself was checked.
 
     Raises:
         SceneError: if it is not a raster of an accepted format, refers to another file, is damaged, or
             declares sizes that do not fit.
     """
     driver = driver_of(path, first_bytes(path))
-    options = {"NUM_THREADS": "ALL_CPUS"} if driver == "GTiff" else {}
+    options: dict[str, Any] = {"NUM_THREADS": "ALL_CPUS"} if driver == "GTiff" else {}
+    if overview is not None:
+        options["OVERVIEW_LEVEL"] = overview
     is_fenced()
     set_gdal_config("GDAL_CACHEMAX", CACHE_MB)
     with _OPENING, rasterio.Env(**_FENCE), warnings.catch_warnings():

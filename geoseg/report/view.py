@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.errors import OptionError
-from geoseg.raster import Scene
+from geoseg.raster import Scene, open_overview
 
 PIXELS_AT_ONCE = 16_000_000
 PERCENTILES = (1.0, 99.0)
@@ -92,15 +94,19 @@ def read_view(scene: Scene, window: Window, size: int) -> View:
         The picture. Parts are reduced by averages; those much smaller than the picture are enlarged, but not
         by more than ``MOST_ENLARGED``.
     """
-    factor = _reduction(window, size)
-    rows = [_reduce(*block, factor) for block in _blocks(scene, window, _shown_bands(scene.info), factor)]
+    bands = _shown_bands(scene.info)
+    with _coarse_enough(scene, window, size) as (read, part):
+        factor = _reduction(part, size)
+        rows = [_reduce(*block, factor) for block in _blocks(read, part, bands, factor)]
+        box = _box_in(read.info.grid, scene.info.grid, window, part, factor)
     values = np.concatenate([values for values, _ in rows], axis=1)
     valid = np.concatenate([valid for _, valid in rows], axis=0)
     levels = np.where(valid[..., None], _to_bytes(values, valid, scene.info.dtype), NO_DATA)
     levels = np.repeat(levels, 3, axis=2) if levels.shape[2] == 1 else levels
     height, width = picture_size(window, size)
     picture = Image.fromarray(np.rint(levels).astype(np.uint8))
-    pixels = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    box = (*box[:2], min(box[2], picture.width), min(box[3], picture.height))
+    pixels = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box))
     gsd = scene.info.mean_gsd_m
     return View(
         pixels,
@@ -113,15 +119,43 @@ def read_view(scene: Scene, window: Window, size: int) -> View:
 def read_labels(mask: Scene, window: Window, size: int) -> npt.NDArray[np.uint8]:
     """The same part of a mask, one label for each pixel of the picture: uint8 (height, width)."""
     height, width = picture_size(window, size)
-    rows = ((np.arange(height) + 0.5) * window.height / height).astype(np.intp)
-    cols = ((np.arange(width) + 0.5) * window.width / width).astype(np.intp)
     labels = np.empty((height, width), np.uint8)
-    first = 0
-    for pixels, _ in _blocks(mask, window, (1,), 1):
-        chosen = (rows >= first) & (rows < first + pixels.shape[1])
-        labels[chosen] = pixels[0][rows[chosen] - first][:, cols]
-        first += pixels.shape[1]
+    with _coarse_enough(mask, window, size) as (read, part):
+        left, top, right, bottom = _box_in(read.info.grid, mask.info.grid, window, part, 1)
+        rows = np.minimum(top + (np.arange(height) + 0.5) * (bottom - top) / height, part.height - 1)
+        cols = np.minimum(left + (np.arange(width) + 0.5) * (right - left) / width, part.width - 1)
+        first = 0
+        for pixels, _ in _blocks(read, part, (1,), 1):
+            chosen = (rows >= first) & (rows < first + pixels.shape[1])
+            at = rows[chosen].astype(np.intp) - first
+            labels[chosen] = pixels[0][at][:, cols.astype(np.intp)]
+            first += pixels.shape[1]
     return labels
+
+
+@contextmanager
+def _coarse_enough(scene: Scene, window: Window, size: int) -> Iterator[tuple[Scene, Window]]:
+    """A scene or its overview, where that has all the pixels a picture needs; and the window there."""
+    overview = open_overview(scene, _reduction(window, size))
+    if overview is None:
+        yield scene, window
+        return
+    with overview:
+        left, top, right, bottom = _box_in(overview.info.grid, scene.info.grid, window, Window(0, 0, 1, 1), 1)
+        row, col = int(top), int(left)
+        stop_row = min(math.ceil(bottom), overview.info.grid.height)
+        stop_col = min(math.ceil(right), overview.info.grid.width)
+        yield overview, Window(row, col, stop_row - row, stop_col - col)
+
+
+def _box_in(
+    smaller: GeoGrid, grid: GeoGrid, window: Window, part: Window, factor: int
+) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a window of a grid, in squares of a part of a smaller grid."""
+    across, down = smaller.width / grid.width, smaller.height / grid.height
+    left, right = (col * across - part.col for col in (window.col, window.stop_col))
+    top, bottom = (row * down - part.row for row in (window.row, window.stop_row))
+    return left / factor, top / factor, right / factor, bottom / factor
 
 
 def picture_size(window: Window, size: int) -> tuple[int, int]:

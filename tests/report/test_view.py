@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 
 from geoseg.core import GeoGrid, Window
 from geoseg.errors import OptionError
-from geoseg.raster import open_scene
+from geoseg.raster import Scene, open_scene
 from geoseg.report import view as views
 from geoseg.report.view import NO_DATA, picture_size, read_labels, read_view, to_pixels, view_window
 
@@ -136,3 +136,49 @@ def test_labels_are_never_mixed(tmp_path: Path, size: int) -> None:
     assert set(np.unique(found)) == {1, 7}
     assert (found[: size // 2] == 1).all()
     assert (found[-(size // 2) :] == 7).all()
+
+
+def with_overviews(path: Path, factors: list[int], how: str) -> Path:
+    """The same file with overviews inside."""
+    with rasterio.open(path, "r+") as file:
+        file.build_overviews(factors, rasterio.enums.Resampling[how])
+    return path
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, 403, 601), Window(37, 41, 301, 307)])
+def test_overviews_show_the_same_ground(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: Window
+) -> None:
+    """A picture made of an overview lies where one made of all pixels does; fewer pixels are read."""
+    rows, cols = np.mgrid[:403, :601]
+    pixels = np.stack([rows / 2, cols / 3, (rows + cols) / 6]).astype(np.uint8)
+    path = write(tmp_path / "a.tif", pixels, photometric="RGB", tiled=True, blockxsize=64, blockysize=64)
+    read = []
+    whole = Scene.read
+    monkeypatch.setattr(
+        Scene, "read", lambda s, w, b=(): (read.append(w.height * w.width), whole(s, w, b))[1]
+    )
+    with open_scene(path) as scene:
+        expected = read_view(scene, window, 50)
+    before = sum(read)
+    read.clear()
+    with open_scene(with_overviews(path, [2, 4, 8], "average")) as scene:
+        found = read_view(scene, window, 50)
+
+    assert sum(read) < before / 10
+    assert (found.grid, found.window, found.pixel_m) == (expected.grid, expected.window, expected.pixel_m)
+    assert np.abs(found.pixels.astype(int) - expected.pixels)[1:-1, 1:-1].max() <= 3
+
+
+def test_labels_of_overviews(tmp_path: Path) -> None:
+    """Where a mask has overviews, its labels are theirs, at the same place."""
+    labels = (np.mgrid[:400, :600].sum(axis=0) // 100).astype(np.uint8)[None]
+    path = write(tmp_path / "mask.tif", labels, tiled=True, blockxsize=64, blockysize=64)
+    window = Window(40, 50, 300, 400)
+    with open_scene(path, expand_palette=False) as mask:
+        expected = read_labels(mask, window, 100)
+    with open_scene(with_overviews(path, [2, 4], "nearest"), expand_palette=False) as mask:
+        found = read_labels(mask, window, 100)
+
+    assert np.mean(found != expected) < 0.08
+    assert set(np.unique(found)) == set(np.unique(expected))
