@@ -170,6 +170,16 @@ def test_overviews_show_the_same_ground(
     assert np.abs(found.pixels.astype(int) - expected.pixels)[1:-1, 1:-1].max() <= 3
 
 
+@pytest.mark.parametrize("window", [Window(399, 0, 1, 600), Window(0, 599, 400, 1)])
+def test_a_sliver_of_an_overview(tmp_path: Path, window: Window) -> None:
+    """Thinner than a pixel of the overview, at the rim."""
+    path = write(tmp_path / "a.tif", np.full((1, 400, 600), 9, np.uint8))
+    with open_scene(with_overviews(path, [2, 4], "nearest")) as scene:
+        view, labels = read_view(scene, window, 64), read_labels(scene, window, 64)
+
+    assert (set(view.pixels.ravel()), set(labels.ravel())) == ({9}, {9})
+
+
 def test_labels_of_overviews(tmp_path: Path) -> None:
     """Where a mask has overviews, its labels are theirs, at the same place."""
     labels = (np.mgrid[:400, :600].sum(axis=0) // 100).astype(np.uint8)[None]
