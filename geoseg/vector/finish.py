@@ -54,7 +54,8 @@ def finish(parts: Parts, rules: Rules) -> Features:
     shapes = parts.polygons(rules.grid.transform)
     objects, first = _objects(parts, rules.multi)
     sizes = _sizes(parts, frames, shapes, rules.grid)
-    area, perimeter = (np.bincount(objects, s, len(first)) for s in (sizes.area, sizes.perimeter))
+    area = np.bincount(objects, sizes.area, len(first)).astype(np.float64)
+    perimeter = np.bincount(objects, sizes.perimeter, len(first)).astype(np.float64)
     label = parts.label[first]
     keep = area >= rules.min_area[label]
     if rules.multi:

@@ -1,4 +1,4 @@
-"""GeoJSON as RFC 7946 wants it: longitude and latitude, 7 decimals, right-hand rule, cut at the antimeridian."""
+"""GeoJSON as RFC 7946 wants it: degrees, 7 decimals, right-hand rule, cut at the antimeridian."""
 
 from __future__ import annotations
 

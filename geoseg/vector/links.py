@@ -3,8 +3,8 @@
 Between two rows of runs every region's border gains a few corners. Corners are linked into chains; each run
 that is still open holds two ends: on its left the chain that goes down there, on its right the one that comes
 up. Where two runs of a region meet in the row below, or a run has no continuation, chains are joined; a chain
-joined to itself is a ring. It closes at its lowest edge: an outer ring closes below a run, a hole above one. So
-an object is complete the moment its outer ring closes.
+joined to itself is a ring. It closes at its lowest edge: an outer ring closes below a run, a hole above
+one. So an object is complete the moment its outer ring closes.
 
 Regions touch themselves at corners without joining there, so a ring may pass a corner twice; such objects are
 marked and their rings split afterwards (:mod:`geoseg.vector.rings`).

@@ -1,8 +1,8 @@
 """Areas and lengths on the ground, and metre tolerances, in any CRS.
 
 Objects up to half a kilometre are measured in a local frame: the linear map from pixels to metres east and
-north at their centre, from the ellipsoid. Larger ones are measured on the ellipsoid itself, their edges followed
-as the CRS draws them.
+north at their centre, from the ellipsoid. Larger ones are measured on the ellipsoid itself, their edges
+followed as the CRS draws them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Areas (count,) in square metres and lengths of all rings (count,) in metres; without a CRS in pixels."""
+    """Areas (count,) in square metres, lengths of all rings (count,) in metres; without a CRS in pixels."""
 
     area: Floats
     perimeter: Floats
@@ -110,11 +110,11 @@ def measure_ellipsoid(shapes: Geometries, crs: str, step: float) -> Sizes:
     outer = np.r_[True, owner[1:] != owner[:-1]]
     area = np.bincount(owner, np.where(outer, by_ring, -by_ring), len(shapes))
     perimeter = np.bincount(owner[ring[1:]], np.where(inner, lengths, 0.0), len(shapes))
-    return Sizes(area, perimeter)
+    return Sizes(np.asarray(area, np.float64), np.asarray(perimeter, np.float64))
 
 
 def _authalic(latitude: Floats) -> Floats:
-    """Area between the equator and a parallel, per radian of longitude, in square metres (Snyder 1987, 3-12)."""
+    """Area from the equator to a parallel, per radian of longitude, in square metres (Snyder 1987, 3-12)."""
     e2 = ELLIPSOID.es
     e = np.sqrt(e2)
     sine = np.sin(latitude)

@@ -1,7 +1,7 @@
 """The pools behind the tracer: chains of corners, and parts of objects with their union-finds (numba).
 
-Places are taken from and given back to lists of free places, so that memory follows what is open. A pool is one
-table of integers, a place a row, whose first row tells the first free place and how many were ever used: few
+Places are taken from and given back to lists of free places, so that memory follows what is open. A pool is
+one table of integers, a place a row, whose first row tells the first free place and how many were ever used: few
 arrays and no objects are what makes the compiled code fast.
 """
 
@@ -19,7 +19,7 @@ FREE, USED = 0, 1
 """Columns of a pool's first row."""
 
 NODE, LEFT, RIGHT, ABOVE, BELOW, MARKS = range(RUN_FIELDS, RUN_FIELDS + 6)
-"""More columns of a table of runs: its part, the open chains at its sides, partners above and below, marks."""
+"""More columns of a table of runs: its part, the open chains at its sides, partners above, below, marks."""
 OPEN_RUN_FIELDS = RUN_FIELDS + 6
 TOUCHES, CORNER = 1, 2
 """Marks: at the border of the data; touching its own region at a corner."""
@@ -31,9 +31,9 @@ X, Y, NEXT, PEER = range(4)
 VERTEX_FIELDS = 4
 
 PART, OBJECT, GROUP, MEMBER, OPEN, DONE, NEXT_DONE, OUTER, HOLES = range(9)
-"""Columns of the nodes, which are parts of objects: three union-finds in one (``PART`` joins over edges, ``OBJECT``
-over diagonals too, ``GROUP`` whatever must come out together), the group's members, how many of its parts are
-open, its complete parts, a corner of the outer ring, and of the last hole. Lists end where they began, so
+"""Columns of the nodes, which are parts of objects: three union-finds in one (``PART`` joins over edges,
+``OBJECT`` over diagonals too, ``GROUP`` whatever must come out together), the group's members, how many of
+its parts are open, its complete parts, a corner of the outer ring, and of the last hole. Lists end where they began, so
 that two are joined by swapping one link of each."""
 FACTS = 9
 (N_OBJECT, N_GROUP, N_LABEL, N_MARKS, N_ROW, N_COL, N_PIXELS, N_TOTAL, N_LOWEST, N_STOP) = range(
@@ -123,7 +123,7 @@ def prepend(vertices, first, from_x, to_x, y):  # type: ignore[no-untyped-def]
 
 @kernel
 def join(vertices, last, first, edge):  # type: ignore[no-untyped-def]
-    """Join a chain's end to a chain's beginning along ``edge`` (from x, to x, y); tells whether it is a ring."""
+    """Join a chain's end to a chain's beginning along ``edge`` (from x, to x, y); tells if it is a ring."""
     begin, end = vertices[last, PEER], vertices[first, PEER]
     start, stop = _new_vertex(vertices, edge[0], edge[2]), _new_vertex(vertices, edge[1], edge[2])
     vertices[last, NEXT], vertices[start, NEXT], vertices[stop, NEXT] = start, stop, first

@@ -1,6 +1,7 @@
 """Which marker every pixel belongs to, and how sure the lines between regions are (numba).
 
-Everything here looks at a bounded neighbourhood, so that a strip with a margin gives what the whole scene would.
+Everything here looks at a bounded neighbourhood, so that a strip with a margin gives what the whole scene
+would.
 """
 
 from __future__ import annotations
@@ -93,8 +94,9 @@ def number_markers(marker, labels, ids, first, parent, used):  # type: ignore[no
 def grow(marker, labels, traced, reach):  # type: ignore[no-untyped-def]
     """The marker pixel of every traced pixel, ``reach`` steps away at most within its class.
 
-    Pixels are taken in layers, all of one number of steps at once; a pixel takes the nearest of the marker pixels
-    of its neighbours, of equally near ones the upper, then the left one. So each region hangs together.
+    Pixels are taken in layers, all of one number of steps at once; a pixel takes the nearest of the marker
+    pixels of its neighbours, of equally near ones the upper, then the left one. So each region hangs
+    together.
 
     Args:
         marker: (rows, width).
@@ -199,7 +201,8 @@ def number_regions(labels, traced, source, ids, parent, used):  # type: ignore[n
         labels: (rows + 1, width), the row above first.
         traced: (256,).
         source: (rows + 1, width) numbers of markers, -1 where there is none; the first row holds regions.
-        ids: (rows + 1, width) filled in; its first row is known: regions without a marker of the row above, else -1.
+        ids: (rows + 1, width) filled in; its first row is known: regions without a marker of the row above,
+            else -1.
         parent: union-find, with room.
         used: numbers in use.
 

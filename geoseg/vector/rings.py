@@ -1,7 +1,7 @@
 """Rings that pass a corner twice, split there (numba).
 
-An object may touch itself at a corner where it does not join. Its border passes that corner twice and would make
-an invalid polygon; cut at the corner, it becomes two rings that touch in a point, which is valid.
+An object may touch itself at a corner where it does not join. Its border passes that corner twice and would
+make an invalid polygon; cut at the corner, it becomes two rings that touch in a point, which is valid.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ NODATA_REGION = -1
 """The region of pixels without data: never traced, but what touches them is known to be cut off."""
 
 START, STOP, REGION, LABEL, TOTAL, LOWEST, CUT = range(7)
-"""Columns of a table of runs: first column, first column to the right, region (pixels of one region that share an
-edge are one object; -1 is no data), class id, sum of the scores, smallest score (255 without scores), whether it is
-known to touch the border of the data."""
+"""Columns of a table of runs: first column, first column to the right, region (pixels of one region that
+share an edge are one object; -1 is no data), class id, sum of the scores, smallest score (255 without
+scores), whether it is known to touch the border of the data."""
 RUN_FIELDS = 7
 
 

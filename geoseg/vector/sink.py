@@ -5,17 +5,40 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from geoseg.core import NODATA, Output, Plan, Strip, VectorOptions
+from geoseg.core import NODATA, ClassList, GeoGrid, Output, Strip, VectorOptions
 from geoseg.vector.finish import Rules, finish
 from geoseg.vector.runs import RowRuns, find_runs
-from geoseg.vector.split import Splitter, SplitScale
+from geoseg.vector.split import SplitScale, Splitter
 from geoseg.vector.table import PolygonContext, TableFormat
 from geoseg.vector.trace import Parts, Tracer
 from geoseg.vector.write import PolygonFiles
+
+
+class Traceable(Protocol):
+    """What a plan says about the strips that will come.
+
+    Attributes:
+        source: grid of the scene.
+        network: grid that the network ran on.
+        classes: what labels mean.
+        has_edges: whether strips hold edges.
+    """
+
+    @property
+    def source(self) -> GeoGrid: ...  # noqa: D102 - described above
+
+    @property
+    def network(self) -> GeoGrid: ...  # noqa: D102
+
+    @property
+    def classes(self) -> ClassList: ...  # noqa: D102
+
+    @property
+    def has_edges(self) -> bool: ...  # noqa: D102
 
 
 class PolygonSink:
@@ -23,7 +46,7 @@ class PolygonSink:
 
     Args:
         targets: one file per format, by suffix.
-        plan: of the run; its source grid and classes are used.
+        plan: of the run.
         options: the user's choices.
         context: attributes and defaults.
         overwrite: whether existing files may be replaced.
@@ -35,7 +58,7 @@ class PolygonSink:
     def __init__(
         self,
         targets: Sequence[Path],
-        plan: Plan,
+        plan: Traceable,
         options: VectorOptions,
         context: PolygonContext,
         overwrite: bool = False,
@@ -83,7 +106,7 @@ class PolygonSink:
         unit = "area_px" if self._table.crs is None else "area_m2"
         return found | {unit: round(float(self._areas.sum()), 2)}
 
-    def _make_splitter(self, plan: Plan, options: VectorOptions) -> Splitter | None:
+    def _make_splitter(self, plan: Traceable, options: VectorOptions) -> Splitter | None:
         wanted = plan.has_edges if options.split_touching is None else options.split_touching
         if not (wanted and plan.has_edges):
             return None

@@ -1,16 +1,16 @@
 """Objects that touch, told apart by the edge output of the network.
 
-The inside of an object is sure of its class and shows no edge: insides are markers, and each pixel of the class goes
-to the marker it can reach in the fewest steps. A line between two regions stays only where the edge along the
-whole of it is sure on average. Specks are no markers.
+The inside of an object is sure of its class and shows no edge: insides are markers, and each pixel of the
+class goes to the marker it can reach in the fewest steps. A line between two regions stays only where the
+edge along the whole of it is sure on average. Specks are no markers.
 
 Markers and steps are local, so a strip with a margin is enough to know them. Which markers are one and
-which lines stay is settled when all the connected pixels around them have been seen; until then their runs are kept.
+which lines stay is settled when all the connected pixels around them have been seen; until then their runs
+are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,9 +104,13 @@ class Rows:
         """With a strip's rows below."""
         edges = np.zeros_like(strip.labels) if strip.edges is None else strip.edges
         unknown = np.full(strip.labels.shape, -1, np.int32)
-        below = (strip.labels, edges, strip.label_scores(), unknown)
-        above = (self.labels, self.edges, self.scores, self.markers)
-        return Rows(self.first, *(np.concatenate(pair) for pair in zip(above, below, strict=True)))
+        return Rows(
+            self.first,
+            np.concatenate([self.labels, strip.labels]),
+            np.concatenate([self.edges, edges]),
+            np.concatenate([self.scores, strip.label_scores()]),
+            np.concatenate([self.markers, unknown]),
+        )
 
     def since(self, row: int) -> Rows:
         """From a row on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -26,7 +27,8 @@ SELECT 'layer_styles', 'attributes', 'layer_styles', '', strftime('%Y-%m-%dT%H:%
 WHERE NOT EXISTS (SELECT 1 FROM gpkg_contents WHERE table_name = 'layer_styles')
 """
 _INSERT = """
-INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML,
+INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName,
+styleQML,
   styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, ?, ?, ?, '', ?, ?, '')
 """
 
@@ -49,7 +51,7 @@ def confidence_style() -> str:
     stops = [0.0, *(low for low, _ in RAMP[1:]), 1.0]
     rows = [
         f'<range render="true" symbol="{i}" lower="{low}" upper="{high}" label="{low:.0%} - {high:.0%}"/>'
-        for i, (low, high) in enumerate(zip(stops[:-1], stops[1:], strict=True))
+        for i, (low, high) in enumerate(pairwise(stops))
     ]
     body = f"<ranges>{''.join(rows)}</ranges>{_symbols([colour for _, colour in RAMP])}"
     head = '<renderer-v2 type="graduatedSymbol" attr="confidence" graduatedMethod="GraduatedColor">'
@@ -81,7 +83,8 @@ def add_styles(package: Path, layer: str, column: str, classes: ClassList) -> No
 
 
 def _document(renderer: str) -> str:
-    return f'{_HEAD}<qgis version="3.22" styleCategories="Symbology">{renderer}<layerOpacity>1</layerOpacity></qgis>\n'
+    head = f'{_HEAD}<qgis version="3.22" styleCategories="Symbology">'
+    return f"{head}{renderer}<layerOpacity>1</layerOpacity></qgis>\n"
 
 
 def _symbols(colours: list[str]) -> str:
@@ -105,7 +108,8 @@ def _symbol(name: int, colour: str) -> str:
             "joinstyle": "miter",
         },
     )
-    return f'<symbol type="fill" name="{name}" alpha="1" clip_to_extent="1" force_rhr="0">{casing}{fill}</symbol>'
+    head = f'<symbol type="fill" name="{name}" alpha="1" clip_to_extent="1" force_rhr="0">'
+    return f"{head}{casing}{fill}</symbol>"
 
 
 def _layer(kind: str, options: dict[str, str]) -> str:

@@ -1,0 +1,103 @@
+"""Any mask or score raster to polygons: ``geoseg vectorize``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geoseg.core import ClassList, GeoGrid, Output, Progress, VectorOptions
+from geoseg.core.files import make_folder, remove_leftovers
+from geoseg.core.queues import prefetch
+from geoseg.errors import OptionError
+from geoseg.pipeline.labels import ValueOptions, read_strips, understand
+from geoseg.raster import open_scene
+from geoseg.vector.sink import PolygonSink
+from geoseg.vector.table import PolygonContext
+
+AHEAD = 2
+"""Strips read while one is traced."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorizeOptions:
+    """How a raster becomes polygons.
+
+    Attributes:
+        values: what its values mean.
+        vectors: how outlines are drawn.
+        overwrite: replace files of an earlier run.
+    """
+
+    values: ValueOptions = field(default_factory=ValueOptions)
+    vectors: VectorOptions = field(default_factory=VectorOptions)
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VectorizeListener:
+    """Who is told how it goes.
+
+    Attributes:
+        told: called with what is worth knowing, such as which value is taken for which class.
+        progress: called with how many more rows are done.
+    """
+
+    told: Callable[[str], None] = lambda line: None
+    progress: Progress = lambda rows: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    source: GeoGrid
+    network: GeoGrid
+    classes: ClassList
+    has_edges: bool
+
+
+def vectorize(
+    raster: str | Path,
+    outputs: Sequence[str | Path],
+    options: VectorizeOptions | None = None,
+    listener: VectorizeListener | None = None,
+) -> list[Output]:
+    """Trace a raster of any size in flat memory.
+
+    Args:
+        raster: a mask, or scores together with a threshold; of geoseg or of another tool.
+        outputs: polygon files; the suffix tells the format.
+        options: None: all defaults.
+        listener: told what values are taken for, and the progress.
+
+    Returns:
+        The files, with the number of polygons per class.
+
+    Raises:
+        GeosegError: whatever the user can do something about; no file is left then.
+    """
+    options, listener = options or VectorizeOptions(), listener or VectorizeListener()
+    targets = [Path(output) for output in outputs]
+    if not targets:
+        raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
+    with open_scene(raster, expand_palette=False) as scene:
+        labelling = understand(scene, options.values)
+        for line in (*scene.warnings, labelling.told):
+            listener.told(line)
+        if scene.info.grid.crs is None:
+            listener.told("no CRS: lengths and areas, and options in metres, are in pixels")
+        for folder in {target.parent for target in targets}:
+            make_folder(folder)
+            remove_leftovers(folder)
+        layout = _Layout(scene.info.grid, scene.info.grid, labelling.classes, labelling.has_edges)
+        context = PolygonContext(scene=scene.info.name, acquired=scene.info.acquired)
+        sink = PolygonSink(targets, layout, options.vectors, context, options.overwrite)
+        strips = prefetch(read_strips(scene, labelling), AHEAD)
+        try:
+            for strip in strips:
+                sink.add(strip)
+                listener.progress(strip.rows)
+            sink.finish()
+            return sink.commit()
+        finally:
+            strips.close()
+            sink.abort()
