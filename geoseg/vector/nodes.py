@@ -1,8 +1,8 @@
 """The pools behind the tracer: chains of corners, and parts of objects with their union-finds (numba).
 
 Places are taken from and given back to lists of free places, so that memory follows what is open. A pool is
-one table of integers, a place a row, whose first row tells the first free place and how many were ever used: few
-arrays and no objects are what makes the compiled code fast.
+one table of integers, a place a row, whose first row tells the first free place and how many were ever
+used: few arrays and no objects are what makes the compiled code fast.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ VERTEX_FIELDS = 4
 PART, OBJECT, GROUP, MEMBER, OPEN, DONE, NEXT_DONE, OUTER, HOLES = range(9)
 """Columns of the nodes, which are parts of objects: three union-finds in one (``PART`` joins over edges,
 ``OBJECT`` over diagonals too, ``GROUP`` whatever must come out together), the group's members, how many of
-its parts are open, its complete parts, a corner of the outer ring, and of the last hole. Lists end where they began, so
-that two are joined by swapping one link of each."""
+its parts are open, its complete parts, a corner of the outer ring, and of the last hole. Lists end where
+they began, so that two are joined by swapping one link of each."""
 FACTS = 9
 (N_OBJECT, N_GROUP, N_LABEL, N_MARKS, N_ROW, N_COL, N_PIXELS, N_TOTAL, N_LOWEST, N_STOP) = range(
     FACTS, FACTS + 10
