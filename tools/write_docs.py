@@ -43,7 +43,7 @@ FIGURES = {
 def command_pages() -> str:
     """The help of every command as Markdown."""
     parts = [INTRODUCTION]
-    with click.Context(cli, info_name="geoseg", max_content_width=WIDTH, terminal_width=WIDTH) as context:
+    with click.Context(cli, info_name="geoseg", terminal_width=WIDTH, **cli.context_settings) as context:
         parts += _pages(cli, context, depth=2)
     return "\n".join(parts)
 
