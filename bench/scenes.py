@@ -47,8 +47,8 @@ class Workbench:
         return max(pixels // 8, TILE) if self.quick else pixels
 
     def times(self, count: int) -> int:
-        """Repetitions; two in a quick run."""
-        return min(count, 2) if self.quick else count
+        """Repetitions; one in a quick run."""
+        return 1 if self.quick else count
 
     def scene(self, height: int, width: int) -> Path:
         """A scene (RGB, uint8, tiled, deflate, 0.3 m) that looks like the sample scene, repeated."""

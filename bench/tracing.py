@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
 
+from geoseg.pipeline import vectorize as pipeline
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
 
@@ -25,6 +26,17 @@ def tracer(mask: str, strip: int) -> dict[str, Any]:
     started = time.perf_counter()
     polygons = _trace(labels, scores, transform, strip)
     return {"seconds": time.perf_counter() - started, "polygons": polygons}
+
+
+def vectorize(mask: str, target: str) -> dict[str, Any]:
+    """geoseg: a mask to a file of polygons, with all defaults."""
+    started = time.perf_counter()
+    done = pipeline.vectorize(mask, [target], pipeline.VectorizeOptions(overwrite=True))
+    found = done[0].summary.items()
+    return {
+        "seconds": time.perf_counter() - started,
+        "polygons": sum(n for what, n in found if not what.startswith("area")),
+    }
 
 
 def rasterio_shapes(mask: str) -> dict[str, Any]:

@@ -12,7 +12,13 @@ STRIP = 384
 
 
 def run(bench: Workbench) -> Iterator[Figure]:
-    """A mask of 10,000x10,000 pixels with 20,000 blobs."""
+    """In memory, from file to file, and memory over heights."""
+    yield from _trace(bench)
+    yield from _vectorize(bench)
+    yield from _growth(bench)
+
+
+def _trace(bench: Workbench) -> Iterator[Figure]:
     side = bench.size(10_000)
     mask = bench.mask(side, side)
     rounds = in_turn(
@@ -28,3 +34,36 @@ def run(bench: Workbench) -> Iterator[Figure]:
     yield median_of("trace.times_faster_than_shapes", ratios(rounds, 0, 1), "x", how)
     speeds = [side * side / 1e6 / done[1]["seconds"] for done in rounds]
     yield median_of("trace.mpix_per_s", speeds, "MPix/s", f"million pixels a second; {how}")
+
+
+def _vectorize(bench: Workbench) -> Iterator[Figure]:
+    side = bench.size(10_000)
+    job = {"mask": bench.mask(side, side), "target": bench.folder / "vectors.gpkg"}
+    rounds = in_turn(
+        bench.times(5),
+        lambda: measure("rivals:shapes_to_file", **job),
+        lambda: measure("tracing:vectorize", **job),
+    )
+    how = (
+        f"seconds of rasterio.features.shapes, shapely and GeoDataFrame.to_file by those of geoseg vectorize "
+        f"with its defaults, from a mask of {side}x{side} pixels to a GeoPackage of "
+        f"{rounds[0][1]['polygons']} polygons; {len(rounds)} rounds in turn"
+    )
+    yield median_of("vectorize.times_faster_than_user_code", ratios(rounds, 0, 1), "x", how)
+    for name, index in (("user_code", 0), ("geoseg", 1)):
+        peaks = [done[index]["peak_mb"] for done in rounds]
+        yield median_of(f"vectorize.{name}_peak_mb", peaks, "MB", f"highest resident memory; {how}")
+
+
+def _growth(bench: Workbench) -> Iterator[Figure]:
+    width, heights = bench.size(2048), (bench.size(10_000), bench.size(100_000))
+    target = bench.folder / "growth.gpkg"
+    masks = [bench.mask(height, width) for height in heights]
+    works = [lambda mask=mask: measure("tracing:vectorize", mask=mask, target=target) for mask in masks]
+    rounds = in_turn(bench.times(3), *works)
+    growth = [high["peak_mb"] / low["peak_mb"] for low, high in rounds]
+    how = (
+        f"highest resident memory of geoseg vectorize, masks {width} px wide of {heights[1]} rows "
+        f"({rounds[0][1]['polygons']} polygons) by {heights[0]} rows; {len(rounds)} rounds in turn"
+    )
+    yield median_of("vectorize.memory_growth_10k_to_100k_rows", growth, "x", how)
