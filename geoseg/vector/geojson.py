@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from geoseg.vector.measure import Floats, Geometries, to_lonlat
 from geoseg.vector.table import GEOMETRY
 
 DECIMALS = 7
+_LONG = re.compile(rf"-?\d+\.\d{{{DECIMALS + 1},}}")
+"""Numbers that GEOS has written with more digits than it takes to tell them: two in a thousand."""
 
 
 def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None) -> int:
@@ -39,7 +42,7 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
                 file.write(",\n" if count else "\n")
                 properties = json.dumps(row, ensure_ascii=False)
                 file.write(f'{{"type": "Feature", "id": {row["id"]}, "properties": {properties}, ')
-                file.write(f'"geometry": {text}}}')
+                file.write(f'"geometry": {_LONG.sub(lambda m: repr(float(m[0])), text)}}}')
                 count += 1
         file.write("\n]}\n")
     return count

@@ -1,0 +1,103 @@
+"""Law 6: polygons traced strip by strip are those of the whole array."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from rasterio.features import rasterize
+
+from tests.vector.tracing import expected_rings, found_rings, split, trace
+
+HEIGHTS = st.lists(st.integers(1, 9), min_size=1, max_size=4)
+SHAPES = st.tuples(st.integers(1, 24), st.integers(1, 24))
+FIELDS = ("xy", "ring_stop", "part_stop", "label", "touches", "row", "col", "pixels", "total", "lowest")
+
+
+@st.composite
+def masks(draw, classes=3):
+    """Label arrays: fine or coarse, with and without nodata."""
+    values = st.sampled_from(
+        [*range(draw(st.integers(1, classes)) + 1), *([255] if draw(st.booleans()) else [])]
+    )
+    labels = draw(hnp.arrays(np.uint8, draw(SHAPES), elements=values, fill=st.nothing()))
+    zoom = draw(st.integers(1, 3))
+    return np.kron(labels, np.ones((zoom, zoom), np.uint8))
+
+
+@given(masks(), HEIGHTS, st.booleans(), st.booleans())
+def test_four_connected(labels, heights, background, together):
+    """Ring for ring what rasterio gives for the whole array, and always valid."""
+    parts = trace(labels, heights, background=background, together=together)
+
+    assert expected_rings(labels, background) == found_rings(parts)
+    assert shapely.is_valid(parts.polygons()).all()
+
+
+@given(masks(), HEIGHTS)
+def test_eight_connected(labels, heights):
+    """Valid parts of equal union, as many objects as rasterio finds."""
+    parts = trace(labels, heights, connectivity=8)
+    whole = trace(labels, [len(labels)], connectivity=8)
+    objects = set(zip(parts.group.tolist(), parts.object.tolist(), strict=True))
+
+    assert len(expected_rings(labels, connectivity=8)) == len(objects)
+    assert shapely.is_valid(parts.polygons()).all()
+    assert found_rings(whole) == found_rings(parts)
+    for value in np.unique(labels[(labels > 0) & (labels < 255)]):
+        own = shapely.union_all(parts.polygons()[parts.label == value])
+        assert int((labels == value).sum()) == own.area
+
+
+@given(masks(), HEIGHTS, HEIGHTS)
+def test_order_and_facts_do_not_depend_on_strips(labels, one, other):
+    """Not only the same polygons: in the same order, with the same numbers."""
+    scores = np.random.default_rng(0).integers(0, 251, (1, *labels.shape), dtype=np.uint8)
+    first, second = trace(labels, one, scores), trace(labels, other, scores)
+
+    for name in FIELDS:
+        assert getattr(first, name).tolist() == getattr(second, name).tolist()
+
+
+@given(masks())
+def test_back_to_pixels(labels):
+    """Burned again, polygons give the mask."""
+    parts = trace(labels, background=True)
+    burned = np.full(labels.shape, 255, np.uint8)
+    if len(parts):
+        items = zip(parts.polygons(), parts.label.tolist(), strict=True)
+        burned = rasterize(items, labels.shape, fill=255, dtype="uint8")
+
+    assert labels.tolist() == burned.tolist()
+
+
+@given(masks(classes=1), HEIGHTS, HEIGHTS, st.integers(0, 2**32 - 1))
+def test_split_does_not_depend_on_strips(labels, one, other, seed):
+    """Objects that touch are cut apart alike, however high the strips are."""
+    rng = np.random.default_rng(seed)
+    edges = np.kron(rng.integers(0, 251, (40, 40)), np.ones((2, 2)))[: len(labels), : labels.shape[1]]
+    edges = edges.astype(np.uint8)
+    scores = rng.integers(0, 251, labels.shape, dtype=np.uint8)
+    first, second = (split(labels, scores, edges, heights) for heights in (one, other))
+
+    assert found_rings(first) == found_rings(second)
+    assert first.xy.tolist() == second.xy.tolist()
+    assert first.total.tolist() == second.total.tolist()
+    assert int((labels == 1).sum()) == int(first.pixels.sum())
+    assert shapely.is_valid(first.polygons()).all()
+
+
+REAL = ("dhaka_predicted.tif", "turkana_predicted.tif", "Austin33/Original_Austin33_MASK.tif")
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_masks(data_dir, name):
+    """Other people's masks, ring for ring."""
+    with rasterio.open(data_dir / "masks" / name) as source:
+        labels = (source.read(1) == 255).astype(np.uint8)
+
+    assert expected_rings(labels) == found_rings(trace(labels, [333, 100]))
