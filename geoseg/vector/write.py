@@ -112,13 +112,15 @@ def _geopackage(batches: Batches, pending: PendingFile, table: TableFormat) -> i
     return count
 
 
+GPKG_OPTIONS = {"VERSION": "1.2"}
+"""Newer versions add nothing used here, and the GDAL of QGIS 3.22 complains about 1.4."""
 WRITERS = {".gpkg": _geopackage, ".geojson": _geojson, ".fgb": _flatgeobuf, ".parquet": _parquet}
 
 
 def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFormat, driver: str) -> int:
     reader = pa.RecordBatchReader.from_batches(table.schema, batches)
     layer = pending.target.stem
-    options = {"GEOMETRY_NAME": GEOMETRY} if driver == "GPKG" else {}
+    geopackage = driver == "GPKG"
     with quiet():
         pyogrio.write_arrow(
             reader,
@@ -128,7 +130,8 @@ def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFo
             geometry_name=GEOMETRY,
             geometry_type=table.geometry_type,
             crs=table.crs,
-            layer_options=options,
+            dataset_options=GPKG_OPTIONS if geopackage else {},
+            layer_options={"GEOMETRY_NAME": GEOMETRY} if geopackage else {},
         )
         return int(pyogrio.read_info(pending.temp, force_feature_count=True)["features"])
 
