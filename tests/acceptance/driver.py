@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -90,12 +91,19 @@ def quiet_environment() -> dict[str, str]:
 
 
 def start(*args: Any, cwd: Path, **more: Any) -> subprocess.Popen[str]:
-    """Start ``geoseg ARGS`` as a process of its own."""
+    """Start ``geoseg ARGS`` as a process of its own, which obeys Ctrl-C.
+
+    Tests in the background inherit a shell's "ignore Ctrl-C", and would hand it on.
+    """
     words = [sys.executable, "-m", "geoseg", *map(str, args)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-    return subprocess.Popen(
-        words, text=True, cwd=cwd, env=quiet_environment(), start_new_session=True, **pipes
-    )
+    more_options = {"env": quiet_environment(), "start_new_session": True, "preexec_fn": obey}
+    return subprocess.Popen(words, text=True, cwd=cwd, **more_options, **pipes)
+
+
+def obey() -> None:
+    """Take Ctrl-C as a terminal's foreground process does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def assert_done(ran: Ran) -> None:
