@@ -74,7 +74,7 @@ bench: $(VENV)/.benches ## measure against the bare network, a plain loop and MO
 	@GEOSEG_DATA="$(DATA)" $(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 docs: $(VENV)/.runs ## write docs/cli.md and the README's figures anew
-	@$(BIN)/python tools/write_docs.py
+	@$(BIN)/python docs/write_docs.py
 
 default-model: $(VENV)/.tests ## train the embedded model anew (hours; OUT=folder, DATA=folder)
 	@$(BIN)/python -m geoseg.train.default_model --data "$(DATA)" -o "$(OUT)" --resume
@@ -83,7 +83,7 @@ sample-data: $(VENV)/.tests ## draw sample_data/ anew, the same bytes each time
 	@$(BIN)/python -m geoseg.dataset.synthetic sample_data
 
 constraints: $(VENV)/.benches ## write constraints.txt anew from what is installed
-	@$(BIN)/python tools/write_constraints.py
+	@$(BIN)/python .ci/write_constraints.py
 
 clean: ## remove what was built, measured or set up here; models in runs/ stay
 	@rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -31,8 +31,8 @@ def blocks(page: Path, language: str) -> Iterator[str]:
 
 
 def tool(name: str) -> ModuleType:
-    """A script of ``tools/`` as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    """A script of ``docs/`` as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
