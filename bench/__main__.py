@@ -32,21 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="geoseg-bench-", dir=options.folder) as folder:
         bench = Workbench(Path(folder), options.quick, data, options.bundle)
         for part in options.only or PARTS:
-            failed |= not _measure(part, bench, figures)
+            failed |= not _measure(part, bench, figures, results)
     print(table(figures))
     print(f"\n{machine()}\ncommit {commit()}")
-    if results and figures:
-        save(results, figures)
     return 1 if failed else 0
 
 
-def _measure(part: str, bench: Workbench, figures: list[Figure]) -> bool:
-    """Add a part's figures; False where it failed."""
+def _measure(part: str, bench: Workbench, figures: list[Figure], results: Path | None) -> bool:
+    """Add a part's figures, each saved as soon as it is known; False where the part failed."""
     started = time.monotonic()
     try:
         for figure in importlib.import_module(f"bench.cases.{part}").run(bench):
             _tell(f"  {figure.key} {figure.value:.4g} {figure.unit} {figure.verdict}")
             figures.append(figure)
+            if results:
+                save(results, [figure])
     except Skip as reason:
         _tell(f"{part}: skipped: {reason}")
     except ChildError as error:

@@ -23,15 +23,11 @@ class Rules:
     Attributes:
         grid: of the scene.
         min_area: (classes,) smallest object kept, in square metres; without a CRS in pixels.
-        simplify_m: tolerance of outlines in metres; without a CRS in pixels; 0: none.
-        regularize: whether outlines are straightened.
         multi: whether parts are joined to multipolygons.
     """
 
     grid: GeoGrid
     min_area: Floats
-    simplify_m: float
-    regularize: bool
     multi: bool
 
     @classmethod
@@ -44,8 +40,7 @@ class Rules:
             else options.min_area_m2
             for c in classes
         ]
-        simplify = context.simplify_m if options.simplify_m is None else options.simplify_m
-        return cls(grid, np.array(limits), simplify, options.regularize, options.connectivity == 8)
+        return cls(grid, np.array(limits), options.connectivity == 8)
 
 
 def finish(parts: Parts, rules: Rules) -> Features:
@@ -67,7 +62,6 @@ def finish(parts: Parts, rules: Rules) -> Features:
         minimum=_minimum(parts, objects)[keep],
         sizes=Sizes(area[keep], perimeter[keep]),
         touches=(np.bincount(objects, parts.touches, len(first)) > 0)[keep],
-        regularized=np.zeros(int(keep.sum()), bool),
     )
 
 
