@@ -117,7 +117,7 @@ def _hostile_files(folder: Path, url: str) -> list[Path]:
 
 def _fresh_environment() -> dict[str, str]:
     """Without what importing geoseg here has set."""
-    return {key: value for key, value in os.environ.items() if key != "GDAL_SKIP"}
+    return {key: value for key, value in os.environ.items() if key not in ("GDAL_SKIP", "OGR_SKIP")}
 
 
 def _open_all(paths: list[Path], *options: str) -> dict[str, tuple[str, str]]:
