@@ -84,7 +84,9 @@ def _cut_one(shape: shapely.Geometry) -> shapely.Geometry:
         piece = shapely.intersection(whole, shapely.box(-180.0 + turn, -90.0, 180.0 + turn, 90.0))
         moved = shapely.transform(piece, lambda xy, turn=turn: xy - np.array([turn, 0.0]))
         pieces += [p for p in shapely.get_parts(moved) if p.geom_type == "Polygon" and not p.is_empty]
-    return pieces[0] if len(pieces) == 1 else shapely.multipolygons(pieces)
+    return (
+        pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
+    )  # of none where no part is on Earth
 
 
 def _unwrap(xy: Floats) -> NDArray[np.float64]:

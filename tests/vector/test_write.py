@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from geoseg.core import VectorOptions
 from geoseg.errors import OutputError
+from geoseg.vector.geojson import to_rfc7946
 from tests.vector.files import PLAIN, layout, read, write
 from tests.vector.tracing import blobs, trace
 
@@ -226,3 +227,9 @@ def test_no_temporary_file_is_left(tmp_path):
     write(_labels(), [tmp_path / f"s{suffix}" for suffix in FORMATS], options=PLAIN)
 
     assert [f"s{suffix}" for suffix in sorted(FORMATS)] == sorted(p.name for p in tmp_path.iterdir())
+
+
+def test_what_lies_nowhere_on_earth_has_an_empty_place():
+    """A CRS that does not fit its coordinates: an empty geometry in GeoJSON, no crash."""
+    nowhere = np.array([shapely.box(200, 91, 201, 92)], object)
+    assert to_rfc7946(nowhere, "EPSG:4326")[0].is_empty
