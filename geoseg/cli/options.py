@@ -123,6 +123,23 @@ class Range(click.ParamType[tuple[float, float]]):
         return low, high
 
 
+class Value(click.ParamType[tuple[int, str]]):
+    """``255=building`` or a value alone."""
+
+    name = "VALUE[=NAME]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        """Parse."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(-?\d+)(?:=(.*\S.*))?", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is not a value; use 255 or 255=building", param, ctx)
+        return int(match[1]), (match[2] or f"class {match[1]}").strip()
+
+
 PATH = click.Path(path_type=Path)
 
 

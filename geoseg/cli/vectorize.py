@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +10,6 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.infer import summary_text
 from geoseg.cli.progress import ProgressBar
-
-
-class Value(click.ParamType[tuple[int, str]]):
-    """``255=building`` or a value alone."""
-
-    name = "VALUE[=NAME]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, str]:
-        """Parse."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(-?\d+)(?:=(.*\S.*))?", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is not a value; use 255 or 255=building", param, ctx)
-        return int(match[1]), (match[2] or f"class {match[1]}").strip()
 
 
 @click.command("vectorize")
@@ -45,7 +27,7 @@ class Value(click.ParamType[tuple[int, str]]):
 @click.option(
     "--value",
     "named",
-    type=Value(),
+    type=options.Value(),
     multiple=True,
     help="A value that is a class, and its name; may be repeated; default: the file's own class list, else "
     "every value but 0.",
@@ -78,9 +60,9 @@ def command(
     RASTER is a mask of geoseg or any other program, or scores with --threshold. What is taken for what is
     told on stderr.
     """
-    from geoseg.pipeline.labels import ValueOptions
     from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
     from geoseg.raster import open_scene
+    from geoseg.raster.labels import ValueOptions
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
     chosen = VectorizeOptions(ValueOptions(band, named, threshold), options.vectors_from(values), overwrite)

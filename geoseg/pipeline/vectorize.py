@@ -10,8 +10,8 @@ from geoseg.core import ClassList, GeoGrid, Output, Progress, VectorOptions
 from geoseg.core.files import make_folder, remove_leftovers
 from geoseg.core.queues import prefetch
 from geoseg.errors import OptionError
-from geoseg.pipeline.labels import ValueOptions, read_strips, understand
 from geoseg.raster import open_scene
+from geoseg.raster.labels import ValueOptions, read_strips, understand
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.table import PolygonContext
 

@@ -12,8 +12,8 @@ from rasterio.transform import Affine
 
 from geoseg.core import VectorOptions
 from geoseg.errors import OptionError, OutputError, SceneError
-from geoseg.pipeline.labels import ValueOptions
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
+from geoseg.raster.labels import ValueOptions
 from tests.vector.files import PLAIN, read
 from tests.vector.tracing import blobs, trace
 
@@ -130,7 +130,7 @@ def test_many_strips_are_one_scene(tmp_path, monkeypatch):
     raster = _raster(tmp_path / "m.tif", blobs(600, 40), tiled=True, blockxsize=128, blockysize=128)
     options = VectorOptions()
     whole, *_ = _run(raster, tmp_path / "a.geojson", options)
-    monkeypatch.setattr("geoseg.pipeline.labels.STRIP_PIXELS", 1)
+    monkeypatch.setattr("geoseg.raster.labels.STRIP_PIXELS", 1)
     _run(raster, tmp_path / "b.geojson", options)
 
     assert len(whole) > 0

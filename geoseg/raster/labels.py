@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, SceneError
-from geoseg.raster import Scene, classes_of
+from geoseg.raster.mask import classes_of
+from geoseg.raster.scene import Scene
 
 MOST_VALUES = 250
 STRIP_PIXELS = 4_000_000
