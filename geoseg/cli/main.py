@@ -17,6 +17,7 @@ COMMANDS = {
     "tile": "Cut a scene into patches that keep their place on the ground.",
     "mosaic": "Put patches back together, bit for bit or blended.",
     "vectorize": "Turn a mask into polygons.",
+    "evaluate": "Compare results with the truth: pixels, and objects one by one.",
     "model": "List, show, check and pack model bundles.",
     "doctor": "Check this installation and tell what it can do.",
 }

@@ -238,6 +238,25 @@ vector_options = _all(
     ),
     click.option("--background", is_flag=True, help="Trace the background too."),
 )
+value_options = _all(
+    click.option(
+        "--value",
+        "named",
+        type=Value(),
+        multiple=True,
+        help="A value that is a class, and its name; may be repeated; default: the file's own class list, "
+        "else every value but 0.",
+    ),
+    click.option(
+        "--band", type=click.IntRange(min=1), default=1, show_default=True, help="Where the values are."
+    ),
+    click.option(
+        "--threshold",
+        type=float,
+        help="Of scores: value from which a pixel counts; a probability for geoseg's own, else in the "
+        "raster's numbers.",
+    ),
+)
 format_option = click.option(
     "--format",
     "formats",

@@ -24,23 +24,7 @@ from geoseg.cli.progress import ProgressBar
     help="A .gpkg, .geojson, .fgb or .parquet; may be repeated; default: RASTER_polygons.gpkg in the "
     "current folder.",
 )
-@click.option(
-    "--value",
-    "named",
-    type=options.Value(),
-    multiple=True,
-    help="A value that is a class, and its name; may be repeated; default: the file's own class list, else "
-    "every value but 0.",
-)
-@click.option(
-    "--band", type=click.IntRange(min=1), default=1, show_default=True, help="Where the values are."
-)
-@click.option(
-    "--threshold",
-    type=float,
-    help="Of scores: value from which a pixel counts; a probability for geoseg's own, else in the raster's "
-    "numbers.",
-)
+@options.value_options
 @options.vector_options
 @options.overwrite_option
 @options.json_option

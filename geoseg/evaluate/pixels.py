@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,8 +33,8 @@ class Confusion:
         """Count a piece of a scene more.
 
         Args:
-            prediction: class ids of any shape; pixels of `NODATA` count as wrong where the truth is known to
-                be of a class, since nothing was found there: they are counted as background.
+            prediction: class ids of any shape; pixels of `NODATA` are counted as background: nothing was
+                found there, and a hole is no reason to look away.
             truth: the same shape; pixels of `NODATA` are left out.
 
         Raises:
@@ -49,6 +50,12 @@ class Confusion:
             raise ValueError(f"class {max(true.max(), guess.max())} where ids end at {size - 1}")
         pairs = np.bincount(true.astype(np.int64) * size + guess, minlength=size * size)
         return Confusion(self.counts + pairs.reshape(size, size))
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        """Classes that are in the truth or were predicted."""
+        either = self.counts.sum(axis=0) + self.counts.sum(axis=1)
+        return tuple(int(i) for i in np.flatnonzero(either))
 
     @property
     def total(self) -> int:
@@ -77,6 +84,17 @@ class Confusion:
         """Harmonic mean of precision and recall (Dice); NaN if the class is neither there nor predicted."""
         both = self.counts[class_id, class_id]
         return _share(2 * both, self.counts[class_id].sum() + self.counts[:, class_id].sum())
+
+    def mean(self, score: str, classes: Sequence[int] = ()) -> float:
+        """Mean of ``iou``, ``f1``, ``precision`` or ``recall`` over classes; those without one are left out.
+
+        Args:
+            score: its name.
+            classes: ids; empty: all.
+        """
+        values = [getattr(self, score)(c) for c in classes or range(len(self.counts))]
+        known = [value for value in values if not np.isnan(value)]
+        return float(np.mean(known)) if known else float("nan")
 
 
 def _share(part: np.int64, whole: np.int64) -> float:

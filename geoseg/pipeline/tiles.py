@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.core import ClassList, GeoGrid, PatchGrid, Progress, Window
+from geoseg.core import ClassList, PatchGrid, Progress, Window
 from geoseg.core.files import make_folder, remove_leftovers, writing
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.raster import (
@@ -25,13 +25,12 @@ from geoseg.raster import (
     open_scene,
     write_mosaic,
 )
+from geoseg.raster.georef import grid_difference
 from geoseg.vector.index import write_index
 
 SORTS = ("max", "majority")
 PLACES = ("", "images/", "masks/", "images/*/", "masks/*/")
 """Where below its folder a run puts patches."""
-OFF_GRID = 0.01
-"""Pixels by which labels may seem to lie beside the scene, by rounding of their transform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +294,10 @@ def mosaic_tiles(
 
 
 def _check_labels(scene: Scene, labels: Scene) -> None:
-    mine, other = labels.info.grid, scene.info.grid
-    placed = mine.has_georeference and other.has_georeference
-    if mine.size != other.size or (placed and _shift(mine, other) > OFF_GRID):
+    difference = grid_difference(labels.info.grid, scene.info.grid)
+    if difference:
         raise InputError(
-            f"{labels.path.name} does not lie on the grid of {scene.path.name}",
+            f"{labels.path.name} does not lie on the grid of {scene.path.name}: {difference}",
             "bring it there with: gdalwarp -te ... -ts ... -r near",
         )
     if len(labels.info.bands) != 1 or np.dtype(labels.info.dtype).kind not in "iu":
@@ -307,14 +305,6 @@ def _check_labels(scene: Scene, labels: Scene) -> None:
             f"{labels.path.name}: {len(labels.info.bands)} bands of {labels.info.dtype} are no labels",
             "labels are one band of whole numbers",
         )
-
-
-def _shift(mine: GeoGrid, other: GeoGrid) -> float:
-    """How far the corners of two grids of one size lie apart, in pixels."""
-    corners = [(0, 0), (mine.width, 0), (0, mine.height)]
-    apart = [np.subtract(mine.xy(*corner), other.xy(*corner)) for corner in corners]
-    a, _, _, d, _, _ = other.transform
-    return float(np.abs(apart).max() / np.hypot(a, d))
 
 
 def _class_name(label: Patch, sort_by: str | None, classes: ClassList | None) -> str | None:

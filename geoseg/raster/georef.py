@@ -18,6 +18,8 @@ WORLD_FILE_BYTES = 4096
 SIDECAR_BYTES = 1 << 20
 EPSG_CONFIDENCE = 70
 """From this percentage on a CRS is called by the EPSG code that PROJ finds for it."""
+OFF_GRID = 0.01
+"""Pixels by which a raster may seem to lie beside another one, by rounding of their transforms."""
 _PLACES = ("<SRS", "<GeoTransform", "<NoDataValue", "<GCPList")
 
 
@@ -128,6 +130,33 @@ def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
         return None
     down, along = (float(m) for m in metres)
     return (down, along) if 0 < down < math.inf and 0 < along < math.inf else None
+
+
+def grid_difference(grid: GeoGrid, reference: GeoGrid) -> str:
+    """What keeps two rasters from being compared pixel by pixel, in words; empty where nothing does.
+
+    A plain picture, which has no place on the ground, is taken to lie where a raster of its size does.
+    """
+    if grid.size != reference.size:
+        sizes = (f"{g.width} x {g.height}" for g in (grid, reference))
+        return "{} px (width x height) instead of {}".format(*sizes)
+    if not (grid.has_georeference and reference.has_georeference):
+        return ""
+    corners = [(0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height)]
+    x, y = zip(*(grid.xy(*corner) for corner in corners), strict=True)
+    if grid.crs and reference.crs:
+        mine, other = CRS.from_wkt(grid.crs), CRS.from_wkt(reference.crs)
+        if not mine.equals(other, ignore_axis_order=True):
+            try:
+                x, y = Transformer.from_crs(mine, other, always_xy=True).transform(x, y, errcheck=True)
+            except ProjError:
+                return f"{crs_name(grid)} instead of {crs_name(reference)}"
+    wanted = [reference.xy(*corner) for corner in corners]
+    a, _, _, d, _, _ = reference.transform
+    apart = max(math.dist(*pair) for pair in zip(zip(x, y, strict=True), wanted, strict=True)) / math.hypot(
+        a, d
+    )
+    return "" if apart <= OFF_GRID else f"it lies {apart:,.3g} pixels away"
 
 
 def crs_name(grid: GeoGrid) -> str:

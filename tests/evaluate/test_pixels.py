@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
 from geoseg.core.classes import NODATA
 from geoseg.evaluate.pixels import Confusion
+from tests.evaluate.torch_metrics import classification
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 5))
@@ -50,3 +52,23 @@ def test_values_beyond_the_classes_are_refused():
         Confusion.empty(2).with_pixels(np.array([7], np.uint8), np.array([1], np.uint8))
     with pytest.raises(ValueError, match="do not match"):
         Confusion.empty(2).with_pixels(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8))
+
+
+def test_means_equal_torchmetrics():
+    """Over all classes, and over some."""
+    rng = np.random.default_rng(0)
+    truth, prediction = rng.integers(0, 5, (2, 60, 60), dtype=np.uint8)
+    counts = Confusion.empty(5).with_pixels(prediction, truth)
+    guess, true = (torch.tensor(array.astype(int)) for array in (prediction, truth))
+    functions = {
+        "iou": classification.multiclass_jaccard_index,
+        "f1": classification.multiclass_f1_score,
+        "precision": classification.multiclass_precision,
+        "recall": classification.multiclass_recall,
+    }
+    for name, function in functions.items():
+        each = function(guess, true, num_classes=5, average="none")
+        assert counts.mean(name) == pytest.approx(float(each.mean()), abs=1e-6)
+        assert counts.mean(name, (1, 2, 3, 4)) == pytest.approx(float(each[1:].mean()), abs=1e-6)
+    matrix = classification.multiclass_confusion_matrix(guess, true, num_classes=5)
+    np.testing.assert_array_equal(counts.counts, matrix.numpy())

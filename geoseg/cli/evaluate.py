@@ -1,0 +1,146 @@
+"""``geoseg evaluate``: results against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geoseg.cli import options, show
+from geoseg.cli.infer import box_text
+from geoseg.cli.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from geoseg.evaluate.options import EvaluateOptions, SceneFiles
+
+
+@click.command("evaluate")
+@click.argument("prediction", type=options.PATH, metavar="PRED")
+@click.argument("truth", type=options.PATH, metavar="TRUTH")
+@click.option(
+    "-o",
+    "--output",
+    type=options.PATH,
+    metavar="DIR",
+    help="Folder for a report, all figures and maps of the errors; default: figures are printed only.",
+)
+@click.option(
+    "--scene",
+    type=options.PATH,
+    metavar="FILE|DIR",
+    help="The scene itself, for pictures; where both sides are outlines, pixels are compared on its grid.",
+)
+@click.option(
+    "--probabilities",
+    type=options.PATH,
+    metavar="FILE",
+    help="Those of the same run, if not beside the mask.",
+)
+@click.option(
+    "--polygons",
+    type=options.PATH,
+    metavar="FILE",
+    help="Footprints of the same run, if not beside the mask.",
+)
+@click.option(
+    "--class", "only", default="", metavar="NAME", help="Compare this class; all others are background."
+)
+@options.value_options
+@click.option(
+    "--truth-value",
+    "truth_values",
+    type=options.Value(),
+    multiple=True,
+    help="A value of the truth that is a class, and its name; may be repeated.",
+)
+@click.option(
+    "--truth-band", type=click.IntRange(min=1), default=1, help="Where the values of the truth are."
+)
+@options.area_options
+@click.option(
+    "--min-area-m2",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Leave out smaller objects, of both sides.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws behind the intervals.")
+@options.overwrite_option
+@options.json_option
+@options.debug_option
+def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None:
+    """Compare results with the truth: pixels, and objects one by one.
+
+    PRED is a mask, probabilities or outlines, of geoseg or any other program; TRUTH a mask or outlines.
+    Outlines are drawn onto the grid of the other side. Two folders are compared file by file, by their names.
+    What is taken for what is told on stderr.
+    """
+    from geoseg.evaluate.find import Given, find_scenes
+    from geoseg.evaluate.options import EvaluateListener
+    from geoseg.evaluate.run import evaluate
+    from geoseg.evaluate.words import summary
+    from geoseg.evaluate.write import write_evaluation
+
+    if values["aoi"] and values["bbox"]:
+        raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
+    given = Given(prediction, truth, values["scene"], values["probabilities"], values["polygons"])
+    scenes = find_scenes(given, _tell)
+    bars = _Bars()
+    try:
+        listener = EvaluateListener(_tell, bars.begin, bars.progress)
+        result = evaluate(scenes, _chosen(scenes, values), listener)
+    finally:
+        bars.close()
+    folder = values["output"]
+    files = write_evaluation(result, folder, values["overwrite"]) if folder else []
+    if as_json:
+        show.as_json(result.to_json() | {"outputs": [str(path) for path in files]})
+        return
+    show.table(summary(result.to_json()))
+    for path in files:
+        click.echo(path)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _chosen(scenes: list[SceneFiles], values: dict[str, Any]) -> EvaluateOptions:
+    from geoseg.evaluate.options import EvaluateOptions
+    from geoseg.evaluate.pair import read_aoi
+    from geoseg.raster.labels import ValueOptions
+
+    area = box_text(values["bbox"]) if values["bbox"] else None
+    if values["aoi"]:
+        area = read_aoi(values["aoi"], scenes[0])
+    return EvaluateOptions(
+        prediction=ValueOptions(values["band"], values["named"], values["threshold"]),
+        truth=ValueOptions(values["truth_band"], values["truth_values"]),
+        only=values["only"],
+        aoi=area,
+        min_area_m2=values["min_area_m2"],
+        seed=values["seed"],
+    )
+
+
+class _Bars:
+    """A bar of progress for each scene."""
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar | None = None
+
+    def begin(self, name: str, rows: int) -> None:
+        """The next scene."""
+        self.close()
+        self._bar = ProgressBar(name, rows, unit="rows")
+
+    def progress(self, rows: int) -> None:
+        """More rows are done."""
+        if self._bar is not None:
+            self._bar(rows)
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,157 @@
+"""Which class of a prediction is which class of the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from geoseg.core import ClassList, LabelClass
+from geoseg.errors import OptionError
+
+BACKGROUND = LabelClass(0, "background", "#000000")
+COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
+"""Of classes that have none of their own, over and over."""
+OBJECT = "object"
+USUAL = (1, 255)
+"""Values that mean the object in masks of one class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The classes of one file, without the background.
+
+    Attributes:
+        what: the file, for messages.
+        names: of its classes.
+        colours: as many, or none.
+        values: of its classes in the file; empty where they are names already.
+        named: whether the file or the user names them; else the names are made of values.
+        complete: whether the file could hold no other class.
+        background: what the file calls id 0, or None.
+    """
+
+    what: str
+    names: tuple[str, ...]
+    colours: tuple[str, ...] = ()
+    values: tuple[int, ...] = ()
+    named: bool = True
+    complete: bool = False
+    background: LabelClass | None = None
+
+    def colour(self, name: str) -> str | None:
+        """Of a class, where it has one."""
+        return self.colours[self.names.index(name)] if self.colours and name in self.names else None
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Classes that both sides have.
+
+    Attributes:
+        classes: common ones.
+        prediction: common id of each class of the prediction.
+        truth: common id of each class of the truth.
+        told: what was taken for what, where that is not plain; empty where it is.
+    """
+
+    classes: ClassList
+    prediction: tuple[int, ...]
+    truth: tuple[int, ...]
+    told: str = ""
+
+
+def match_classes(prediction: Side, truth: Side, only: str = "") -> Matched:
+    """Find the classes that are compared.
+
+    Args:
+        prediction: its classes.
+        truth: its classes.
+        only: the class that is wanted, by name; empty: all.
+
+    Raises:
+        OptionError: if that cannot be told, with what could be said instead.
+    """
+    if only:
+        return _one(prediction, truth, only)
+    if len(prediction.names) == len(truth.names) == 1 and not _apart(prediction, truth):
+        return _single(prediction, truth)
+    if not truth.named and prediction.named and prediction.values:
+        truth = _renamed(truth, prediction)
+    elif not prediction.named and truth.named and truth.values:
+        prediction = _renamed(prediction, truth)
+    if (
+        len(prediction.names) == 1
+        and truth.named
+        and prediction.names[0] not in truth.names
+        and not truth.values
+    ):
+        return _all_of_one(prediction, truth)
+    return _by_name(prediction, truth)
+
+
+def _apart(prediction: Side, truth: Side) -> bool:
+    """Whether values without names look like two classes of several, not like two ways to write one."""
+    if prediction.named or truth.named or not (prediction.values and truth.values):
+        return False
+    values = {prediction.values[0], truth.values[0]}
+    return len(values) > 1 and not values <= set(USUAL)
+
+
+def _single(prediction: Side, truth: Side) -> Matched:
+    one, other = prediction.names[0], truth.names[0]
+    name = one if prediction.named or not truth.named else other
+    told = "" if one == other else f"{one} in {prediction.what} is compared with {other} in {truth.what}"
+    colour = prediction.colour(one) or truth.colour(other)
+    return Matched(_class_list([name], [colour], prediction), (1,), (1,), told)
+
+
+def _one(prediction: Side, truth: Side, only: str) -> Matched:
+    ids = []
+    for side in (prediction, truth):
+        lone = len(side.names) == 1
+        if only not in side.names and not lone and side.names:
+            raise OptionError(
+                f"--class {only}: {side.what} has no such class", f"it has {', '.join(side.names)}"
+            )
+        ids.append(tuple(int(lone or name == only) for name in side.names))
+    colour = prediction.colour(only) or truth.colour(only)
+    return Matched(_class_list([only], [colour]), ids[0], ids[1])
+
+
+def _all_of_one(prediction: Side, truth: Side) -> Matched:
+    name = prediction.names[0]
+    some = ", ".join(truth.names[:5]) + (", ..." if len(truth.names) > 5 else "")
+    told = f"all outlines of {truth.what} ({some}) are taken for {name}"
+    classes = _class_list([name], [prediction.colour(name)], prediction)
+    return Matched(classes, (1,), (1,) * len(truth.names), told)
+
+
+def _renamed(side: Side, other: Side) -> Side:
+    known = dict(zip(other.values, other.names, strict=True))
+    names = tuple(known.get(v, n) for v, n in zip(side.values, side.names, strict=True))
+    return replace(side, names=names, named=True)
+
+
+def _by_name(prediction: Side, truth: Side) -> Matched:
+    names = list(dict.fromkeys((*prediction.names, *truth.names)))
+    for side, other in ((prediction, truth), (truth, prediction)):
+        missing = [name for name in other.names if name not in side.names]
+        if missing and (side.complete or set(side.names).isdisjoint(other.names)):
+            raise OptionError(
+                f"{other.what} has the class {missing[0]}, which {side.what} does not have",
+                f"it has {', '.join(side.names) or 'none'}; name the class to compare with --class, or name "
+                "values with --value and --truth-value",
+            )
+    colours = [prediction.colour(n) or truth.colour(n) for n in names]
+    classes = _class_list(names, colours, prediction if prediction.background else truth)
+    ids = {name: i for i, name in enumerate(names, 1)}
+    return Matched(classes, tuple(ids[n] for n in prediction.names), tuple(ids[n] for n in truth.names))
+
+
+def _class_list(names: Sequence[str], colours: Sequence[str | None], side: Side | None = None) -> ClassList:
+    background = (side and side.background) or BACKGROUND
+    own = [
+        LabelClass(i, name, colour or COLOURS[(i - 1) % len(COLOURS)])
+        for i, (name, colour) in enumerate(zip(names, colours, strict=True), 1)
+    ]
+    return ClassList((background, *own))

@@ -1,0 +1,208 @@
+"""One side of a comparison: a raster or outlines, as rows of class ids on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+
+from geoseg.core import NODATA, GeoGrid, Window
+from geoseg.errors import VectorError
+from geoseg.evaluate.classes import OBJECT, Side
+from geoseg.raster.labels import Labelling, ValueOptions, understand
+from geoseg.raster.scene import Scene
+from geoseg.vector.read import read_frame
+
+CHUNK = 256
+"""Rows of outlines burned at once, at multiples of it: a row is the same whichever rows it is asked with."""
+CLASS_FIELD = "class"
+CONFIDENCE_FIELDS = ("confidence", "conf", "score", "probability")
+"""Columns, in lower case, that may say how sure an outline is."""
+
+Labels = npt.NDArray[np.uint8]
+Geometries = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+
+
+class RasterLayer:
+    """A raster of classes or scores.
+
+    Args:
+        scene: open, with palette indices left alone.
+        options: what its values mean.
+
+    Attributes:
+        scene: as given.
+        side: its classes.
+        labelling: how values become classes.
+    """
+
+    def __init__(self, scene: Scene, options: ValueOptions) -> None:
+        self.scene = scene
+        self.labelling: Labelling = understand(scene, options)
+        foreground = self.labelling.classes.foreground
+        values = self.labelling.values
+        made_up = {OBJECT, *(f"class {v}" for v in values)}
+        named = any(c.name not in made_up for c in foreground)
+        self.side = Side(
+            scene.path.name,
+            tuple(c.name for c in foreground),
+            tuple(c.colour for c in foreground) if named else (),
+            values,
+            named,
+            complete=named,
+            background=self.labelling.classes[0] if named else None,
+        )
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether it tells how sure it is."""
+        return self.labelling.scale > 0
+
+    def read(self, window: Window, ids: Sequence[int]) -> tuple[Labels, Labels]:
+        """Labels (rows, width) and scores (channels, rows, width) of whole rows.
+
+        Args:
+            window: of the raster.
+            ids: the id that each of its classes, without the background, is to have.
+        """
+        pixels, valid = self.scene.read(window, self.labelling.bands)
+        strip = self.labelling.strip(window.row, pixels, valid)
+        table = np.zeros(256, np.uint8)
+        table[1 : len(ids) + 1] = ids
+        table[NODATA] = NODATA
+        return table[strip.labels], strip.scores
+
+
+@dataclass(frozen=True)
+class OutlineLayer:
+    """Outlines of a vector file.
+
+    Attributes:
+        side: its classes.
+        geometry: (count,) polygons and multipolygons, valid, in the CRS that was asked for.
+        owner: (count,) index of each one's class.
+        confidence: (count,); NaN where the file does not tell.
+        crs: of the coordinates, as WKT; None where it is not known.
+        notes: what the user should know.
+    """
+
+    side: Side
+    geometry: Geometries
+    owner: Longs
+    confidence: Floats
+    crs: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_outlines(path: Path, crs: str | None) -> OutlineLayer:
+    """All polygons of a file, with class and confidence where it has them.
+
+    Args:
+        path: of any vector format.
+        crs: what coordinates are wanted in; None: as they are.
+
+    Raises:
+        VectorError: if it cannot be read, or a coordinate has no place in the CRS.
+    """
+    frame = read_frame(path, crs)
+    shapes = np.asarray(frame.geometry, object)
+    kind = shapely.get_type_id(shapes)
+    usable = np.isin(kind, (3, 6, 7)) & ~shapely.is_empty(shapes)
+    notes = []
+    if not usable.all():
+        notes.append(f"{path.name}: {int((~usable).sum())} features that are no polygons are left out")
+    frame, shapes = frame[usable], shapes[usable]
+    if not np.isfinite(shapely.bounds(shapes)).all():
+        raise VectorError(f"{path}: a coordinate is no number, or has no place in the CRS", "check the file")
+    broken = ~shapely.is_valid(shapes)
+    if broken.any():
+        notes.append(f"{path.name}: {int(broken.sum())} outlines that cross themselves are mended")
+    names, owner = _classes(frame)
+    side = Side(path.name, names, named=names != (OBJECT,))
+    lies = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
+    return OutlineLayer(side, _polygonal(shapes), owner, _confidence(frame), lies, tuple(notes))
+
+
+def _classes(frame: Any) -> tuple[tuple[str, ...], Longs]:
+    if CLASS_FIELD not in frame or not len(frame):
+        return (OBJECT,), np.zeros(len(frame), np.int64)
+    texts = [str(text).strip() or OBJECT for text in frame[CLASS_FIELD]]
+    names, owner = np.unique(np.array(texts), return_inverse=True)
+    return tuple(names.tolist()), owner.astype(np.int64)
+
+
+def _confidence(frame: Any) -> Floats:
+    found = [name for name in frame.columns if str(name).lower() in CONFIDENCE_FIELDS]
+    for name in found:
+        if frame[name].dtype.kind in "iuf":
+            return np.asarray(frame[name], np.float64)
+    return np.full(len(frame), np.nan)
+
+
+def _polygonal(shapes: Geometries) -> Geometries:
+    """Valid polygons or multipolygons; what a mended outline leaves of lines is dropped."""
+    shapes = shapes.copy()
+    odd = ~shapely.is_valid(shapes)
+    shapes[odd] = shapely.make_valid(shapes[odd])
+    mixed = shapely.get_type_id(shapes) == 7
+    shapes[mixed] = [
+        shapely.union_all([part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2])
+        for shape in shapes[mixed]
+    ]
+    return shapes
+
+
+class Burner:
+    """Outlines as rows of class ids: a pixel is of the outline that holds its centre, of several the last.
+
+    Args:
+        geometry: (count,) in the CRS of the grid.
+        ids: (count,) class ids.
+        grid: whose rows are asked for.
+    """
+
+    def __init__(self, geometry: Geometries, ids: Sequence[int] | Longs, grid: GeoGrid) -> None:
+        inverse = ~Affine(*grid.transform)
+        matrix, shift = np.array([[inverse.a, inverse.b], [inverse.d, inverse.e]]), (inverse.c, inverse.f)
+        self._shapes = shapely.transform(geometry, lambda xy: xy @ matrix.T + shift)
+        self._ids = np.asarray(ids)
+        bounds = shapely.bounds(self._shapes)
+        self._grid = grid
+        across = (bounds[:, 2] > 0) & (bounds[:, 0] < grid.width)
+        self._top = np.where(across, bounds[:, 1], np.inf)
+        self._bottom = bounds[:, 3]
+        self._chunk = lru_cache(maxsize=4)(self._burn)
+
+    def meets_grid(self) -> bool:
+        """Whether any outline reaches into the grid."""
+        return bool(((self._top < self._grid.height) & (self._bottom > 0)).any())
+
+    def rows(self, first: int, stop: int) -> Labels:
+        """Class ids of some rows, 0 where there is no outline: (rows, width)."""
+        parts = []
+        while first < stop:
+            top = first - first % CHUNK
+            end = min(stop, top + CHUNK)
+            parts.append(self._chunk(top)[first - top : end - top])
+            first = end
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _burn(self, top: int) -> Labels:
+        height = min(CHUNK, self._grid.height - top)
+        touching = np.flatnonzero((self._top < top + height) & (self._bottom > top))
+        shape = height, self._grid.width
+        if not len(touching):
+            return np.zeros(shape, np.uint8)
+        pairs = zip(self._shapes[touching], self._ids[touching].tolist(), strict=True)
+        burned = rasterize(pairs, out_shape=shape, transform=Affine.translation(0, top), dtype=np.uint8)
+        return np.asarray(burned)

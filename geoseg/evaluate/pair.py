@@ -1,0 +1,234 @@
+"""A prediction and its truth on one grid, read together from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.core import NODATA, ClassList, GeoGrid, Window
+from geoseg.errors import OptionError, SceneError, VectorError
+from geoseg.evaluate.classes import Matched, match_classes
+from geoseg.evaluate.find import is_vector
+from geoseg.evaluate.layers import Burner, OutlineLayer, RasterLayer, read_outlines
+from geoseg.evaluate.options import EvaluateOptions, SceneFiles
+from geoseg.raster.aoi import Aoi
+from geoseg.raster.georef import grid_difference
+from geoseg.raster.labels import ValueOptions
+from geoseg.raster.scene import Scene, open_scene
+from geoseg.vector.read import read_area
+
+PIXELS_AT_ONCE = 4_000_000
+NO_SCORES: npt.NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
+
+Labels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some whole rows of a comparison.
+
+    Attributes:
+        first_row: of the arrays.
+        prediction: (rows, width) class ids, 255 without data and where the truth is not known.
+        truth: (rows, width) class ids, 255 where nothing counts.
+        scores: (channels, rows, width) levels 0-250, 255 without data; no channels: no scores.
+    """
+
+    first_row: int
+    prediction: Labels
+    truth: Labels
+    scores: Labels
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prediction and its truth.
+
+    Attributes:
+        files: where they are from.
+        grid: on which pixels are compared; None where both are outlines without a scene.
+        crs: of the outlines, as WKT; None: pixels.
+        prediction: as it was found.
+        truth: likewise.
+        matched: which class is which.
+        scores: probabilities, or None.
+        aoi: area of interest as GeoJSON, or None.
+        notes: what the user should know.
+    """
+
+    files: SceneFiles
+    grid: GeoGrid | None
+    crs: str | None
+    prediction: RasterLayer | OutlineLayer
+    truth: RasterLayer | OutlineLayer
+    matched: Matched
+    scores: RasterLayer | None
+    aoi: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def classes(self) -> ClassList:
+        """Those that are compared."""
+        return self.matched.classes
+
+    def pieces(self, rows_at_once: int = 0) -> Iterator[Piece]:
+        """The whole of both, from top to bottom; the same however many rows come at once.
+
+        Args:
+            rows_at_once: 0: as many as are read well.
+        """
+        grid = self.grid
+        assert grid is not None
+        guess = self._reader(self.prediction, self.matched.prediction, grid)
+        true = self._reader(self.truth, self.matched.truth, grid)
+        inside = Aoi(self.aoi, grid) if self.aoi else None
+        rows = rows_at_once or self._good_rows(grid)
+        for row in range(0, grid.height, rows):
+            window = Window(row, 0, min(rows, grid.height - row), grid.width)
+            truth, _ = true(window)
+            prediction, scores = guess(window)
+            if self.scores is not None and self.scores is not self.prediction:
+                scores = self.scores.read(window, ())[1]
+            if inside is not None:
+                truth = np.where(inside.rows(row, window.stop_row), truth, np.uint8(NODATA))
+            prediction = np.where(truth == NODATA, np.uint8(NODATA), prediction)
+            yield Piece(row, prediction, truth, scores)
+
+    @staticmethod
+    def _reader(layer: RasterLayer | OutlineLayer, ids: tuple[int, ...], grid: GeoGrid) -> _Reader:
+        if isinstance(layer, RasterLayer):
+            return _Reader(layer, ids, None)
+        burner = Burner(layer.geometry, np.array(ids, np.int64)[layer.owner], grid)
+        return _Reader(None, ids, burner)
+
+    def _good_rows(self, grid: GeoGrid) -> int:
+        layers = [layer for layer in (self.prediction, self.truth) if isinstance(layer, RasterLayer)]
+        block = max((layer.scene.source.block_rows for layer in layers), default=1)
+        return max(1, PIXELS_AT_ONCE // grid.width // block) * block
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Rows of one side, whatever it is."""
+
+    raster: RasterLayer | None
+    ids: tuple[int, ...]
+    burner: Burner | None
+
+    def __call__(self, window: Window) -> tuple[Labels, Labels]:
+        if self.raster is not None:
+            return self.raster.read(window, self.ids)
+        assert self.burner is not None
+        return self.burner.rows(window.row, window.stop_row), NO_SCORES
+
+
+def read_aoi(path: Path, files: SceneFiles) -> str:
+    """The polygons of a file as an area of interest of a scene, in the CRS of its grid.
+
+    Args:
+        path: any vector file.
+        files: of the scene.
+
+    Raises:
+        InputError: if it cannot be read, or holds no polygon.
+    """
+    for place in (files.prediction, files.truth, files.image):
+        if place is not None and not is_vector(place):
+            with open_scene(place, expand_palette=False) as scene:
+                return read_area(path, scene.info.grid.crs)
+    return read_area(path, read_outlines(files.truth, None).crs)
+
+
+@contextmanager
+def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
+    """Open a prediction and its truth and find out what they are.
+
+    Args:
+        files: of the scene.
+        options: what the user said about them.
+
+    Yields:
+        The pair.
+
+    Raises:
+        InputError: if they cannot be read or compared; says why and what to do.
+    """
+    with ExitStack() as stack:
+        guess = _open(files.prediction, options.prediction, stack)
+        true = _open(files.truth, options.truth, stack)
+        image = stack.enter_context(open_scene(files.image)) if files.image else None
+        grid = _common_grid(guess, true, image)
+        truth = true or read_outlines(files.truth, grid.crs if grid else None)
+        crs = grid.crs if grid else getattr(truth, "crs", None)
+        prediction = guess or read_outlines(files.prediction, crs)
+        scores = _scores(files, guess, options, stack)
+        matched = match_classes(prediction.side, truth.side, options.only)
+        if isinstance(truth, OutlineLayer) and grid is not None:
+            _check_hit(truth, grid, files)
+        if options.aoi and grid is not None and not Aoi(options.aoi, grid).meets_grid():
+            raise OptionError(
+                f"the area of interest lies outside of {files.prediction.name}",
+                "check its coordinates and its CRS; --bbox is in the CRS of the prediction's grid",
+            )
+        notes = [*_told(prediction), *_told(truth), *filter(None, [matched.told])]
+        yield Pair(files, grid, crs, prediction, truth, matched, scores, options.aoi, tuple(notes))
+
+
+def _open(path: Path, values: ValueOptions, stack: ExitStack) -> RasterLayer | None:
+    if is_vector(path):
+        if values.threshold is not None or values.values:
+            raise OptionError(
+                f"{path.name} holds outlines, which have no values", "leave out --threshold and --value"
+            )
+        return None
+    return RasterLayer(stack.enter_context(open_scene(path, expand_palette=False)), values)
+
+
+def _common_grid(guess: RasterLayer | None, true: RasterLayer | None, image: Scene | None) -> GeoGrid | None:
+    reference = guess or true
+    if reference is None:
+        return image.info.grid if image else None
+    grid = reference.scene.info.grid
+    others = ([true.scene] if guess and true else []) + ([image] if image else [])
+    for other in others:
+        difference = grid_difference(other.info.grid, grid)
+        if difference:
+            raise SceneError(
+                f"{other.path.name} does not lie on the grid of {reference.scene.path.name}: {difference}",
+                "bring it there with gdalwarp -te ... -ts ... -r near; outlines are drawn onto any grid",
+            )
+    return grid
+
+
+def _scores(
+    files: SceneFiles, guess: RasterLayer | None, options: EvaluateOptions, stack: ExitStack
+) -> RasterLayer | None:
+    if files.probabilities is None:
+        return guess if guess is not None and guess.has_scores else None
+    scene = stack.enter_context(open_scene(files.probabilities, expand_palette=False))
+    layer = RasterLayer(scene, ValueOptions(threshold=options.prediction.threshold))
+    if not layer.has_scores:
+        raise SceneError(
+            f"{files.probabilities}: holds no probabilities", "geoseg infer --probabilities writes them"
+        )
+    return layer
+
+
+def _check_hit(truth: OutlineLayer, grid: GeoGrid, files: SceneFiles) -> None:
+    ids = np.ones(len(truth.geometry), np.int64)
+    if len(ids) and not Burner(truth.geometry, ids, grid).meets_grid():
+        raise VectorError(
+            f"no outline of {files.truth.name} lies on {files.prediction.name}",
+            "check that both are of one place, and the CRS that the outlines claim to have",
+        )
+
+
+def _told(layer: RasterLayer | OutlineLayer) -> tuple[str, ...]:
+    if isinstance(layer, OutlineLayer):
+        return layer.notes
+    return (*layer.scene.warnings, f"{layer.scene.path.name}: {layer.labelling.told}")
