@@ -15,7 +15,7 @@ from rasterio.windows import Window
 
 from bench.child import ROOT
 
-GSD_M = 0.3
+GSD_M = 0.5
 UTM = "EPSG:32628"
 PICTURE = ROOT / "sample_data" / "scene.tif"
 TILE = 512
@@ -51,7 +51,7 @@ class Workbench:
         return 1 if self.quick else count
 
     def scene(self, height: int, width: int) -> Path:
-        """A scene (RGB, uint8, tiled, deflate, 0.3 m) that looks like the sample scene, repeated."""
+        """A scene (RGB, uint8, tiled, deflate): the sample scene, mirrored and repeated."""
         path = self.folder / f"scene_{height}x{width}.tif"
         if not path.exists():
             _write(path, (height, width), 3, _repeated(_picture(), height, width))
@@ -91,10 +91,10 @@ def blobs(height: int, width: int, seed: int = 7) -> Pixels:
 
 
 def _picture() -> Pixels:
-    """A square without nodata that continues into itself: (3, 2048, 2048)."""
+    """The sample scene's part without nodata, mirrored so that it continues into itself: (3, 4096, 3072)."""
     if PICTURE.exists():
         with rasterio.open(PICTURE) as src:
-            corner = src.read((1, 2, 3), window=Window(src.width // 4, src.height // 4, 1024, 1024))
+            corner = src.read((1, 2, 3), window=Window(0, 0, 1536, 2048))
     else:
         rng = np.random.default_rng(1)
         coarse = rng.integers(40, 200, (3, 64, 64)).repeat(16, 1).repeat(16, 2)
