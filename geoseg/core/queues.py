@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 from geoseg.core.protocols import Output, Sink
@@ -69,6 +69,7 @@ class BackgroundSink:
         self._sink = sink
         self._strips: queue.Queue[Strip | None] = queue.Queue(maxsize=depth)
         self._error: BaseException | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="geoseg-sink", daemon=True)
         self._thread.start()
 
@@ -82,32 +83,37 @@ class BackgroundSink:
 
     def _work(self) -> None:
         while (strip := self._next()) is not None:
-            if self._error is not None:
-                continue
-            try:
-                self._sink.add(strip)
-            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-                self._error = error
+            self._try(self._sink.add, strip)
+        self._try(self._sink.finish)
+
+    def _try(self, step: Callable[..., None], *arguments: Strip) -> None:
+        if self._error is not None:
+            return
+        try:
+            step(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            self._error = error
 
     def _raise(self) -> None:
         if self._error is not None:
             raise self._error
-
-    def _join(self) -> None:
-        if self._thread.is_alive():
-            self._strips.put(None)
-            self._thread.join()
 
     def add(self, strip: Strip) -> None:
         """Queue the next strip."""
         self._raise()
         self._strips.put(strip)
 
+    def close(self) -> None:
+        """Say that no strip follows: the sink finishes, beside what the caller does meanwhile."""
+        if not self._closed and self._thread.is_alive():
+            self._strips.put(None)
+            self._closed = True
+
     def finish(self) -> None:
-        """Wait for the queue and finish the sink."""
-        self._join()
+        """Wait until the sink has finished."""
+        self.close()
+        self._thread.join()
         self._raise()
-        self._sink.finish()
 
     def commit(self) -> list[Output]:
         """Put the sink's files in place."""
@@ -117,5 +123,6 @@ class BackgroundSink:
         """Stop and remove the sink's files."""
         if self._error is None and self._thread.is_alive():
             self._error = RuntimeError("aborted")
-        self._join()
+        self.close()
+        self._thread.join()
         self._sink.abort()

@@ -208,6 +208,8 @@ class _Run:
                     sink.add(strip)
             self._lap("run")
             for sink in sinks:
+                sink.close()
+            for sink in sinks:
                 sink.finish()
             with writing(job.record_path):
                 job.record_path.unlink(missing_ok=True)  # of a run that is being replaced

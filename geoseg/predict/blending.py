@@ -80,7 +80,7 @@ def blend(
         One :class:`ScoreRows` per strip of ``plan.patches``, in order.
     """
     batches = _Batches(blocks, plan, predictor.batch, first_strip)
-    canvas = Canvas(plan, first_strip)
+    canvas = Canvas(plan)
     waiting: deque[tuple[Finished, Levels]] = deque()
     # On a GPU one strip stays behind, so that its copy runs beside the next patches.
     behind = 0 if plan.device == "cpu" else 1

@@ -53,52 +53,58 @@ class Levels:
 
 
 class Canvas:
-    """Weighted sums of probabilities over the rows that patches still reach.
+    """Weighted sums of probabilities over the strips that patches still reach, each strip in rows of its own.
 
     Sums are float32: a bfloat16 sum is off by up to three levels.
     """
 
-    def __init__(self, plan: Plan, first_strip: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._rows, self._cols = plan.patches.rows, plan.patches.cols
-        starts = self._rows.starts
-        # The last strip waits for the last two rows of patches, see PatchAxis.cuts.
-        depth = self._rows.patch + (starts[-1] - starts[-2] if len(starts) > 1 else 0)
-        self._sum = torch.zeros((plan.outputs, depth, self._cols.padded), device=plan.device)
-        self._top = starts[max(first_strip - 1, 0)]
+        self._outputs, self._device = plan.outputs, plan.device
+        self._sums: dict[int, torch.Tensor] = {}
+        self._free: list[torch.Tensor] = []
         self._weights: dict[tuple[bytes, bytes], torch.Tensor] = {}
 
     def paste(self, row: int, col: int, probabilities: Any) -> None:
         """Add one patch: (outputs, height, width) float32, a NumPy array or a tensor."""
+        patch, weight = torch.as_tensor(probabilities), self._weight(row, col)
+        top, left = self._rows.starts[row], self._cols.starts[col]
+        bottom, right = top + self._rows.patch, left + self._cols.patch
+        cuts = self._rows.cuts
         # Strips above this row of patches have been taken by now.
-        self._advance(self._rows.cuts[min(row, len(self._rows.cuts) - 2)])
-        top = self._rows.starts[row] - self._top
-        left = self._cols.starts[col]
-        target = self._sum[:, top : top + self._rows.patch, left : left + self._cols.patch]
-        target.addcmul_(torch.as_tensor(probabilities), self._weight(row, col))
+        strip = min(row, len(cuts) - 2)
+        while strip < len(cuts) - 1 and cuts[strip] < bottom:
+            first, stop = max(top, cuts[strip]), min(bottom, cuts[strip + 1])
+            target = self._strip(strip)[:, first - cuts[strip] : stop - cuts[strip], left:right]
+            inside = slice(first - top, stop - top)
+            target.addcmul_(patch[:, inside], weight[inside])
+            strip += 1
+
+    def _strip(self, strip: int) -> torch.Tensor:
+        """Sums of a strip: (outputs, rows, columns)."""
+        if strip not in self._sums:
+            size = (self._outputs, self._rows.cuts[strip + 1] - self._rows.cuts[strip], self._cols.padded)
+            free = self._free.pop() if self._free and self._free[-1].shape == size else None
+            self._sums[strip] = torch.zeros(size, device=self._device) if free is None else free.zero_()
+        return self._sums[strip]
 
     def _weight(self, row: int, col: int) -> torch.Tensor:
         down, across = self._rows.weights[row], self._cols.weights[col]
         key = (down.tobytes(), across.tobytes())
         if key not in self._weights:
             outer = torch.from_numpy(down[:, None] * across[None, :])
-            self._weights[key] = outer.to(self._sum.device)
+            self._weights[key] = outer.to(self._device)
         return self._weights[key]
-
-    def _advance(self, row: int) -> None:
-        gone = row - self._top
-        if gone <= 0:
-            return
-        kept = self._sum.shape[1] - gone
-        if kept > 0:
-            self._sum[:, :kept] = self._sum[:, gone:].clone() if gone < kept else self._sum[:, gone:]
-        self._sum[:, max(kept, 0) :] = 0
-        self._top = row
 
     def levels(self, strip: int, width: int) -> Levels:
         """Quantise the rows of a finished strip, the left ``width`` columns."""
-        first, stop = self._rows.cuts[strip], self._rows.cuts[strip + 1]
-        self._advance(first)
-        rows = self._sum[:, : stop - first, :width]
+        sums = self._strip(strip)
+        # A resumed run begins with patches that reach into the strip before, which is done.
+        self._sums = {index: kept for index, kept in self._sums.items() if index > strip}
+        rows = sums[:, :, :width]
+        total = rows.sum()
         half = torch.full((), 0.5, device=rows.device)
-        levels = torch.add(half, rows, alpha=LEVELS).to(torch.uint8)
-        return Levels(levels, rows.sum(), f"rows {first}-{stop - 1}")
+        levels = torch.add(half, rows, alpha=LEVELS, out=rows).to(torch.uint8)
+        self._free = [sums]
+        first, stop = self._rows.cuts[strip], self._rows.cuts[strip + 1]
+        return Levels(levels, total, f"rows {first}-{stop - 1}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -16,8 +16,7 @@ from geoseg.vector.measure import Floats, Geometries, to_lonlat
 from geoseg.vector.table import GEOMETRY
 
 DECIMALS = 7
-_LONG = re.compile(rf"-?\d+\.\d{{{DECIMALS + 1},}}")
-"""Numbers that GEOS has written with more digits than it takes to tell them: two in a thousand."""
+TEXT = pa.large_string()
 
 
 def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None) -> int:
@@ -35,17 +34,71 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         for batch in batches:
-            names = [n for n in batch.schema.names if n != GEOMETRY]
             shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
-            texts = shapely.to_geojson(to_rfc7946(shapes, crs))
-            for row, text in zip(batch.select(names).to_pylist(), texts, strict=True):
+            places = _geometries(to_rfc7946(shapes, crs))
+            numbers, facts = batch.column("id").cast(TEXT), _properties(batch)
+            features = _join(
+                '{"type": "Feature", "id": ',
+                numbers,
+                ', "properties": {',
+                facts,
+                '}, "geometry": ',
+                places,
+                "}",
+            )
+            for feature in features:
                 file.write(",\n" if count else "\n")
-                properties = json.dumps(row, ensure_ascii=False)
-                file.write(f'{{"type": "Feature", "id": {row["id"]}, "properties": {properties}, ')
-                file.write(f'"geometry": {_LONG.sub(lambda m: repr(float(m[0])), text)}}}')
+                file.write(feature.as_py())
                 count += 1
         file.write("\n]}\n")
     return count
+
+
+def _join(*texts: pa.Array | str) -> pa.Array:
+    """Texts put together row by row."""
+    wide = [pa.scalar(t, TEXT) if isinstance(t, str) else t for t in (*texts, "")]
+    return pc.binary_join_element_wise(*wide)
+
+
+def _listed(texts: pa.Array, stops: NDArray[np.int64]) -> pa.Array:
+    """Lists, as JSON writes them, of the texts between one stop and the next."""
+    lists = pa.LargeListArray.from_arrays(pa.array(stops, pa.int64()), texts)
+    return _join("[", pc.binary_join(lists, pa.scalar(", ", TEXT)), "]")
+
+
+def _geometries(shapes: Geometries) -> pa.Array:
+    """Polygons and multipolygons as GeoJSON."""
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    _, xy, (ring_stops, part_stops) = shapely.to_ragged_array(parts) if len(parts) else _NOTHING
+    x, y = (pa.array(np.ascontiguousarray(axis)).cast(TEXT) for axis in xy[:, :2].T)
+    polygons = _listed(_listed(_join("[", x, ", ", y, "]"), ring_stops), part_stops)
+    several = shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOLYGON
+    stops = np.searchsorted(owner, np.arange(len(shapes) + 1))
+    lists = _listed(polygons, stops)
+    single = pc.utf8_slice_codeunits(lists, 1, -1)
+    kinds = pa.array(np.where(several, "MultiPolygon", "Polygon"), TEXT)
+    places = pc.if_else(pa.array(several), lists, single)
+    return _join('{"type": "', kinds, '", "coordinates": ', places, "}")
+
+
+_NOTHING = (None, np.zeros((0, 2)), (np.zeros(1, np.int64), np.zeros(1, np.int64)))
+
+
+def _properties(batch: pa.RecordBatch) -> pa.Array:
+    """Attributes as the members of a JSON object."""
+    texts: list[pa.Array | str] = []
+    for name in batch.schema.names:
+        if name != GEOMETRY:
+            texts += [f"{', ' if texts else ''}{json.dumps(name)}: ", _values(batch.column(name))]
+    return _join(*texts)
+
+
+def _values(column: pa.Array) -> pa.Array:
+    if pa.types.is_string(column.type):
+        coded = column.dictionary_encode()
+        known = [json.dumps(text, ensure_ascii=False) for text in coded.dictionary.to_pylist()]
+        column = pa.array(known, TEXT).take(coded.indices)
+    return pc.fill_null(column.cast(TEXT), "null")
 
 
 def to_rfc7946(shapes: Geometries, crs: str | None) -> Geometries:
