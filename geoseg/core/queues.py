@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from geoseg.core.protocols import Output, Sink
 from geoseg.core.strip import Strip
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _END = object()
 _POLL_S = 0.1
@@ -57,6 +60,18 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
         thread.join()
         if isinstance(items, Generator):
             items.close()
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
+    """Results of ``work`` for each item, in order; some are worked on beside each other, few are held."""
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[R]] = deque()
+        for item in items:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 class BackgroundSink:

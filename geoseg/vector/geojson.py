@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from geoseg.core.queues import in_order
 from geoseg.vector.measure import Floats, Geometries, to_lonlat
 from geoseg.vector.table import GEOMETRY
 
 DECIMALS = 7
 TEXT = pa.large_string()
+THREADS = 2
+"""Batches worked on at once: what libraries do with them runs without Python's lock."""
 
 
 def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None) -> int:
@@ -33,25 +37,22 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
-        for batch in batches:
-            shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
-            places = _geometries(to_rfc7946(shapes, crs))
-            numbers, facts = batch.column("id").cast(TEXT), _properties(batch)
-            features = _join(
-                '{"type": "Feature", "id": ',
-                numbers,
-                ', "properties": {',
-                facts,
-                '}, "geometry": ',
-                places,
-                "}",
-            )
+        for features in in_order(partial(_features, crs=crs), batches, THREADS):
             for feature in features:
                 file.write(",\n" if count else "\n")
-                file.write(feature.as_py())
+                file.write(feature)
                 count += 1
         file.write("\n]}\n")
     return count
+
+
+def _features(batch: pa.RecordBatch, crs: str | None) -> list[str]:
+    """Each polygon as a GeoJSON feature."""
+    shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
+    places = _geometries(to_rfc7946(shapes, crs))
+    begin, middle, end = '{"type": "Feature", "id": ', ', "properties": {', '}, "geometry": '
+    features = _join(begin, batch.column("id").cast(TEXT), middle, _properties(batch), end, places, "}")
+    return list(features.to_pylist())
 
 
 def _join(*texts: pa.Array | str) -> pa.Array:

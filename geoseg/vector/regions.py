@@ -17,26 +17,78 @@ ROW, COMPONENT = RUN_FIELDS, RUN_FIELDS + 1
 """More columns of a table of runs: the row, and the connected pixels of any class that it is part of."""
 PIECE_FIELDS = RUN_FIELDS + 2
 NONE = -1
+FAR = 255
+NOWHERE = 1 << 40
+"""Steps and square of the distance to a marker that is not there."""
 Mask = NDArray[np.bool_]
 
 
-def opened(mask: Mask, reach: int) -> Mask:
-    """What is left of a mask when only squares of ``2 * reach + 1`` pixels that fit into it are kept."""
-    fits = ~_stretch(~np.pad(mask, reach), reach)
-    height, width = mask.shape
-    return np.ascontiguousarray(_stretch(fits, reach)[reach : height + reach, reach : width + reach])
+@kernel
+def find_markers(labels, edges, traced, below, speck):  # type: ignore[no-untyped-def]
+    """Insides in which squares of ``2 * speck + 1`` pixels fit: what is left of them when only such are kept.
+
+    Args:
+        labels: (rows, width).
+        edges: (rows, width) levels.
+        traced: (256,) labels that have insides.
+        below: level of the edge below which a pixel is inside.
+        speck: pixels.
+
+    Returns:
+        (rows, width) of 1 and 0; no square fits that reaches beyond the rows.
+    """
+    rows, width = labels.shape
+    inside = np.empty((rows, width), np.uint8)
+    for row in range(rows):
+        label, edge, line = labels[row], edges[row], inside[row]
+        for col in range(width):
+            line[col] = np.uint8(traced[label[col]]) & np.uint8(edge[col] < below)
+    return _widest(_narrowest(inside, speck), speck)
 
 
-def _stretch(mask: Mask, reach: int) -> Mask:
-    """Every pixel of a square around each pixel of a mask."""
-    for axis in (0, 1):
-        source = np.moveaxis(mask, axis, 0)
-        wide = source.copy()
-        for step in range(1, reach + 1):
-            wide[step:] |= source[:-step]
-            wide[:-step] |= source[step:]
-        mask = np.moveaxis(wide, 0, axis)
-    return mask
+@kernel
+def _narrowest(mask, reach):  # type: ignore[no-untyped-def]
+    """Pixels whose whole square lies in the mask."""
+    rows, width = mask.shape
+    across, result = np.zeros((rows, width), np.uint8), np.zeros((rows, width), np.uint8)
+    inner = width - 2 * reach
+    for row in range(rows if inner > 0 else 0):
+        line = across[row, reach : width - reach]
+        line[:] = 1
+        for step in range(2 * reach + 1):
+            _and(line, mask[row, step : step + inner])
+    for row in range(reach, rows - reach):
+        result[row] = 1
+        for step in range(-reach, reach + 1):
+            _and(result[row], across[row + step])
+    return result
+
+
+@kernel
+def _widest(mask, reach):  # type: ignore[no-untyped-def]
+    """Pixels whose square holds a pixel of the mask."""
+    rows, width = mask.shape
+    across, result = np.zeros((rows, width), np.uint8), np.zeros((rows, width), np.uint8)
+    for row in range(rows):
+        for step in range(min(reach, width - 1) + 1):
+            _or(across[row, step:], mask[row, : width - step])
+            _or(across[row, : width - step], mask[row, step:])
+    for row in range(rows):
+        for step in range(max(-reach, -row), min(reach, rows - 1 - row) + 1):
+            _or(result[row], across[row + step])
+    return result
+
+
+@kernel
+def _and(line, other):  # type: ignore[no-untyped-def]
+    for i in range(len(line)):
+        line[i] &= other[i]
+
+
+@kernel
+def _or(line, other):  # type: ignore[no-untyped-def]
+    for i in range(len(line)):
+        line[i] |= other[i]
 
 
 @kernel
@@ -56,6 +108,17 @@ def unite(parent, a, b):  # type: ignore[no-untyped-def]
         parent[b] = a
     else:
         parent[a] = b
+
+
+@kernel
+def united(parent, pairs):  # type: ignore[no-untyped-def]
+    """The root of each node once the nodes of each pair (count, 2) are one; ``parent`` is changed."""
+    for i in range(len(pairs)):
+        unite(parent, pairs[i, 0], pairs[i, 1])
+    roots = np.empty_like(parent)
+    for node in range(len(parent)):
+        roots[node] = find(parent, node)
+    return roots
 
 
 @kernel
@@ -91,8 +154,8 @@ def number_markers(marker, labels, ids, first, parent, used):  # type: ignore[no
 
 
 @kernel
-def grow(marker, labels, traced, reach):  # type: ignore[no-untyped-def]
-    """The marker pixel of every traced pixel, ``reach`` steps away at most within its class.
+def grow(marker, labels, reach):  # type: ignore[no-untyped-def]
+    """The marker pixel of every pixel of a marker's class, ``reach`` (127 at most) steps away at most.
 
     Pixels are taken in layers, all of one number of steps at once; a pixel takes the nearest of the marker
     pixels of its neighbours, of equally near ones the upper, then the left one. So each region hangs
@@ -101,133 +164,135 @@ def grow(marker, labels, traced, reach):  # type: ignore[no-untyped-def]
     Args:
         marker: (rows, width).
         labels: (rows, width).
-        traced: (256,) labels that grow.
         reach: steps.
 
     Returns:
-        (rows, width), place of the marker pixel in the flattened array, -1 where there is none.
+        Three arrays (rows, width): steps to the marker pixel, `FAR` where there is none; rows and columns
+        from the pixel to it, undefined where there is none.
     """
     rows, width = labels.shape
-    source = np.full(rows * width, NONE, np.int32)
-    layer = np.full(rows * width, 255, np.uint8)
-    flat, is_marker = labels.reshape(-1), marker.reshape(-1)
+    steps = np.full((rows, width), FAR, np.uint8)
+    down, across = np.empty((rows, width), np.int8), np.empty((rows, width), np.int8)
     front = np.empty(rows * width, np.int32)
     count = 0
-    for place in range(rows * width):
-        if is_marker[place] and traced[flat[place]]:
-            source[place] = place
-            layer[place] = 0
-            row, col = place // width, place % width
-            if _open_neighbour(flat, layer, is_marker, (row, col), (rows, width)):
-                front[count] = place
+    for row in range(rows):
+        for col in range(width):
+            if not marker[row, col]:
+                continue
+            label = labels[row, col]
+            steps[row, col] = down[row, col] = across[row, col] = 0
+            if (
+                (row > 0 and not marker[row - 1, col] and labels[row - 1, col] == label)
+                or (col > 0 and not marker[row, col - 1] and labels[row, col - 1] == label)
+                or (col + 1 < width and not marker[row, col + 1] and labels[row, col + 1] == label)
+                or (row + 1 < rows and not marker[row + 1, col] and labels[row + 1, col] == label)
+            ):
+                front[count] = row * width + col
                 count += 1
+    flat = (labels.ravel(), steps.ravel(), down.ravel(), across.ravel())
     for step in range(1, reach + 1):
-        count = _next_layer(flat, source, layer, (rows, width), (front, count, step))
+        count = _next_layer(flat, width, front, count, step)
         if count == 0:
             break
-    return source.reshape(rows, width)
+    return steps, down, across
 
 
 @kernel
-def _open_neighbour(flat, layer, is_marker, place, size):  # type: ignore[no-untyped-def]
-    row, col = place
-    rows, width = size
-    here = row * width + col
-    for near, inside in (
-        (here - width, row > 0),
-        (here - 1, col > 0),
-        (here + 1, col + 1 < width),
-        (here + width, row + 1 < rows),
-    ):
-        if inside and not is_marker[near] and flat[near] == flat[here]:
-            return True
-    return False
-
-
-@kernel
-def _next_layer(flat, source, layer, size, state):  # type: ignore[no-untyped-def]
-    rows, width = size
-    front, count, step = state
+def _next_layer(flat, width, front, count, step):  # type: ignore[no-untyped-def]
+    labels, steps, down, across = flat
     found = np.empty(4 * count, np.int32)
     total = 0
     for i in range(count):
         here = front[i]
-        row, col = here // width, here % width
-        for near, inside in (
-            (here - width, row > 0),
-            (here - 1, col > 0),
-            (here + 1, col + 1 < width),
-            (here + width, row + 1 < rows),
-        ):
-            if inside and layer[near] == 255 and flat[near] == flat[here]:
-                layer[near] = step
-                found[total] = near
-                total += 1
-    best = np.empty(total, np.int32)
+        col, label = here % width, labels[here]
+        above, below = here - width, here + width
+        if above >= 0 and steps[above] == FAR and labels[above] == label:
+            steps[above] = step
+            found[total] = above
+            total += 1
+        if col > 0 and steps[here - 1] == FAR and labels[here - 1] == label:
+            steps[here - 1] = step
+            found[total] = here - 1
+            total += 1
+        if col + 1 < width and steps[here + 1] == FAR and labels[here + 1] == label:
+            steps[here + 1] = step
+            found[total] = here + 1
+            total += 1
+        if below < len(labels) and steps[below] == FAR and labels[below] == label:
+            steps[below] = step
+            found[total] = below
+            total += 1
     for i in range(total):
-        best[i] = _nearest(flat, source, layer, size, (found[i], step))
-    for i in range(total):
-        source[found[i]] = best[i]
-        front[i] = found[i]
+        here = found[i]
+        front[i] = here
+        col, label = here % width, labels[here]
+        above, below = here - width, here + width
+        best = (NOWHERE, 0, 0)
+        if above >= 0 and steps[above] < step and labels[above] == label:
+            best = _nearer(best, down[above] - 1, across[above])
+        if col > 0 and steps[here - 1] < step and labels[here - 1] == label:
+            best = _nearer(best, down[here - 1], across[here - 1] - 1)
+        if col + 1 < width and steps[here + 1] < step and labels[here + 1] == label:
+            best = _nearer(best, down[here + 1], across[here + 1] + 1)
+        if below < len(labels) and steps[below] < step and labels[below] == label:
+            best = _nearer(best, down[below] + 1, across[below])
+        down[here], across[here] = best[1], best[2]
     return total
 
 
 @kernel
-def _nearest(flat, source, layer, size, state):  # type: ignore[no-untyped-def]
-    rows, width = size
-    here, step = state
-    row, col = here // width, here % width
-    best, least = np.int32(NONE), np.int64(1) << 60
-    for near, inside in (
-        (here - width, row > 0),
-        (here - 1, col > 0),
-        (here + 1, col + 1 < width),
-        (here + width, row + 1 < rows),
-    ):
-        if inside and layer[near] < step and flat[near] == flat[here]:
-            other = source[near]
-            down, across = other // width - row, other % width - col
-            far = down * down + across * across
-            if far < least or (far == least and other < best):
-                best, least = other, far
-    return best
+def _nearer(best, down, across):  # type: ignore[no-untyped-def]
+    """The nearer of two places, the upper, then the left one where both are as near."""
+    rows, cols = np.int64(down), np.int64(across)
+    other = (rows * rows + cols * cols, rows, cols)
+    return other if other < best else best
 
 
 @kernel
-def number_regions(labels, traced, source, ids, parent, used):  # type: ignore[no-untyped-def]
+def number_regions(labels, traced, nearest, state):  # type: ignore[no-untyped-def]
     """The region of each pixel of some rows: its marker's number, or a new one where no marker is near.
 
     Args:
         labels: (rows + 1, width), the row above first.
         traced: (256,).
-        source: (rows + 1, width) numbers of markers, -1 where there is none; the first row holds regions.
-        ids: (rows + 1, width) filled in; its first row is known: regions without a marker of the row above,
-            else -1.
-        parent: union-find, with room.
-        used: numbers in use.
+        nearest: what :func:`grow` gives for the rows at hand, the numbers of their marker pixels, and the
+            row among them of the second of ``labels``.
+        state: regions (rows + 1, width), filled in, their first row known; (width,) regions without a marker
+            of the row above, else -1, brought up to date; union-find, with room; numbers in use.
 
     Returns:
         How many numbers are in use.
     """
-    rows, width = labels.shape
+    steps, down, across, numbers, first = nearest
+    regions, alone, parent, used = state
+    rows, width = regions.shape
     for row in range(1, rows):
+        left, at = NONE, first + row - 1
         for col in range(width):
-            ids[row, col] = NONE
-            label = labels[row, col]
-            if not traced[label] or source[row, col] != NONE:
-                continue
-            left = col > 0 and ids[row, col - 1] != NONE and labels[row, col - 1] == label
-            above = ids[row - 1, col] != NONE and labels[row - 1, col] == label
-            if left:
-                ids[row, col] = ids[row, col - 1]
-                if above:
-                    unite(parent, ids[row, col], ids[row - 1, col])
-            elif above:
-                ids[row, col] = ids[row - 1, col]
+            label, above = labels[row, col], alone[col]
+            own = NONE
+            alone[col] = NONE
+            if traced[label] and steps[at, col] != FAR:
+                own = numbers[at + down[at, col], col + across[at, col]]
+                left = NONE
+            elif traced[label]:
+                if above != NONE and labels[row - 1, col] != label:
+                    above = NONE
+                if left != NONE and labels[row, col - 1] == label:
+                    own = left
+                    if above != NONE:
+                        unite(parent, own, above)
+                elif above != NONE:
+                    own = above
+                else:
+                    parent[used] = used
+                    own = used
+                    used += 1
+                left = own
+                alone[col] = own
             else:
-                parent[used] = used
-                ids[row, col] = used
-                used += 1
+                left = NONE
+            regions[row, col] = own
     return used
 
 

@@ -23,13 +23,12 @@ from geoseg.vector.regions import (
     ROW,
     connect,
     cut_runs,
-    find,
+    find_markers,
     grow,
     lines,
     number_markers,
     number_regions,
-    opened,
-    unite,
+    united,
 )
 from geoseg.vector.runs import (
     CUT,
@@ -100,17 +99,22 @@ class Rows:
         """First row below."""
         return self.first + len(self.labels)
 
+    @classmethod
+    def beyond(cls, row: int, width: int) -> Rows:
+        """One row outside the scene."""
+        nothing = np.full((1, width), NODATA, np.uint8)
+        return cls(row, nothing, nothing, nothing, np.full((1, width), -1, np.int32))
+
+    def and_rows(self, below: Rows) -> Rows:
+        """With the rows below."""
+        names = ("labels", "edges", "scores", "markers")
+        return Rows(self.first, *(np.concatenate([getattr(self, n), getattr(below, n)]) for n in names))
+
     def and_strip(self, strip: Strip) -> Rows:
         """With a strip's rows below."""
         edges = np.zeros_like(strip.labels) if strip.edges is None else strip.edges
         unknown = np.full(strip.labels.shape, -1, np.int32)
-        return Rows(
-            self.first,
-            np.concatenate([self.labels, strip.labels]),
-            np.concatenate([self.edges, edges]),
-            np.concatenate([self.scores, strip.label_scores()]),
-            np.concatenate([self.markers, unknown]),
-        )
+        return self.and_rows(Rows(strip.first_row, strip.labels, edges, strip.label_scores(), unknown))
 
     def since(self, row: int) -> Rows:
         """From a row on."""
@@ -174,8 +178,7 @@ class Splitter:
         self._traced = traced
         self._scale = scale
         self._connectivity = connectivity
-        empty = np.zeros((0, self._width), np.uint8)
-        self._rows = Rows(0, empty, empty, empty, np.zeros((0, self._width), np.int32))
+        self._rows = Rows.beyond(-1, self._width)
         self._done = 0
         self._numbered = 0
         self._regions = Numbers()
@@ -188,6 +191,8 @@ class Splitter:
         """Take the next strip; gives what is complete, if anything."""
         self._rows = self._rows.and_strip(strip)
         whole = self._rows.stop == self._height
+        if whole:
+            self._rows = self._rows.and_rows(Rows.beyond(self._height, self._width))
         stop = self._height if whole else self._rows.stop - self._scale.margin
         if stop <= self._done:
             return None
@@ -199,29 +204,20 @@ class Splitter:
 
     def _advance(self, stop: int, whole: bool) -> None:
         """Cut the rows up to ``stop`` into runs."""
-        rows, begin = self._rows, self._done - self._rows.first
-        end = stop - rows.first
+        rows = self._rows
+        begin, end = self._done - rows.first, stop - rows.first
         marker = self._mark(whole)
-        source = grow(marker, rows.labels, self._traced, self._scale.reach)[begin:end]
-        near = np.where(source >= 0, rows.markers.ravel()[source], -1)
-        labels = rows.labels[begin:end]
-        labels_above = (
-            rows.labels[begin - 1 : begin] if begin else np.full((1, self._width), NODATA, np.uint8)
-        )
-        regions = self._number(np.vstack([labels_above, labels]), near)
-        below = rows.labels[end : end + 1]
-        if not len(below):
-            below = np.full((1, self._width), NODATA, np.uint8)
-        self._cut(np.vstack([labels_above, labels, below]), regions[1:], rows.scores[begin:end])
-        edges = rows.edges[max(begin - 1, 0) : end]
-        edges = edges if begin else np.vstack([edges[:1], edges])
-        self._draw(np.vstack([labels_above, labels]), regions, edges)
+        nearest = (*grow(marker, rows.labels, self._scale.reach), rows.markers, begin)
+        labels = rows.labels[begin - 1 : end + 1]
+        regions = self._number(labels[:-1], nearest)
+        self._cut(labels, regions[1:], rows.scores[begin:end])
+        self._draw(labels[:-1], regions, rows.edges[begin - 1 : end])
         self._done = stop
 
-    def _mark(self, whole: bool) -> NDArray[np.bool_]:
+    def _mark(self, whole: bool) -> NDArray[np.uint8]:
         """Markers of the rows at hand; those that are sure get numbers."""
         rows, speck = self._rows, self._scale.speck
-        marker = opened(self._traced[rows.labels] & (rows.edges < INSIDE), speck)
+        marker: NDArray[np.uint8] = find_markers(rows.labels, rows.edges, self._traced, INSIDE, speck)
         sure = len(marker) if whole else len(marker) - 2 * speck
         self._regions.make_room(marker.size // 2 + self._width)
         self._regions.used = number_markers(
@@ -235,18 +231,14 @@ class Splitter:
         self._numbered = rows.first + sure
         return marker
 
-    def _number(self, labels: NDArray[np.uint8], near: Ints) -> Ints:
+    def _number(self, labels: NDArray[np.uint8], nearest: tuple[object, ...]) -> Ints:
         """Regions, with those of the row above on top."""
-        near = np.vstack([np.full((1, self._width), -1, np.int32), near])
-        alone = np.full(near.shape, -1, np.int32)
-        alone[0] = self._above[1]
         self._regions.make_room(labels.size // 2 + self._width)
-        self._regions.used = number_regions(
-            labels, self._traced, near, alone, self._regions.parent, self._regions.used
-        )
-        regions = np.where(near >= 0, near, alone).astype(np.int32)
+        regions = np.empty(labels.shape, np.int32)
         regions[0] = self._above[0]
-        self._above = np.stack([regions[-1], alone[-1]])
+        state = (regions, self._above[1], self._regions.parent, self._regions.used)
+        self._regions.used = number_regions(labels, self._traced, nearest, state)
+        self._above[0] = regions[-1]
         return regions
 
     def _cut(self, labels: NDArray[np.uint8], regions: Ints, scores: NDArray[np.uint8]) -> None:
@@ -309,10 +301,8 @@ def _summed(roots: Ints, pairs: Longs) -> Longs:
 
 def _merged(roots: Ints, pairs: Longs) -> Ints:
     """Final regions: those united that no sure line parts."""
-    parent = roots.copy()
-    for a, b in pairs[pairs[:, 2] < SURE * pairs[:, 3], :2]:
-        unite(parent, a, b)
-    return np.array([find(parent, node) for node in range(len(parent))], np.int32)
+    weak = pairs[:, 2] < SURE * pairs[:, 3]
+    return np.asarray(united(roots.copy(), pairs[weak, :2]))
 
 
 def _traced(runs: Ints, width: int, connectivity: int) -> Parts | None:
