@@ -20,8 +20,11 @@ import click
 from geoseg.errors import GeosegError
 
 INTERRUPTED = 130
-RESUMABLE = ("infer",)
-"""Commands that go on where they were stopped."""
+RESUMABLE = {
+    "infer": "the same command with --resume goes on from here",
+    "prepare": "the same command goes on from here",
+}
+"""Commands that go on where they were stopped, and how."""
 
 
 def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
@@ -73,9 +76,7 @@ def _bug(error: Exception) -> str:
 
 
 def _how_to_go_on(arguments: list[str]) -> str:
-    if not any(name in arguments for name in RESUMABLE):
-        return ""
-    return " (the same command with --resume goes on from here)"
+    return next((f" ({how})" for name, how in RESUMABLE.items() if name in arguments), "")
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 import click
 
 from geoseg.cli.boundary import own_words, run
+from geoseg.cli.lazy import LazyGroup
 
 COMMANDS = {
     "info": "Tell what a scene is, and whether the model suits it.",
@@ -18,31 +18,11 @@ COMMANDS = {
     "mosaic": "Put patches back together, bit for bit or blended.",
     "vectorize": "Turn a mask into polygons.",
     "evaluate": "Compare results with the truth: pixels, and objects one by one.",
+    "prepare": "Make a data set of images and labels of any form.",
     "model": "List, show, check and pack model bundles.",
     "doctor": "Check this installation and tell what it can do.",
 }
 """Name and first line of each command's help, here so that ``--help`` loads none of them."""
-
-
-class LazyGroup(click.Group):
-    """A group that imports ``geoseg.cli.<command>`` when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names, in the order in which a newcomer needs them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"geoseg.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
@@ -53,7 +33,12 @@ def _print_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="geoseg.cli",
+    listed=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -143,7 +143,7 @@ class Value(click.ParamType[tuple[int, str]]):
 PATH = click.Path(path_type=Path)
 
 
-def _all(*decorators: Decorator[Any]) -> Decorator[Any]:
+def all_of(*decorators: Decorator[Any]) -> Decorator[Any]:
     """Several options as one decorator, shown in the order given."""
 
     def apply(function: Function) -> Function:
@@ -180,7 +180,7 @@ taper_option = click.option(
     show_default=True,
     help="How a patch's weight falls off towards its rim.",
 )
-patch_options = _all(
+patch_options = all_of(
     click.option(
         "--patch", type=Size(), help="Size of a patch in pixels of the network's grid; default: the bundle's."
     ),
@@ -189,7 +189,7 @@ patch_options = _all(
     ),
     taper_option,
 )
-network_options = _all(
+network_options = all_of(
     bundle_option,
     device_option,
     click.option(
@@ -210,7 +210,7 @@ network_options = _all(
     ),
     click.option("--max-memory", type=Memory(), help="Memory the run may take (4GB); default: what is free."),
 )
-area_options = _all(
+area_options = all_of(
     click.option(
         "--aoi",
         type=PATH,
@@ -218,7 +218,7 @@ area_options = _all(
     ),
     box_option,
 )
-vector_options = _all(
+vector_options = all_of(
     click.option(
         "--min-area-m2",
         type=click.FloatRange(min=0),

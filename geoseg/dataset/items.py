@@ -108,6 +108,23 @@ class DataSet:
     def __getitem__(self, stem: str) -> Item:
         return self._by_stem[stem]
 
+    def totals(self) -> dict[str, Any]:
+        """Counts over all items; pixels are 0 where they were never counted.
+
+        Returns:
+            ``images``, ``objects`` (None: not known apart), ``pixels`` per class name, ``ignored_pixels``.
+        """
+        objects = [item.objects for item in self.items if item.objects is not None]
+        sums = [
+            sum(item.counts[i] for item in self.items if item.counts) for i in range(len(self.classes) + 1)
+        ]
+        return {
+            "images": len(self.items),
+            "objects": sum(objects) if objects else None,
+            "pixels": {c.name: sums[c.id] for c in self.classes},
+            "ignored_pixels": sums[-1],
+        }
+
     def subset(self, split: str) -> tuple[Item, ...]:
         """The items of ``train``, ``valid`` or ``test``, in the order of the list."""
         return tuple(self._by_stem[stem] for stem in self.splits[split])

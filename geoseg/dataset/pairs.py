@@ -10,6 +10,8 @@ from pathlib import Path
 
 from geoseg.errors import InputError
 
+DESCRIPTION = "dataset.json"
+"""Says that a folder is a data set of geoseg's."""
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".img")
 IMAGE_FOLDER = "images"
 MASK_FOLDERS = ("masks", "labels")
@@ -33,7 +35,7 @@ class Pair:
 
 
 def list_rasters(folder: Path) -> list[Path]:
-    """All files below a folder whose names say that they are rasters, sorted.
+    """All files below a folder whose names say that they are rasters, sorted; data sets in it are passed by.
 
     Raises:
         InputError: if there is no such folder.
@@ -42,7 +44,7 @@ def list_rasters(folder: Path) -> list[Path]:
         raise InputError(f"{folder}: no such folder", "check the path")
     found = []
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [n for n in folders if not (n.startswith(".") or Path(place, n, DESCRIPTION).is_file())]
         found += [Path(place, name) for name in names if _is_raster(name)]
     return sorted(found)
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from geoseg.core import NODATA, ClassList, Window
 from geoseg.dataset.items import SPLITS, DataSet, ImageArrays, Item, Labels, Source, picture_bands
-from geoseg.dataset.pairs import missing_text
+from geoseg.dataset.pairs import DESCRIPTION, missing_text
 from geoseg.dataset.plain import open_plain
 from geoseg.dataset.statistics import BandStatistics
 from geoseg.errors import InputError
@@ -43,7 +43,6 @@ __all__ = [
     "read_splits",
 ]
 
-DESCRIPTION = "dataset.json"
 FORMAT = 1
 
 

@@ -65,14 +65,19 @@ def world_file(path: Path) -> tuple[Transform | None, str | None]:
     Returns:
         The transform or None, and what is wrong with the file or None.
     """
+    beside = world_file_path(path)
+    if beside is None:
+        return None, None
+    transform = parse_world_file(beside.read_bytes()[:WORLD_FILE_BYTES])
+    return transform, None if transform else f"{beside.name}: not a world file, ignored"
+
+
+def world_file_path(path: Path) -> Path | None:
+    """The world file of a raster, where there is one."""
     suffix = path.suffix[1:]
     endings = [f"{suffix[0]}{suffix[-1]}w", f"{suffix}w", "wld"] if suffix else ["wld"]
-    for ending in (e for lower in endings for e in (lower, lower.lower(), lower.upper())):
-        beside = path.with_suffix(f".{ending}")
-        if beside.is_file():
-            transform = parse_world_file(beside.read_bytes()[:WORLD_FILE_BYTES])
-            return transform, None if transform else f"{beside.name}: not a world file, ignored"
-    return None, None
+    names = (path.with_suffix(f".{e}") for lower in endings for e in (lower, lower.lower(), lower.upper()))
+    return next((beside for beside in names if beside.is_file()), None)
 
 
 def parse_world_file(content: bytes) -> Transform | None:

@@ -14,7 +14,8 @@ import click
 import pytest
 
 from geoseg.cli.boundary import run
-from geoseg.cli.main import COMMANDS, LazyGroup, cli
+from geoseg.cli.lazy import LazyGroup
+from geoseg.cli.main import COMMANDS, cli
 from geoseg.errors import Interrupted, OptionError, SceneError
 
 GEOSEG = (sys.executable, "-m", "geoseg")

@@ -1,0 +1,26 @@
+"""``geoseg prepare``: labels of any form to a data set; one file a command."""
+
+from __future__ import annotations
+
+import click
+
+from geoseg.cli.lazy import LazyGroup
+
+FORMS = {
+    "coco": "Make a data set of COCO instances.",
+}
+
+
+@click.group(
+    "prepare",
+    cls=LazyGroup,
+    package="geoseg.cli.prepare",
+    listed=FORMS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def command() -> None:
+    """Make a data set of images and labels of any form.
+
+    A data set is a folder with images, masks of class ids, and what there is to know about them. A command
+    that was stopped goes on where it was when it is started again.
+    """

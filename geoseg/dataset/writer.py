@@ -1,0 +1,173 @@
+"""Making a data set: checked before anything is written, made image by image, put in place as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from geoseg.core import ClassList, Progress
+from geoseg.core.files import check_space, write_json, write_text
+from geoseg.dataset.classlists import write_class_list
+from geoseg.dataset.items import SPLITS, DataSet, Source, band_names
+from geoseg.dataset.journal import Workshop
+from geoseg.dataset.making import Draw, Making, Sample
+from geoseg.dataset.pairs import DESCRIPTION, missing_text
+from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
+from geoseg.dataset.store import FORMAT, open_dataset
+from geoseg.errors import InputError
+from geoseg.raster import open_scene
+
+LEAST_SAMPLE = 16
+MOST_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a data set is to be.
+
+    Attributes:
+        target: its folder.
+        classes: what labels mean.
+        sources: of the samples.
+        has_instances: whether objects are known apart.
+        options: whatever else changes the labels, JSON-able.
+        splits: lists to write: ``valid`` -> stems.
+        extras: further text files to write: name -> content.
+        overwrite: whether a data set there may be replaced.
+    """
+
+    target: Path
+    classes: ClassList
+    sources: tuple[Source, ...]
+    has_instances: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    extras: Mapping[str, str] = field(default_factory=dict)
+    overwrite: bool = False
+
+
+def write_dataset(
+    recipe: Recipe, samples: Sequence[Sample], draw: Draw, progress: Progress = lambda images: None
+) -> DataSet:
+    """Make a data set, whole or not at all.
+
+    A run that is stopped leaves its finished part beside the target, and the same call goes on from there.
+
+    Args:
+        recipe: what it is to be.
+        samples: its images.
+        draw: gives their labels. Pixels without data are set to ignore afterwards.
+        progress: told how many more images are done.
+
+    Raises:
+        InputError: if images are missing, damaged or unlike each other; all are told in one message.
+        OutputError: if the folder cannot be written.
+    """
+    about = _inspect(samples)
+    sampled = max(LEAST_SAMPLE, SAMPLED // len(samples))
+    options = json.dumps(recipe.options, sort_keys=True, default=str)
+    making = Making(recipe.classes, draw, options, sampled, recipe.has_instances)
+    with Workshop(recipe.target, recipe.overwrite) as workshop:
+        check_space(workshop.folder, sum(s.image.stat().st_size for s in samples))
+        entries = []
+        for entry in _in_threads(lambda sample: making.make(workshop, sample), samples):
+            entries.append(entry)
+            progress(1)
+        _finish(recipe, workshop, about, entries)
+    return open_dataset(recipe.target)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What all images have in common."""
+
+    bands: tuple[str, ...]
+    dtype: str
+
+
+def _inspect(samples: Sequence[Sample]) -> _About:
+    """Look at every image's header before anything is written."""
+    if not samples:
+        raise InputError("there are no images to make a data set of", "check the folders")
+    twice = [stem for stem, count in Counter(s.stem for s in samples).items() if count > 1]
+    if twice:
+        raise InputError(missing_text(twice, "images would have the name of another"), "rename them")
+    gone = [str(s.image) for s in samples if not s.image.is_file()]
+    if gone:
+        raise InputError(missing_text(gone, "images are missing"), "check the folders")
+    kinds: dict[_About, list[str]] = {}
+    for sample in samples:
+        if sample.image.suffix.lower() == ".vrt":
+            raise InputError(f"{sample.image}: is a VRT", "make it one file with gdal_translate first")
+        with open_scene(sample.image) as scene:
+            kinds.setdefault(_About(band_names(scene.info), scene.info.dtype), []).append(sample.stem)
+    if len(kinds) > 1:
+        found = (missing_text(v, f"of {', '.join(k.bands)} ({k.dtype})") for k, v in kinds.items())
+        raise InputError(
+            f"images are unlike each other: {'; '.join(found)}",
+            "a data set has one kind of image: convert or leave out the others",
+        )
+    return next(iter(kinds))
+
+
+def _in_threads(
+    work: Callable[[Sample], dict[str, Any]], samples: Sequence[Sample]
+) -> Iterator[dict[str, Any]]:
+    """Results in order; few are under way at a time, so that a stop is quick and memory flat."""
+    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    under_way: deque[Future[dict[str, Any]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for sample in samples:
+                under_way.append(pool.submit(work, sample))
+                if len(under_way) > 2 * threads:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+
+def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence[dict[str, Any]]) -> None:
+    entries = sorted(entries, key=lambda entry: str(entry["item"]["stem"]))
+    items = [entry["item"] for entry in entries]
+    statistics = add_parts(PartStatistics(**part) for entry in entries for part in entry["parts"])
+    folder = workshop.folder
+    write_class_list(folder / "classes.csv", recipe.classes)
+    texts = {f"{name}.txt": _lines(recipe.splits[name]) for name in SPLITS if recipe.splits.get(name)}
+    texts |= recipe.extras
+    for name, text in texts.items():
+        write_text(folder / name, text, overwrite=True)
+    description = {
+        "format": FORMAT,
+        "geoseg": version("geoseg"),
+        "classes": recipe.classes.to_json(),
+        "bands": about.bands,
+        "dtype": about.dtype,
+        "statistics": statistics.to_json() if statistics else None,
+        "sources": [source.to_json() for source in recipe.sources],
+        "fingerprint": _fingerprint(recipe.classes, entries),
+        "items": items,
+    }
+    write_json(folder / DESCRIPTION, description, overwrite=True)
+    files = {item[kind] for item in items for kind in ("image", "mask", "instances") if item[kind]}
+    files |= {name for entry in entries for name in entry["beside"]}
+    workshop.publish(files | {DESCRIPTION, "classes.csv", *texts})
+
+
+def _lines(stems: Sequence[str]) -> str:
+    return "".join(f"{stem}\n" for stem in stems)
+
+
+def _fingerprint(classes: ClassList, entries: Sequence[Mapping[str, Any]]) -> str:
+    said = [classes.to_json(), [(e["item"]["stem"], e["digest"]) for e in entries]]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
