@@ -61,6 +61,7 @@ OWNERS: dict[str, set[str]] = {
     "PIL": {"raster", "dataset", "report", "train"},
     "pystac": {"batch", "dataset"},
     "pycocotools": {"dataset", "evaluate"},
+    "yaml": {"dataset"},
     "matplotlib": {"report"},
     "dask": {"batch"},
     "distributed": {"batch"},

@@ -238,7 +238,7 @@ vector_options = all_of(
     ),
     click.option("--background", is_flag=True, help="Trace the background too."),
 )
-value_options = _all(
+value_options = all_of(
     click.option(
         "--value",
         "named",

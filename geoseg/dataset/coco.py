@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,14 @@ import numpy as np
 
 from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
-from geoseg.dataset.annotated import AnnotatedImage, Annotations
+from geoseg.dataset.annotated import Annotations
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
-from geoseg.dataset.filenames import ImageFinder
-from geoseg.dataset.irregular import DRAWN, LEFT_OUT, Irregularity, judge
+from geoseg.dataset.gather import Gathering
+from geoseg.dataset.irregular import LEFT_OUT, judge
 from geoseg.dataset.jsonfile import read_json
-from geoseg.dataset.pairs import safe_stem
 from geoseg.dataset.runs import run_lengths
 from geoseg.dataset.shapes import Shape
 from geoseg.errors import InputError
-from geoseg.raster import open_scene
 
 
 def read_coco(path: Path, images: Path | None = None) -> Annotations:
@@ -51,12 +47,13 @@ def read_coco(path: Path, images: Path | None = None) -> Annotations:
         raise InputError(
             f"{path}: has no lists images, annotations and categories", "export it as COCO instances"
         )
-    reading = _Reading(path, ImageFinder(images or path.parent), _categories(path, lists[2] or []))
+    classes, class_of = _categories(path, lists[2] or [])
+    gathering = Gathering(path, images or path.parent)
     for record in lists[0] or []:
-        reading.add_image(record)
+        _add_image(gathering, record, path)
     for record in lists[1] or []:
-        reading.add_annotation(record)
-    return reading.result()
+        _add_annotation(gathering, record, class_of, path)
+    return gathering.result(classes)
 
 
 def _categories(path: Path, records: Sequence[Any]) -> tuple[ClassList, dict[int, int]]:
@@ -75,118 +72,27 @@ def _categories(path: Path, records: Sequence[Any]) -> tuple[ClassList, dict[int
     return classes, {i: ids.get(name, 0) for i, name in named.items()}
 
 
-@dataclass
-class _Image:
-    """What is known of an image while annotations are read."""
-
-    stem: str
-    path: Path
-    size: tuple[int, int]
-    name: str
-    id: str
-    shapes: list[Shape] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
-    irregular: int = 0
+def _add_image(gathering: Gathering, record: Any, path: Path) -> None:
+    try:
+        key, name = _hashable(record["id"]), str(record["file_name"])
+        declared = record.get("height"), record.get("width")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: an image lacks its id or file_name", "export it anew") from error
+    gathering.add_image(key, name, declared)
 
 
-class _Reading:
-    """One file being read."""
-
-    def __init__(self, path: Path, finder: ImageFinder, categories: tuple[ClassList, dict[int, int]]) -> None:
-        self._path = path
-        self._finder = finder
-        self._classes, self._class_of = categories
-        self._images: dict[Any, _Image] = {}
-        self._missing: dict[Any, str] = {}
-        self._by_path: dict[Path, _Image] = {}
-        self._ids: set[Any] = set()
-        self._found: list[Irregularity] = []
-
-    def add_image(self, record: Any) -> None:
-        """Take an entry of ``images``."""
-        try:
-            key, name = _hashable(record["id"]), str(record["file_name"])
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{self._path}: an image lacks its id or file_name", "export it anew") from error
-        path = self._finder.find(name)
-        if path is None:
-            self._missing[key] = name
-            self._found.append(Irregularity(kinds.MISSING, "image", str(key), name, LEFT_OUT))
-            return
-        image = self._by_path.get(path)
-        if image is not None or key in self._images:
-            image = image or self._images[key]
-            self._tell(image, kinds.SAME_IMAGE, "image", DRAWN)
-            self._images.setdefault(key, image)
-            return
-        with open_scene(path) as scene:
-            size = scene.info.grid.size
-        image = _Image(self._stem(path), path, size, name, str(key))
-        self._images[key] = self._by_path[path] = image
-        declared = (record.get("height"), record.get("width"))
-        if None not in declared and declared != size:
-            self._tell(image, kinds.WRONG_SIZE, "image", DRAWN)
-
-    def _stem(self, path: Path) -> str:
-        stem = safe_stem([path.stem])
-        taken = {image.stem for image in self._by_path.values()}
-        return stem if stem not in taken else safe_stem([path.parent.name, path.stem, str(len(taken))])
-
-    def add_annotation(self, record: Any) -> None:
-        """Take an entry of ``annotations``."""
-        if not isinstance(record, Mapping):
-            raise InputError(f"{self._path}: an annotation is no object", "export it anew")
-        name, key = str(record.get("id", "")), _hashable(record.get("image_id"))
-        image = self._images.get(key)
-        if image is None:
-            if key not in self._missing:  # a missing file is told once, not for each of its annotations
-                self._found.append(Irregularity(kinds.UNKNOWN_IMAGE, name, str(key), "", LEFT_OUT))
-            return
-        class_id = self._class_of.get(_hashable(record.get("category_id")))
-        if class_id is None:
-            self._tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
-            return
-        shape, kind = _shape(record, class_id, image.size)
-        same = repr((class_id, record.get("segmentation")))
-        if name and name in self._ids:
-            kind = kinds.SAME_ID
-        elif shape is not None and same in image.seen:
-            kind = kinds.SAME_POLYGON
-        drawn = shape is not None and same not in image.seen
-        self._ids.add(name)
-        if shape is not None and drawn:
-            image.seen.add(same)
-            image.shapes.append(shape)
-        if kind is not None:
-            self._tell(image, kind, name, DRAWN if drawn else LEFT_OUT)
-
-    def _tell(self, image: _Image, kind: str, annotation: str, done: str) -> None:
-        image.irregular += 1
-        self._found.append(Irregularity(kind, annotation, image.id, image.name, done))
-
-    def result(self) -> Annotations:
-        """Everything read."""
-        if not self._by_path:
-            example = next(iter(self._missing.values()), "")
-            raise InputError(
-                f"{self._path}: none of its {len(self._missing)} images is there ({example}, ...)",
-                "name their folder with --images",
-            )
-        shapes = {image.stem: tuple(image.shapes) for image in self._by_path.values()}
-        images = tuple(
-            AnnotatedImage(i.stem, i.path, len(i.shapes), i.irregular, key=_key(i.shapes))
-            for i in sorted(self._by_path.values(), key=lambda i: i.stem)
-        )
-        return Annotations(images, self._classes, tuple(self._found), lambda image: shapes[image.stem])
-
-
-def _key(shapes: Sequence[Shape]) -> str:
-    digest = sha256()
-    for shape in shapes:
-        digest.update(f"{shape.class_id} {shape.is_crowd} {shape.runs}".encode())
-        for ring in shape.rings:
-            digest.update(ring.tobytes())
-    return digest.hexdigest()
+def _add_annotation(gathering: Gathering, record: Any, class_of: Mapping[Any, int], path: Path) -> None:
+    if not isinstance(record, Mapping):
+        raise InputError(f"{path}: an annotation is no object", "export it anew")
+    name = str(record.get("id", ""))
+    image = gathering.image(_hashable(record.get("image_id")), name)
+    if image is None:
+        return
+    class_id = class_of.get(_hashable(record.get("category_id")))
+    if class_id is None:
+        gathering.tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
+        return
+    gathering.add_shape(image, name, *_shape(record, class_id, image.size))
 
 
 def _shape(

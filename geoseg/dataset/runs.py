@@ -50,6 +50,14 @@ def _uncompressed(text: str) -> list[int] | None:
     return None if shift else counts
 
 
+def lengths_of(pixels: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    """The run lengths of a mask (height, width), column by column, beginning with pixels outside."""
+    flat = pixels.ravel(order="F")
+    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    runs = np.diff([0, *ends.tolist(), len(flat)]).tolist()
+    return (0, *runs) if flat[0] else tuple(runs)
+
+
 def brush_mask(codes: list[int], size: tuple[int, int]) -> npt.NDArray[np.bool_] | None:
     """The pixels of a Label Studio brush: run lengths of bits of RGBA values, whose alpha counts.
 

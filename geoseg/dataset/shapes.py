@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,13 @@ class Shape:
     runs: tuple[int, ...] | None = None
     is_crowd: bool = False
 
+    def digest(self) -> str:
+        """The same for the same object alone."""
+        digest = sha256(f"{self.class_id} {self.is_crowd} {self.runs}".encode())
+        for ring in self.rings:
+            digest.update(f"{len(ring)} ".encode() + ring.tobytes())
+        return digest.hexdigest()
+
     def encode(self, size: tuple[int, int]) -> Any:
         """Its pixels in an image of this height and width, as compressed run lengths."""
         if self.runs is None:
@@ -53,8 +61,9 @@ def draw_shapes(shapes: Sequence[Shape], size: tuple[int, int], window: Window) 
     """
     mask, ids = np.zeros(size, np.uint8), np.zeros(size, np.uint32)
     codes = [shape.encode(size) for shape in shapes]
-    areas = coco_mask.area(codes) if codes else []
-    order = sorted(range(len(shapes)), key=lambda i: (not shapes[i].is_crowd, -int(areas[i]), i))
+    # one by one: pycocotools 2.0.11 fails for more than 255 at once
+    areas = [int(coco_mask.area(code)) for code in codes]
+    order = sorted(range(len(shapes)), key=lambda i: (not shapes[i].is_crowd, -areas[i], i))
     for i in order:
         if not areas[i]:
             continue

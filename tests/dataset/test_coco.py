@@ -76,6 +76,20 @@ def test_polygons_run_lengths_and_crowds(tmp_path: Path) -> None:
     assert [3, 1] == [item.objects for item in dataset.items]
 
 
+def test_more_objects_than_a_byte_counts(tmp_path: Path) -> None:
+    """260 of them on one image."""
+    squares = [[x, y, x + 2, y, x + 2, y + 2, x, y + 2] for x in range(0, 60, 3) for y in range(0, 40, 3)][
+        :260
+    ]
+    dataset = prepare(
+        write_coco(tmp_path, [annotation(i, [s]) for i, s in enumerate(squares)]), tmp_path / "set"
+    )
+    instances = read_labels(dataset["a"]).instances
+
+    assert 260 == dataset["a"].objects
+    assert set(range(261)) == set(np.unique(instances))
+
+
 def run_lengths_of(code: Any) -> list[int]:
     """A compressed encoding's numbers, counted from its pixels."""
     pixels = coco_mask.decode(code).ravel(order="F")

@@ -8,6 +8,8 @@ from geoseg.cli.lazy import LazyGroup
 
 FORMS = {
     "coco": "Make a data set of COCO instances.",
+    "labelstudio": "Make a data set of a Label Studio export.",
+    "yolo": "Make a data set of YOLO polygons.",
 }
 
 

@@ -1,0 +1,156 @@
+"""Label Studio's own JSON: polygons in percent of the image, brushes as run lengths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geoseg.dataset import irregular as kinds
+from geoseg.dataset.annotated import Annotations
+from geoseg.dataset.classlists import BACKGROUNDS, named_classes
+from geoseg.dataset.gather import Gathered, Gathering
+from geoseg.dataset.irregular import DRAWN, LEFT_OUT, judge
+from geoseg.dataset.jsonfile import read_json
+from geoseg.dataset.runs import brush_mask, lengths_of
+from geoseg.dataset.shapes import Shape
+from geoseg.errors import InputError
+
+SHAPES = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
+"""Beginnings of the types of results that have a place in the image."""
+
+
+def read_labelstudio(path: Path, images: Path | None = None) -> Annotations:
+    """Read an export of Label Studio in its form JSON.
+
+    Of several annotations of one task the ground truth counts, else the last; cancelled ones do not.
+
+    Args:
+        path: the JSON file.
+        images: folder of the images, with or without the prefixes of uploads; None: that of the file.
+
+    Raises:
+        InputError: if it is no such file; names the place of a syntax error.
+        SceneError: if an image is damaged.
+    """
+    tasks = read_json(path)
+    if not isinstance(tasks, list) or not all(_is_task(task) for task in tasks):
+        raise InputError(
+            f"{path}: is no list of tasks with data and annotations", "export it as JSON, not JSON-MIN or CSV"
+        )
+    regions = [region for number, task in enumerate(tasks) for region in _regions(task, number)]
+    names = sorted({r.label for r in regions if r.label and r.label.casefold() not in BACKGROUNDS})
+    if not names:
+        raise InputError(f"{path}: nothing in it has a label", "label regions, or export another project")
+    classes = named_classes(names)
+    ids = {c.name: c.id for c in classes.foreground} | dict.fromkeys(BACKGROUNDS, 0)
+    gathering = Gathering(path, images or path.parent)
+    for number, task in enumerate(tasks):
+        gathering.add_image(number, _image_name(path, task))
+    for region in regions:
+        image = gathering.image(region.task, region.id)
+        if image is not None:
+            _add(gathering, image, region, ids)
+    return gathering.result(classes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """One result of an annotation that has a place."""
+
+    task: int
+    id: str
+    kind: str
+    label: str
+    value: Mapping[str, Any]
+    size: tuple[Any, Any]
+    rotation: Any
+
+
+def _is_task(task: Any) -> bool:
+    return (
+        isinstance(task, Mapping)
+        and isinstance(task.get("data"), Mapping)
+        and isinstance(task.get("annotations"), list)
+    )
+
+
+def _image_name(path: Path, task: Mapping[str, Any]) -> str:
+    texts = [value for value in task["data"].values() if isinstance(value, str)]
+    name = task["data"].get("image") or (texts[0] if texts else task.get("file_upload"))
+    if not name:
+        raise InputError(f"{path}: task {task.get('id')} names no image", "export it anew")
+    return str(name)
+
+
+def _regions(task: Mapping[str, Any], number: int) -> Iterator[_Region]:
+    usable = [a for a in task["annotations"] if isinstance(a, Mapping) and not a.get("was_cancelled")]
+    if not usable:
+        return
+    chosen = next((a for a in usable if a.get("ground_truth")), usable[-1])
+    results = [r for r in chosen.get("result") or () if isinstance(r, Mapping) and "value" in r]
+    apart = {str(r.get("id")): _label(r) for r in results if r.get("type") == "labels"}
+    for result in results:
+        kind = str(result.get("type", ""))
+        if kind.startswith(SHAPES) and isinstance(result["value"], Mapping):
+            name = str(result.get("id", ""))
+            size = result.get("original_height"), result.get("original_width")
+            label = _label(result) or apart.get(name, "")
+            rotation = result.get("image_rotation")
+            yield _Region(number, name, kind, label, result["value"], size, rotation)
+
+
+def _label(result: Mapping[str, Any]) -> str:
+    value = result["value"]
+    found = value.get(str(result.get("type"))) or value.get("labels") if isinstance(value, Mapping) else None
+    return str(found[0]).strip() if isinstance(found, list) and found else ""
+
+
+def _add(gathering: Gathering, image: Gathered, region: _Region, ids: Mapping[str, int]) -> None:
+    # ids of regions are only sure to differ within a task
+    name = f"{region.task}/{region.id}" if region.id else ""
+    class_id = ids.get(region.label, ids.get(region.label.casefold()))
+    if class_id is None:
+        gathering.tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
+        return
+    if None not in region.size and region.size != image.size:
+        gathering.tell(image, kinds.WRONG_SIZE, name, DRAWN)
+    gathering.add_shape(image, name, *_shape(region, class_id, image.size))
+
+
+def _shape(region: _Region, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
+    if region.rotation:
+        return None, kinds.ROTATED
+    if region.kind.startswith("polygon"):
+        return _polygon(region.value.get("points"), class_id, size)
+    if region.kind.startswith("brush"):
+        return _brush(region.value.get("rle"), class_id, size)
+    return None, kinds.BOX
+
+
+def _polygon(points: Any, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
+    if not isinstance(points, Sequence) or not points:
+        return None, kinds.EMPTY
+    numbers = [v for point in points for v in (point if isinstance(point, list) else [None])]
+    if any(not isinstance(v, int | float) or not math.isfinite(v) for v in numbers) or any(
+        len(point) != 2 for point in points
+    ):
+        return None, kinds.NULL
+    ring = np.array(points, np.float64) * (size[1] / 100, size[0] / 100)
+    rings, kind = judge([ring], size)
+    return (Shape(class_id, rings) if rings else None), kind
+
+
+def _brush(codes: Any, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
+    if not isinstance(codes, list) or not codes:
+        return None, kinds.EMPTY
+    pixels = brush_mask(codes, size)
+    if pixels is None:
+        return None, kinds.WRONG_RUNS
+    if not pixels.any():
+        return None, kinds.EMPTY
+    return Shape(class_id, runs=lengths_of(pixels)), None

@@ -1,0 +1,106 @@
+"""YOLO's polygons: folders, names, lists, and lines that are none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from geoseg.dataset.annotated import Target, prepare_annotated
+from geoseg.dataset.items import Source
+from geoseg.dataset.store import open_dataset, read_labels
+from geoseg.dataset.yolo import read_yolo_folder
+from geoseg.errors import InputError
+
+SIZE = (40, 60)
+SQUARE = "0 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6"
+
+
+def write_yolo(folder: Path, labels: dict[str, str | None], place: str = "") -> Path:
+    """Images and labels below ``place``; None: no file of labels."""
+    for kind in ("images", "labels"):
+        (folder / place / kind).mkdir(parents=True, exist_ok=True)
+    for name, text in labels.items():
+        Image.fromarray(np.full((*SIZE, 3), 90, np.uint8)).save(folder / place / "images" / f"{name}.jpg")
+        if text is not None:
+            (folder / place / "labels" / f"{name}.txt").write_text(text)
+    return folder
+
+
+def target(folder: Path) -> Target:
+    """Where the data set goes."""
+    return Target(folder / "set", Source("test"), gsd_m=0.4)
+
+
+def test_shares_of_the_image(tmp_path: Path) -> None:
+    """Polygons of two classes; an image without labels is background."""
+    write_yolo(tmp_path, {"a": f"{SQUARE}\n1 0.6 0 1 0 1 0.5 0.6 0.5\n", "b": None})
+    (tmp_path / "classes.txt").write_text("roof\nroad\n")
+    dataset = prepare_annotated(read_yolo_folder(tmp_path), target(tmp_path))
+    expected = np.zeros(SIZE, np.uint8)
+    expected[4:24, 6:30] = 1
+    expected[0:20, 36:60] = 2
+
+    assert np.array_equal(expected, read_labels(dataset["a"]).mask)
+    assert not read_labels(dataset["b"]).mask.any()
+    assert [(2, 0.4), (0, 0.4)] == [(item.objects, item.gsd_m) for item in dataset.items]
+
+
+@pytest.mark.parametrize(
+    "names", ["names: [roof, road]", "names:\n- roof\n- road\n", "names:\n  1: road\n  0: roof\nnc: 2"]
+)
+def test_names_and_lists(tmp_path: Path, names: str) -> None:
+    """Names from data.yaml in its three forms; lists from the folders, also where stems are shared."""
+    write_yolo(tmp_path, {"a": SQUARE, "b": SQUARE}, "train")
+    write_yolo(tmp_path, {"a": SQUARE}, "val")
+    (tmp_path / "data.yaml").write_text(names)
+    dataset = prepare_annotated(read_yolo_folder(tmp_path), target(tmp_path))
+
+    assert ["background", "roof", "road"] == [c.name for c in dataset.classes]
+    assert {"train": ("b", "train_a"), "valid": ("val_a",), "test": ()} == dataset.splits
+
+
+def test_irregular_lines_are_told(tmp_path: Path) -> None:
+    """Each with the number of its line."""
+    lines = {
+        "0 0.1 0.1 0.5 0.5": "box without polygon",
+        "0 0.1 0.1": "fewer than three points",
+        "7 0 0 1 0 1 1": "unknown category",
+        "roof 0 0 1 0 1 1": "null coordinate",
+        "0 0 0 nan 0 1 1": "null coordinate",
+        "0 0 0 3 0 1 1": "outside the image",
+        "0 0 0 1 1 1 0 0 1": "self-crossing",
+        "0 0 0 0.01 0 0 0.01": "tiny",
+        SQUARE: "duplicate polygon",
+    }
+    write_yolo(tmp_path, {"a": "\n".join([SQUARE, *lines])})
+    (tmp_path / "labels" / "lost.txt").write_text(SQUARE)
+    annotations = read_yolo_folder(tmp_path, ["roof"])
+    told = [(found.kind, found.annotation) for found in annotations.irregularities]
+
+    assert told == [("missing file", "image")] + [(k, f"line {i}") for i, k in enumerate(lines.values(), 2)]
+    assert 4 == annotations.images[0].objects
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    """No labels; no names; a damaged list of names."""
+    write_yolo(tmp_path, {"a": None})
+    with pytest.raises(InputError, match="holds no labels of 1 images"):
+        read_yolo_folder(tmp_path)
+    write_yolo(tmp_path, {"a": SQUARE})
+    with pytest.raises(InputError, match="--class"):
+        read_yolo_folder(tmp_path)
+    for text in ("names: 3", "names: {a: b}", "- x", "names: [", "names: []"):
+        (tmp_path / "data.yaml").write_text(text)
+        with pytest.raises(InputError, match="does not list the names"):
+            read_yolo_folder(tmp_path)
+
+
+@pytest.mark.slow
+def test_building_segmentation(data_dir: Path, tmp_path: Path) -> None:
+    """973 chips with 31,297 polygons to train on and 150 with 4,963 to validate."""
+    dataset = prepare_annotated(read_yolo_folder(data_dir / "building-segmentation-2"), target(tmp_path))
+
+    for split, images, polygons in (("train", 973, 31297), ("valid", 150, 4963)):
+        items = open_dataset(dataset.folder).subset(split)
+        assert (images, polygons) == (len(items), sum(item.objects or 0 for item in items))
