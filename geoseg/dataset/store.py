@@ -40,6 +40,7 @@ __all__ = [
     "open_dataset",
     "read_image",
     "read_labels",
+    "read_list",
     "read_splits",
 ]
 
@@ -75,7 +76,7 @@ def read_splits(folder: Path, stems: Sequence[str]) -> dict[str, tuple[str, ...]
         InputError: if a list names an image that is not there, or one is in two lists.
     """
     known = set(stems)
-    splits = {split: _read_list(folder / f"{split}.txt", known) for split in SPLITS}
+    splits = {split: read_list(folder / f"{split}.txt", known) for split in SPLITS}
     taken = [stem for listed in splits.values() for stem in listed]
     if len(set(taken)) < len(taken):
         twice = next(stem for stem in taken if taken.count(stem) > 1)
@@ -226,7 +227,12 @@ def _check_files(dataset: DataSet) -> None:
         raise InputError(f"{dataset.folder}: {missing_text(gone, 'files are missing')}", "prepare it anew")
 
 
-def _read_list(path: Path, stems: set[str]) -> tuple[str, ...]:
+def read_list(path: Path, stems: set[str]) -> tuple[str, ...]:
+    """The stems that a list names, one a line, with or without a suffix; none where there is no list.
+
+    Raises:
+        InputError: if it names others.
+    """
     if not path.is_file():
         return ()
     try:

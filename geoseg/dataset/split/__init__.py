@@ -1,0 +1,1 @@
+"""Which images train and which judge, so that none is judged by what it was trained on."""

@@ -1,0 +1,76 @@
+"""The lists of a split on disk."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from geoseg.core.files import PendingFile, remove_leftovers, writing
+from geoseg.dataset.items import SPLITS
+from geoseg.dataset.split.job import Split
+from geoseg.errors import OutputError
+
+RECORD = "split.json"
+
+
+def check_lists(folder: Path, overwrite: bool, kept: Path | None = None) -> None:
+    """Find out before the work begins whether lists may be written.
+
+    Args:
+        folder: of the data set.
+        overwrite: whether lists there may be replaced.
+        kept: a list that is used and not written.
+
+    Raises:
+        OutputError: if there are some already.
+    """
+    there = [folder / f"{part}.txt" for part in SPLITS if (folder / f"{part}.txt").exists()]
+    found = [path for path in there if not _is_same(path, kept)]
+    if found and not overwrite:
+        raise OutputError(
+            f"{found[0]} exists",
+            "--overwrite replaces it, --check looks at it, --valid-list keeps it",
+        )
+
+
+def write_lists(folder: Path, split: Split, about: dict[str, Any], kept: Path | None = None) -> list[Path]:
+    """Write ``train.txt``, ``valid.txt``, ``test.txt`` where there is a test, and ``split.json`` at last.
+
+    All are on the disk before the first is given its name; a test list of an earlier split is removed.
+
+    Args:
+        folder: of the data set.
+        split: to be written.
+        about: what else the record tells.
+        kept: a list that is used and stays as it is.
+
+    Returns:
+        The files.
+
+    Raises:
+        OutputError: if one cannot be written; then none is.
+    """
+    remove_leftovers(folder)
+    texts = {folder / f"{part}.txt": "".join(f"{s}\n" for s in stems) for part, stems in split.stems.items()}
+    texts = {path: text for path, text in texts.items() if text and not _is_same(path, kept)}
+    record = json.dumps(split.to_json() | about, indent=2, ensure_ascii=False) + "\n"
+    with ExitStack() as stack:
+        pending = []
+        for path, text in [*texts.items(), (folder / RECORD, record)]:
+            file = stack.enter_context(PendingFile(path, overwrite=True))
+            with writing(path):
+                file.temp.write_text(text, encoding="utf-8", newline="\n")
+            pending.append(file)
+        with writing(folder):
+            (folder / RECORD).unlink(missing_ok=True)
+            if not split.stems["test"]:
+                (folder / "test.txt").unlink(missing_ok=True)
+        for file in pending:
+            file.commit()
+    return [*texts, folder / RECORD]
+
+
+def _is_same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.exists() and other.exists() and path.samefile(other)
