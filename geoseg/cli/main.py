@@ -14,7 +14,7 @@ COMMANDS = {
     "info": "Tell what a scene is, and whether the model suits it.",
     "infer": "Map scenes: a mask, polygons and a record of the run for each.",
     "preview": "Draw a scene, its mask and its polygons into a picture.",
-    "split": "Say which images of a data set train and which judge, and look for leaks.",
+    "split": "Say which images of a data set train and which judge.",
     "tile": "Cut a scene into patches that keep their place on the ground.",
     "mosaic": "Put patches back together, bit for bit or blended.",
     "vectorize": "Turn a mask into polygons.",
