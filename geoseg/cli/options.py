@@ -225,6 +225,17 @@ vector_options = all_of(
         help="Drop polygons smaller than this; default: the bundle's.",
     ),
     click.option(
+        "--simplify-m",
+        type=click.FloatRange(min=0),
+        help="Simplify outlines by up to this many metres; default: the bundle's.",
+    ),
+    click.option(
+        "--regularize/--no-regularize",
+        default=True,
+        show_default=True,
+        help="Make outlines of buildings rectangular where they nearly are.",
+    ),
+    click.option(
         "--split-touching/--no-split-touching",
         default=None,
         help="Cut apart objects that touch; default: where the model tells rims.",
@@ -272,7 +283,14 @@ threshold_option = click.option(
 )
 
 NETWORK_FIELDS = ("patch", "overlap", "taper", "bands", "stretch", "device", "runtime", "batch", "tta")
-VECTOR_FIELDS = ("min_area_m2", "split_touching", "connectivity", "background")
+VECTOR_FIELDS = (
+    "min_area_m2",
+    "simplify_m",
+    "regularize",
+    "split_touching",
+    "connectivity",
+    "background",
+)
 
 
 def network_from(values: Mapping[str, Any]) -> NetworkOptions:

@@ -59,12 +59,16 @@ class VectorOptions:
 
     Attributes:
         min_area_m2: smallest polygon kept; None: the bundle's.
+        simplify_m: tolerance in metres; None: the bundle's; 0: none.
+        regularize: right angles where the object has them.
         split_touching: cut apart objects that touch; None: where the bundle has an edge output.
         connectivity: 4 or 8.
         background: trace class 0 too.
     """
 
     min_area_m2: float | None = None
+    simplify_m: float | None = None
+    regularize: bool = True
     split_touching: bool | None = None
     connectivity: int = 4
     background: bool = False
@@ -72,8 +76,10 @@ class VectorOptions:
     def __post_init__(self) -> None:
         if self.connectivity not in (4, 8):
             raise OptionError(f"connectivity {self.connectivity}", "use 4 or 8")
-        if self.min_area_m2 is not None and not self.min_area_m2 >= 0:
-            raise OptionError(f"min_area_m2 {self.min_area_m2}", "use 0 or more")
+        for name in ("min_area_m2", "simplify_m"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise OptionError(f"{name} {value}", "use 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,7 @@ def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
             bundle=spec.name,
             run=job.run,
             min_area_m2=spec.min_area_m2,
+            simplify_m=spec.simplify_m,
         )
         targets = [job.path(f"polygons.{name}") for name in job.options.formats]
         yield PolygonSink(targets, plan, job.options.vectors, context, overwrite=True)

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
 from geoseg.vector.measure import LOCAL_M, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
-from geoseg.vector.table import Features, PolygonContext
+from geoseg.vector.outline import add_junctions, simplify
+from geoseg.vector.regularize import regularize
+from geoseg.vector.table import BUILDING, Features, PolygonContext
 from geoseg.vector.trace import Parts
 
 Longs = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+BUILT = (BUILDING, "buildings", "house", "houses", "roof", "roofs")
+"""Classes that have right angles; where there is only one class, it may have them whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +28,15 @@ class Rules:
     Attributes:
         grid: of the scene.
         min_area: (classes,) smallest object kept, in square metres; without a CRS in pixels.
+        simplify_m: tolerance of outlines in metres; without a CRS in pixels; 0: none.
+        straight: (classes,) whether outlines are straightened.
         multi: whether parts are joined to multipolygons.
     """
 
     grid: GeoGrid
     min_area: Floats
+    simplify_m: float
+    straight: NDArray[np.bool_]
     multi: bool
 
     @classmethod
@@ -40,28 +49,78 @@ class Rules:
             else options.min_area_m2
             for c in classes
         ]
-        return cls(grid, np.array(limits), options.connectivity == 8)
+        simplify = context.simplify_m if options.simplify_m is None else options.simplify_m
+        built = [c.id > 0 and (c.name in BUILT or classes.is_binary) for c in classes]
+        straight = np.array(built) & options.regularize
+        return cls(grid, np.array(limits), simplify, straight, options.connectivity == 8)
+
+    @property
+    def redraws(self) -> bool:
+        """Whether outlines may leave the pixels' edges, so that neighbours have to come out together."""
+        return self.simplify_m > 0 or bool(self.straight.any())
 
 
 def finish(parts: Parts, rules: Rules) -> Features:
     """Measure objects, drop those that are too small, draw their outlines."""
     frames = local_frames(rules.grid, *_centres(parts))
-    shapes = parts.polygons(rules.grid.transform)
+    traced = parts.polygons(rules.grid.transform)
     objects, first = _objects(parts, rules.multi)
-    sizes = _sizes(parts, frames, shapes, rules.grid)
-    area = np.bincount(objects, sizes.area, len(first)).astype(np.float64)
-    perimeter = np.bincount(objects, sizes.perimeter, len(first)).astype(np.float64)
+    sizes = _sizes(parts, frames, traced, rules.grid)
     label = parts.label[first]
-    keep = area >= rules.min_area[label]
+    keep = np.bincount(objects, sizes.area, len(first)) >= rules.min_area[label]
+    shapes, straight = traced, np.zeros(len(parts), bool)
+    if rules.redraws:
+        shapes, straight, sizes = _redrawn(parts, frames, rules, sizes)
     if rules.multi:
         shapes = shapely.multipolygons(shapes, indices=objects)
+    area, perimeter = (
+        np.bincount(objects, s, len(first)).astype(np.float64)[keep] for s in (sizes.area, sizes.perimeter)
+    )
     return Features(
         geometry=shapes[keep],
         label=label[keep],
         mean=_mean(parts, objects)[keep],
         minimum=_minimum(parts, objects)[keep],
-        sizes=Sizes(area[keep], perimeter[keep]),
+        sizes=Sizes(area, perimeter),
         touches=(np.bincount(objects, parts.touches, len(first)) > 0)[keep],
+        regularized=(np.bincount(objects, ~straight, len(first)) == 0)[keep],
+    )
+
+
+def _redrawn(parts: Parts, frames: Floats, rules: Rules, sizes: Sizes) -> tuple[Geometries, Mask, Sizes]:
+    """Outlines that leave the pixels' edges, which of them were straightened, and their sizes."""
+    if not len(parts):
+        return parts.polygons(), np.zeros(0, bool), sizes
+    _, lead, group = np.unique(parts.group, return_index=True, return_inverse=True)
+    own = frames[lead][group]  # a whole group is drawn in one frame, so that shared edges stay shared
+    parts = add_junctions(parts)
+    pixels = parts.polygons()
+    straight = np.zeros(len(parts), bool)
+    shapes = pixels
+    if rules.simplify_m > 0:
+        tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own)))
+        shapes = simplify(pixels, group, tolerance)
+    if rules.straight.any():
+        wanted = rules.straight[parts.label]
+        shapes, straight = regularize(parts, shapes, own, rules.simplify_m, wanted)
+    a, b, c, d, e, f = rules.grid.transform
+    matrix, shift = np.array([[a, b], [d, e]]), np.array([c, f])
+    on_map = shapely.transform(shapes, lambda xy: xy @ matrix.T + shift)
+    return on_map, straight, _sizes_of(shapes, frames, on_map, rules.grid)
+
+
+def _sizes_of(shapes: Geometries, frames: Floats, on_map: Geometries, grid: GeoGrid) -> Sizes:
+    """Sizes of polygons in pixels."""
+    area = shapely.area(shapes) * np.abs(np.linalg.det(frames))
+    rings, owner = shapely.get_rings(shapes, return_index=True)
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    steps = np.diff(xy, axis=0)[ring[1:] == ring[:-1]]
+    part = owner[ring[1:]][ring[1:] == ring[:-1]]
+    length = np.hypot(*np.einsum("nij,nj->in", frames[part], steps))
+    perimeter = np.bincount(part, length, len(shapes)).astype(np.float64)
+    bounds = shapely.bounds(shapes)
+    return _large_on_ellipsoid(
+        Sizes(area, perimeter), (bounds[:, 2:] - bounds[:, :2]), frames, (on_map, grid)
     )
 
 
@@ -102,15 +161,26 @@ def _sizes(parts: Parts, frames: Floats, shapes: Geometries, grid: GeoGrid) -> S
     steps[parts.ring_stop - 1] = 0
     begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
     along = np.add.reduceat(steps, begin)
+    perimeter = (along * np.hypot(frames[:, 0], frames[:, 1])).sum(axis=1)
+    low, high = extents(parts)
+    return _large_on_ellipsoid(
+        Sizes(area, perimeter), (high - low).astype(np.float64), frames, (shapes, grid)
+    )
+
+
+def _large_on_ellipsoid(
+    sizes: Sizes, extent: Floats, frames: Floats, place: tuple[Geometries, GeoGrid]
+) -> Sizes:
+    """The sizes, those of large objects measured exactly."""
+    shapes, grid = place
     unit = np.hypot(frames[:, 0], frames[:, 1])
-    perimeter = (along * unit).sum(axis=1)
-    if grid.crs is not None:
-        low, high = extents(parts)
-        large = ((high - low) * unit).max(axis=1) > LOCAL_M
-        if large.any():
-            step = LOCAL_M / float(unit.mean()) * float(np.hypot(grid.transform[0], grid.transform[3]))
-            exact = measure_ellipsoid(shapes[large], grid.crs, step)
-            area[large], perimeter[large] = exact.area, exact.perimeter
+    large = (extent * unit).max(axis=1) > LOCAL_M
+    if grid.crs is None or not large.any():
+        return sizes
+    step = LOCAL_M / float(unit.mean()) * float(np.hypot(grid.transform[0], grid.transform[3]))
+    exact = measure_ellipsoid(shapes[large], grid.crs, step)
+    area, perimeter = sizes.area.copy(), sizes.perimeter.copy()
+    area[large], perimeter[large] = exact.area, exact.perimeter
     return Sizes(area, perimeter)
 
 

@@ -69,7 +69,7 @@ class PolygonSink:
         self._traced = np.arange(256) < len(plan.classes)
         self._traced[0] = options.background
         self._traced[NODATA] = False
-        self._tracer = Tracer(plan.source.width, options.connectivity)
+        self._tracer = Tracer(plan.source.width, options.connectivity, self._rules.redraws)
         self._splitter = self._make_splitter(plan, options)
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))

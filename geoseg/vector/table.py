@@ -27,6 +27,7 @@ class PolygonContext:
         bundle: name of the bundle, or an empty string.
         run: name of the run, or an empty string.
         min_area_m2: smallest polygon kept, by class name or id as text, unless the options say otherwise.
+        simplify_m: tolerance of outlines in metres, unless the options say otherwise.
     """
 
     scene: str
@@ -34,6 +35,7 @@ class PolygonContext:
     bundle: str = ""
     run: str = ""
     min_area_m2: Mapping[str, float] = field(default_factory=dict)
+    simplify_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Features:
         minimum: smallest score, likewise.
         sizes: on the ground.
         touches: whether the object is cut off by the border of the data.
+        regularized: whether the outline was straightened.
     """
 
     geometry: Geometries
@@ -55,6 +58,7 @@ class Features:
     minimum: Floats
     sizes: Sizes
     touches: NDArray[np.bool_]
+    regularized: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.geometry)
@@ -96,6 +100,7 @@ class TableFormat:
             (perimeter, pa.float64()),
             ("compactness", pa.float64()),
             ("touches_edge", pa.bool_()),
+            ("regularized", pa.bool_()),
             ("scene", pa.string()),
             ("acquired", pa.string()),
             ("bundle", pa.string()),
@@ -119,6 +124,7 @@ class TableFormat:
             _rounded(features.sizes.perimeter, 2),
             _rounded(features.sizes.compactness(), 4),
             features.touches,
+            features.regularized,
         ]
         context = self.context
         for text in (context.scene, context.acquired, context.bundle or None, context.run or None):

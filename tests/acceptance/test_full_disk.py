@@ -88,7 +88,7 @@ def test_space_is_checked_before(geoseg, bundle, noise, full_disk):
 def test_a_disk_that_fills_during_infer(geoseg, bundle, noise, full_disk, formats, leave_kb):
     """Either it fitted and all is there, or one line and nothing."""
     fill(full_disk, leave_kb * 1000)
-    options = ("--bundle", bundle, "--runtime", "torch", "--min-area-m2", 0)
+    options = ("--bundle", bundle, "--runtime", "torch", "--min-area-m2", 0, "--simplify-m", 0)
     words = ("infer", noise, "-o", full_disk, "--format", *formats, *options)
     ran = geoseg(*words, space=True, timeout=200)
     if ran.code == 0:

@@ -280,7 +280,9 @@ def test_usage(geoseg, out, bundle, scene, options):
     assert_usage(refused(geoseg, out, bundle, scene, *options), options[0])
 
 
-@pytest.mark.parametrize("options", [("--threshold", "nan"), ("--min-area-m2", "nan")])
+@pytest.mark.parametrize(
+    "options", [("--threshold", "nan"), ("--min-area-m2", "nan"), ("--simplify-m", "nan")]
+)
 def test_numbers_that_are_none(geoseg, out, bundle, scene, options):
     """Python's nan passes for a number on the command line, not here."""
     assert_one_line(refused(geoseg, out, bundle, scene, *options), "nan")

@@ -43,8 +43,8 @@ def test_every_option_arrives() -> None:
     """Each word changes its own field."""
     words = (
         "--patch 256x384 --overlap 64 --taper linear --bands 3,2,nir --no-stretch --device cpu "
-        "--runtime torch --batch 2 --tta --max-memory 4GB --threshold 0.4 --min-area-m2 12 "
-        "--split-touching --format fgb,parquet --format gpkg "
+        "--runtime torch --batch 2 --tta --max-memory 4GB --threshold 0.4 --min-area-m2 12 --simplify-m 0.3 "
+        "--no-regularize --split-touching --format fgb,parquet --format gpkg "
         "--connectivity 8 --background --probabilities"
     )
     expected = SegmentOptions(
@@ -62,6 +62,8 @@ def test_every_option_arrives() -> None:
         ),
         vectors=VectorOptions(
             min_area_m2=12.0,
+            simplify_m=0.3,
+            regularize=False,
             split_touching=True,
             connectivity=8,
             background=True,

@@ -23,7 +23,7 @@ CLASSES = ClassList(
     )
 )
 UTM = CRS.from_epsg(32628).to_wkt()
-PLAIN = VectorOptions()
+PLAIN = VectorOptions(simplify_m=0, regularize=False)
 
 
 @dataclass(frozen=True)

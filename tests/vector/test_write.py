@@ -23,7 +23,7 @@ from tests.vector.tracing import blobs, trace
 FORMATS = (".gpkg", ".geojson", ".fgb", ".parquet")
 COLUMNS = [
     "id", "class", "building", "confidence", "confidence_min", "area_m2", "perimeter_m", "compactness",
-    "touches_edge", "scene", "acquired", "bundle", "run", "geometry",
+    "touches_edge", "regularized", "scene", "acquired", "bundle", "run", "geometry",
 ]  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def test_thresholds_act_after_the_join(tmp_path):
     labels = np.zeros((100, 60), np.uint8)
     labels[10:90, 10:20] = 1  # 800 pixels = 200 m²
     labels[10:30, 40:50] = 1  # 50 m²
-    options = VectorOptions(min_area_m2=100)
+    options = VectorOptions(min_area_m2=100, simplify_m=0, regularize=False)
     for number, plan in enumerate((layout(labels.shape), layout(labels.shape, None))):
         (output,) = write(labels, [tmp_path / f"{number}.gpkg"], plan, options, heights=(8,))
         assert (1, 2)[number] == output.summary["building"]
@@ -201,7 +201,7 @@ def test_eight_connected_objects_are_multipolygons(tmp_path):
     """Two squares that touch at a corner are one object."""
     labels = np.zeros((30, 30), np.uint8)
     labels[5:10, 5:10] = labels[10:15, 10:15] = 1
-    options = VectorOptions(connectivity=8)
+    options = VectorOptions(connectivity=8, simplify_m=0, regularize=False)
     targets = [tmp_path / f"s{suffix}" for suffix in FORMATS]
     write(labels, targets, options=options)
 

@@ -1,0 +1,183 @@
+"""The loops that thin outlines and measure the walls that are left (numba).
+
+All lengths are metres in a local frame. Rings are open here: their first corner is not repeated.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geoseg.vector.jit import kernel
+
+FEW_STEPS = 6
+"""Walls of fewer traced corners run from end to end."""
+
+
+@kernel
+def choose_corners(vid, ring_stop, at, node, tolerance, keep):  # type: ignore[no-untyped-def]
+    """Douglas-Peucker on every stretch between two nodes, the same for both rings that share it.
+
+    Args:
+        vid: (corners,) numbers of places.
+        ring_stop: where rings end.
+        at: (places, 2) in metres.
+        node: (places,) whether more than two edges meet.
+        tolerance: (rings,) in metres.
+        keep: (places,) filled in.
+    """
+    start = 0
+    for ring in range(len(ring_stop)):
+        stop = ring_stop[ring]
+        line = vid[start:stop]
+        first = _first_anchor(line, node)
+        count = len(line)
+        stretch = np.empty(count + 1, np.int64)
+        length = 0
+        closed = not node[line[first]]
+        far = _farthest(line, first, at) if closed else -1
+        for step in range(count + 1):
+            place = line[(first + step) % count]
+            stretch[length] = place
+            length += 1
+            ends = step > 0 and (node[place] or (closed and (first + step) % count in (first, far)))
+            if ends:
+                _thin(stretch[:length], at, tolerance[ring], keep)
+                stretch[0] = place
+                length = 1
+        start = stop
+
+
+@kernel
+def _first_anchor(line, node):  # type: ignore[no-untyped-def]
+    best = 0
+    for i in range(len(line)):
+        if node[line[i]]:
+            return i
+        if line[i] < line[best]:
+            best = i
+    return best
+
+
+@kernel
+def _farthest(line, first, at):  # type: ignore[no-untyped-def]
+    best, most = first, -1.0
+    for i in range(len(line)):
+        dx, dy = at[line[i], 0] - at[line[first], 0], at[line[i], 1] - at[line[first], 1]
+        far = dx * dx + dy * dy
+        if far > most or (far == most and line[i] < line[best]):
+            best, most = i, far
+    return best
+
+
+@kernel
+def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
+    count = len(stretch)
+    keep[stretch[0]] = keep[stretch[count - 1]] = True
+    turned = stretch[0] > stretch[count - 1] or (
+        stretch[0] == stretch[count - 1] and stretch[1] > stretch[count - 2]
+    )
+    line = stretch[::-1].copy() if turned else stretch
+    todo = np.empty((count + 1, 2), np.int64)
+    todo[0, 0], todo[0, 1] = 0, count - 1
+    pending = 1
+    while pending:
+        pending -= 1
+        low, high = todo[pending]
+        best, most = -1, tolerance
+        for i in range(low + 1, high):
+            far = _distance(at[line[i]], at[line[low]], at[line[high]])
+            if far > most:
+                best, most = i, far
+        if best >= 0:
+            keep[line[best]] = True
+            todo[pending, 0], todo[pending, 1] = low, best
+            todo[pending + 1, 0], todo[pending + 1, 1] = best, high
+            pending += 2
+
+
+@kernel
+def _distance(point, one, other):  # type: ignore[no-untyped-def]
+    """From a point to a stretch."""
+    dx, dy = other[0] - one[0], other[1] - one[1]
+    px, py = point[0] - one[0], point[1] - one[1]
+    square = dx * dx + dy * dy
+    share = 0.0
+    if square > 0:
+        share = min(max((px * dx + py * dy) / square, 0.0), 1.0)
+    return np.hypot(px - share * dx, py - share * dy)
+
+
+@kernel
+def moments(vid, ring_stop, at, kept, margin, out):  # type: ignore[no-untyped-def]
+    """What is needed to place a wall of any direction so that the area on both sides stays.
+
+    What lies near a wall's ends may belong to the corner and is left out.
+
+    Args:
+        vid: (corners,) as traced.
+        ring_stop: where rings end.
+        at: (places, 2).
+        kept: (corners,) whether the corner begins a wall.
+        margin: (rings,) length at the ends of a wall that is left out, a fifth of it at most.
+        out: (corners, 7) filled in for those: sums of step times middle, for x and y each, sums of steps, and
+            the direction in which most of the wall runs, in radians.
+    """
+    start = 0
+    for ring in range(len(ring_stop)):
+        stop = ring_stop[ring]
+        count = stop - start
+        for i in range(start, stop):
+            if not kept[i]:
+                continue
+            steps = 1
+            while steps < count and not kept[start + (i - start + steps) % count]:
+                steps += 1
+            _moment(vid[start:stop], at, (i - start, steps), margin[ring], out[i])
+        start = stop
+
+
+@kernel
+def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
+    first, steps = span
+    count = len(line)
+    begin, end = at[line[first]], at[line[(first + steps) % count]]
+    dx, dy = end[0] - begin[0], end[1] - begin[1]
+    length = np.hypot(dx, dy)
+    margin = min(margin, 0.2 * length)
+    out[:] = 0.0
+    spread = np.zeros(6)
+    for step in range(steps):
+        one, other = at[line[(first + step) % count]], at[line[(first + step + 1) % count]]
+        mx, my = (other[0] + one[0]) / 2, (other[1] + one[1]) / 2
+        if steps > 1 and length > 0:
+            along = ((mx - begin[0]) * dx + (my - begin[1]) * dy) / length
+            if along < margin or along > length - margin:
+                continue
+        sx, sy = other[0] - one[0], other[1] - one[1]
+        out[0] += sx * mx
+        out[1] += sx * my
+        out[2] += sy * mx
+        out[3] += sy * my
+        out[4] += sx
+        out[5] += sy
+        weight = np.hypot(sx, sy)
+        x, y = mx - begin[0], my - begin[1]
+        spread[0] += weight
+        spread[1] += weight * x
+        spread[2] += weight * y
+        spread[3] += weight * x * x
+        spread[4] += weight * x * y
+        spread[5] += weight * y * y
+    out[6] = np.arctan2(dy, dx) if steps < FEW_STEPS else _axis(spread, dx, dy)
+
+
+@kernel
+def _axis(spread, dx, dy):  # type: ignore[no-untyped-def]
+    """The direction in which points spread most, the way that (dx, dy) points; in radians."""
+    total = max(spread[0], 1e-12)
+    x, y = spread[1] / total, spread[2] / total
+    xx, xy, yy = spread[3] / total - x * x, spread[4] / total - x * y, spread[5] / total - y * y
+    turn = 0.5 * np.arctan2(2 * xy, xx - yy)
+    if np.cos(turn) * dx + np.sin(turn) * dy < 0:
+        turn += np.pi
+    return turn

@@ -1,0 +1,162 @@
+"""Outlines with few corners: right angles where there are some, shared walls shared, nothing lost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from rasterio.features import rasterize
+from shapely import affinity
+
+from geoseg.core import VectorOptions
+from geoseg.vector.outline import add_junctions, simplify
+from geoseg.vector.regularize import MIN_IOU, regularize
+from tests.vector.files import layout, read, write
+from tests.vector.tracing import blobs, trace
+
+BOX = shapely.box(40, 40, 100, 80)
+PLANS = {
+    "box": BOX,
+    "L": shapely.union(shapely.box(40, 40, 100, 65), shapely.box(40, 40, 65, 100)),
+    "T": shapely.union(shapely.box(30, 40, 110, 60), shapely.box(60, 40, 80, 100)),
+    "courtyard": BOX.difference(shapely.box(55, 52, 85, 68)),
+    "cut corner": shapely.Polygon([(40, 40), (100, 40), (100, 70), (80, 90), (40, 90)]),
+}
+TURNS = [0.3, 7, 18.5, 33, 45, 58, 71, 89]
+
+
+def _frames(count, metres=0.5):
+    return np.broadcast_to(np.array([[metres, 0.0], [0.0, -metres]]), (count, 2, 2)).copy()
+
+
+def _regular(labels, frames=None):
+    parts = add_junctions(trace(labels, together=True))
+    shapes = parts.polygons()
+    frames = _frames(len(shapes)) if frames is None else frames
+    drawn, straight = regularize(parts, shapes, frames, 0.0, np.ones(len(shapes), bool))
+    return parts, shapes, drawn, straight
+
+
+def _iou(one, other):
+    return shapely.area(shapely.intersection(one, other)) / shapely.area(shapely.union(one, other))
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("name", PLANS)
+def test_nearer_to_the_truth_than_pixels(name, turn):
+    """Better overlap, about as many corners as the plan has, edges within three degrees of the truth."""
+    plan = affinity.rotate(PLANS[name], turn, origin=(70, 70))
+    _, (traced,), (drawn,), (straight,) = _regular(rasterize([(plan, 1)], (140, 140), dtype="uint8"))
+
+    assert straight
+    assert _iou(drawn, plan) >= _iou(traced, plan) - 1e-3
+    assert _iou(drawn, plan) >= 0.98
+    assert len(plan.interiors) == len(drawn.interiors)
+    assert shapely.get_num_coordinates(drawn) <= shapely.get_num_coordinates(plan) + 2
+    for ring in (drawn.exterior, *drawn.interiors):
+        steps = np.diff(np.array(ring.coords), axis=0)
+        long = np.hypot(*steps.T) > 8
+        off = (np.degrees(np.arctan2(*steps[long].T[::-1])) - turn + 22.5) % 45 - 22.5
+        assert np.abs(off).max() < 3
+
+
+def test_right_angles_are_right():
+    """On the ground, also where pixels are not square there."""
+    plan = affinity.rotate(BOX, 25, origin=(70, 70))
+    squeezed = affinity.scale(plan, 0.5, 1.0, origin=(70, 70))
+    frames = np.array([[[1.0, 0.0], [0.0, -0.5]]])
+    _, _, (drawn,), (straight,) = _regular(rasterize([(squeezed, 1)], (140, 140), dtype="uint8"), frames)
+    corners = np.array(drawn.exterior.coords) @ frames[0].T
+    steps = np.diff(np.vstack([corners, corners[1]]), axis=0)
+    turns = np.degrees(
+        np.arctan2(
+            np.linalg.det(np.stack([steps[:-1], steps[1:]], axis=1)), (steps[:-1] * steps[1:]).sum(axis=1)
+        )
+    )
+
+    assert straight
+    assert [90.0] * 4 == pytest.approx(np.abs(turns).tolist(), abs=1e-6)
+
+
+def test_round_buildings_stay_round():
+    """A disc has no directions."""
+    disc = shapely.Point(70, 70).buffer(30)
+    _, (traced,), (drawn,), (straight,) = _regular(rasterize([(disc, 1)], (140, 140), dtype="uint8"))
+
+    assert not straight
+    assert _iou(drawn, disc) >= _iou(traced, disc) - 0.005
+    assert shapely.hausdorff_distance(drawn.exterior, disc.exterior) < 1.5
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 90))
+def test_shared_walls_stay_shared(seed, turn):
+    """A block of buildings wall to wall: no gap, no overlap, none lost."""
+    rng = np.random.default_rng(seed)
+    cuts = np.r_[20, 20 + np.cumsum(rng.uniform(8, 25, 4)), 115]
+    back = rng.uniform(50, 90, 5)
+    houses = [shapely.box(a, 30, b, y) for a, b, y in zip(cuts[:-1], cuts[1:], back, strict=True)]
+    items = [(affinity.rotate(h, turn, origin=(70, 70)), i) for i, h in enumerate(houses, start=1)]
+    _, shapes, drawn, _ = _regular(rasterize(items, (160, 160), dtype="uint8"))
+
+    assert shapely.is_valid(drawn).all()
+    assert shapely.coverage_is_valid(drawn)
+    assert (_iou(drawn, shapes) >= 0.7).all()
+    assert shapely.area(shapely.union_all(drawn)) == pytest.approx(shapely.area(shapes).sum(), rel=0.05)
+
+
+@given(hnp.arrays(np.uint8, (14, 14), elements=st.integers(0, 3)), st.integers(1, 4))
+def test_nothing_is_lost_or_broken(labels, zoom):
+    """Whatever the mask: as many polygons, all valid; the straightened ones overlap as promised."""
+    labels = np.kron(labels, np.ones((zoom, zoom), np.uint8))
+    parts, shapes, drawn, straight = _regular(labels)
+
+    assert len(parts) == len(drawn)
+    assert shapely.is_valid(drawn).all()
+    assert (shapely.get_type_id(drawn) == 3).all()
+    assert (_iou(drawn[straight], shapes[straight]) > MIN_IOU - 0.35).all()
+
+
+@given(hnp.arrays(np.uint8, (9, 9), elements=st.integers(0, 3)), st.floats(0.3, 5))
+def test_simplified_neighbours_still_fit(labels, tolerance):
+    """Every group stays a coverage: no gap, no overlap."""
+    labels = np.kron(labels, np.ones((3, 3), np.uint8))
+    parts = trace(labels, together=True)
+    noded = add_junctions(parts)
+    shapes = noded.polygons()
+    drawn = simplify(shapes, noded.group, np.full(len(shapes), tolerance))
+
+    assert shapely.equals(parts.polygons(), shapes).all()
+    assert shapely.is_valid(drawn).all()
+    for group in np.unique(parts.group):
+        assert shapely.coverage_is_valid(shapes[parts.group == group])
+        assert shapely.coverage_is_valid(drawn[parts.group == group])
+
+
+@pytest.mark.parametrize("options", [VectorOptions(), VectorOptions(simplify_m=1.0, regularize=False)])
+def test_outlines_do_not_depend_on_strips(tmp_path, options):
+    """The same bytes, however high the strips are."""
+    labels = blobs(500, 40)
+    labels[200:260, 100:300] = 2
+    for name, heights in (("a", (40,)), ("b", (9, 130)), ("c", (500,))):
+        write(labels, [tmp_path / f"{name}.geojson"], options=options, heights=heights)
+
+    assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "b.geojson").read_bytes()
+    assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "c.geojson").read_bytes()
+
+
+def test_only_buildings_are_straightened(tmp_path):
+    """Water keeps its pixels' edges, and every polygon says what was done to it."""
+    labels = blobs(400, 12)
+    labels[:, :200] *= 2
+    write(labels, [tmp_path / "s.gpkg"], layout(labels.shape), VectorOptions())
+    frame = read(tmp_path / "s.gpkg")
+    water = frame["class"] == "water"
+    corners = shapely.get_coordinates(np.array(frame.geometry[water])) / 0.5
+
+    assert not frame["regularized"][water].any()
+    assert frame["regularized"][~water].mean() > 0.8
+    assert np.abs(corners - np.round(corners)).max() == pytest.approx(0.0, abs=1e-6)
+    assert frame.to_crs(32628).area.tolist() == pytest.approx(frame["area_m2"].tolist(), rel=2e-3)
