@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +12,14 @@ from numpy.typing import NDArray
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
 from geoseg.vector.measure import LOCAL_M, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, simplify
-from geoseg.vector.regularize import regularize
+from geoseg.vector.regularize import Place, regularize
 from geoseg.vector.table import BUILDING, Features, PolygonContext
 from geoseg.vector.trace import Parts
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-BUILT = (BUILDING, "buildings", "house", "houses", "roof", "roofs")
-"""Classes that have right angles; where there is only one class, it may have them whatever its name."""
+BUILT = re.compile(rf"{BUILDING}s?|houses?|roofs?|class \d+|object", re.IGNORECASE)
+"""Names of classes that have right angles, or may have because nobody gave them a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Rules:
             for c in classes
         ]
         simplify = context.simplify_m if options.simplify_m is None else options.simplify_m
-        built = [c.id > 0 and (c.name in BUILT or classes.is_binary) for c in classes]
+        built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
         straight = np.array(built) & options.regularize
         return cls(grid, np.array(limits), simplify, straight, options.connectivity == 8)
 
@@ -69,8 +70,11 @@ def finish(parts: Parts, rules: Rules) -> Features:
     label = parts.label[first]
     keep = np.bincount(objects, sizes.area, len(first)) >= rules.min_area[label]
     shapes, straight = traced, np.zeros(len(parts), bool)
-    if rules.redraws:
-        shapes, straight, sizes = _redrawn(parts, frames, rules, sizes)
+    if rules.redraws and len(parts):
+        shapes, straight = _redrawn(parts, frames, rules, traced)
+        if rules.multi:
+            shapes, straight = _kept_apart(shapes, straight, traced, objects)
+        sizes = _sizes_on_map(shapes, frames, rules.grid)
     if rules.multi:
         shapes = shapely.multipolygons(shapes, indices=objects)
     area, perimeter = (
@@ -87,41 +91,58 @@ def finish(parts: Parts, rules: Rules) -> Features:
     )
 
 
-def _redrawn(parts: Parts, frames: Floats, rules: Rules, sizes: Sizes) -> tuple[Geometries, Mask, Sizes]:
-    """Outlines that leave the pixels' edges, which of them were straightened, and their sizes."""
-    if not len(parts):
-        return parts.polygons(), np.zeros(0, bool), sizes
+def _redrawn(parts: Parts, frames: Floats, rules: Rules, traced: Geometries) -> tuple[Geometries, Mask]:
+    """Outlines on the map that leave the pixels' edges, and which of them were straightened."""
     _, lead, group = np.unique(parts.group, return_index=True, return_inverse=True)
     own = frames[lead][group]  # a whole group is drawn in one frame, so that shared edges stay shared
-    parts = add_junctions(parts)
-    pixels = parts.polygons()
+    parts, shapes = add_junctions(parts), traced
     straight = np.zeros(len(parts), bool)
-    shapes = pixels
     if rules.simplify_m > 0:
         tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own)))
-        shapes = simplify(pixels, group, tolerance)
+        simple = _on_map(simplify(parts.polygons(), group, tolerance), rules.grid)
+        shapes = np.where(_whole(group, shapely.is_valid(simple)), simple, traced)
     if rules.straight.any():
+        place = Place(own, rules.grid.transform)
         wanted = rules.straight[parts.label]
-        shapes, straight = regularize(parts, shapes, own, rules.simplify_m, wanted)
-    a, b, c, d, e, f = rules.grid.transform
+        shapes, straight = regularize(parts, shapes, place, rules.simplify_m, wanted)
+    return shapes, straight
+
+
+def _whole(group: Longs, good: Mask) -> Mask:
+    """Which parts are in a group all of whose parts are good."""
+    whole = np.ones(int(group.max()) + 1, bool)
+    np.logical_and.at(whole, group, good)
+    return np.asarray(whole[group], np.bool_)
+
+
+def _on_map(shapes: Geometries, grid: GeoGrid) -> Geometries:
+    a, b, c, d, e, f = grid.transform
     matrix, shift = np.array([[a, b], [d, e]]), np.array([c, f])
-    on_map = shapely.transform(shapes, lambda xy: xy @ matrix.T + shift)
-    return on_map, straight, _sizes_of(shapes, frames, on_map, rules.grid)
+    return np.asarray(shapely.transform(shapes, lambda xy: xy @ matrix.T + shift), object)
 
 
-def _sizes_of(shapes: Geometries, frames: Floats, on_map: Geometries, grid: GeoGrid) -> Sizes:
-    """Sizes of polygons in pixels."""
+def _kept_apart(
+    shapes: Geometries, straight: Mask, traced: Geometries, objects: Longs
+) -> tuple[Geometries, Mask]:
+    """Objects whose parts overlap once they are redrawn, which only touched at a corner, stay as traced."""
+    good = shapely.is_valid(shapely.multipolygons(shapes, indices=objects))[objects]
+    return np.where(good, shapes, traced), straight & good
+
+
+def _sizes_on_map(shapes: Geometries, frames: Floats, grid: GeoGrid) -> Sizes:
+    """Sizes of polygons on the map; ``frames`` lead from pixels to metres."""
+    a, b, _, d, e, _ = grid.transform
+    frames = frames @ np.linalg.inv(np.array([[a, b], [d, e]]))
     area = shapely.area(shapes) * np.abs(np.linalg.det(frames))
     rings, owner = shapely.get_rings(shapes, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
-    steps = np.diff(xy, axis=0)[ring[1:] == ring[:-1]]
-    part = owner[ring[1:]][ring[1:] == ring[:-1]]
-    length = np.hypot(*np.einsum("nij,nj->in", frames[part], steps))
+    inner = ring[1:] == ring[:-1]
+    part = owner[ring[1:]][inner]
+    length = np.hypot(*np.einsum("nij,nj->in", frames[part], np.diff(xy, axis=0)[inner]))
     perimeter = np.bincount(part, length, len(shapes)).astype(np.float64)
     bounds = shapely.bounds(shapes)
-    return _large_on_ellipsoid(
-        Sizes(area, perimeter), (bounds[:, 2:] - bounds[:, :2]), frames, (on_map, grid)
-    )
+    extent = (bounds[:, 2:] - bounds[:, :2]) * np.hypot(frames[:, 0], frames[:, 1])
+    return _large_on_ellipsoid(Sizes(area, perimeter), extent, shapes, grid)
 
 
 def _objects(parts: Parts, multi: bool) -> tuple[Longs, Longs]:
@@ -161,24 +182,20 @@ def _sizes(parts: Parts, frames: Floats, shapes: Geometries, grid: GeoGrid) -> S
     steps[parts.ring_stop - 1] = 0
     begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
     along = np.add.reduceat(steps, begin)
-    perimeter = (along * np.hypot(frames[:, 0], frames[:, 1])).sum(axis=1)
-    low, high = extents(parts)
-    return _large_on_ellipsoid(
-        Sizes(area, perimeter), (high - low).astype(np.float64), frames, (shapes, grid)
-    )
-
-
-def _large_on_ellipsoid(
-    sizes: Sizes, extent: Floats, frames: Floats, place: tuple[Geometries, GeoGrid]
-) -> Sizes:
-    """The sizes, those of large objects measured exactly."""
-    shapes, grid = place
     unit = np.hypot(frames[:, 0], frames[:, 1])
-    large = (extent * unit).max(axis=1) > LOCAL_M
+    low, high = extents(parts)
+    sizes = Sizes(area, (along * unit).sum(axis=1))
+    return _large_on_ellipsoid(sizes, (high - low) * unit, shapes, grid)
+
+
+def _large_on_ellipsoid(sizes: Sizes, extent: Floats, shapes: Geometries, grid: GeoGrid) -> Sizes:
+    """The sizes, those of large objects measured exactly; ``extent`` (count, 2) in metres."""
+    large = extent.max(axis=1) > LOCAL_M
     if grid.crs is None or not large.any():
         return sizes
-    step = LOCAL_M / float(unit.mean()) * float(np.hypot(grid.transform[0], grid.transform[3]))
-    exact = measure_ellipsoid(shapes[large], grid.crs, step)
+    metres = local_frames(grid, np.array([grid.width / 2]), np.array([grid.height / 2]))[0]
+    step = LOCAL_M / np.hypot(*metres[:, 0]) * np.hypot(grid.transform[0], grid.transform[3])
+    exact = measure_ellipsoid(shapes[large], grid.crs, float(step))
     area, perimeter = sizes.area.copy(), sizes.perimeter.copy()
     area[large], perimeter[large] = exact.area, exact.perimeter
     return Sizes(area, perimeter)

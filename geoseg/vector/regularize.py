@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geoseg.core import Transform
 from geoseg.vector import straighten, thin
 from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.trace import Parts
@@ -23,22 +24,43 @@ from geoseg.vector.trace import Parts
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-TOLERANCE_PX = 1.5
+TOLERANCE_PX = 1.2
 """Corners that lie less than so many pixels off a wall are part of it."""
-SHORT = 2.5
+SHORT = 2.0
 """Walls shorter than so many tolerances do not tell a direction."""
+TURN = 1.5
+"""Tolerances that a wall's ends may move by when it is turned."""
+UNSURE = 0.7
+"""Tolerances by which pixels leave a part's directions open."""
+BLUNT = 5.5
+"""Tolerances that a corner may be cut off by and still be square: networks round corners."""
 ENDS = 1.5
 """Tolerances at both ends of a wall that do not tell where it lies."""
 FARTHEST = 4.0
 """Tolerances by which a corner may move."""
 MIN_FOLLOWING = 0.6
 """Share of an outline that must follow the object's directions."""
+CLEARLY = 10.0
+"""Degrees within which a long wall follows a direction; round outlines follow none."""
 FEWEST = 3
 """Corners of the smallest ring."""
 ROUNDS = 4
 """Attempts at most: what fails is left alone in the next one, and its neighbours adapt."""
 MIN_IOU = 0.8
 """Overlap with the former outline below which that one stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pixels lie.
+
+    Attributes:
+        frames: (count, 2, 2) from pixels to metres, the same for all parts of a group.
+        transform: from pixels to the map.
+    """
+
+    frames: Floats
+    transform: Transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +85,36 @@ class Walls:
 
 
 def regularize(
-    parts: Parts, shapes: Geometries, frames: Floats, tolerance_m: float, wanted: Mask
+    parts: Parts, shapes: Geometries, place: Place, tolerance_m: float, wanted: Mask
 ) -> tuple[Geometries, Mask]:
     """Straighten outlines.
 
     Args:
         parts: with a corner at each junction.
-        shapes: (count,) their former outlines, in pixels.
-        frames: (count, 2, 2) from pixels to metres.
+        shapes: (count,) their former outlines, on the map.
+        place: where pixels lie.
         tolerance_m: deviations from a wall that are no corners; at least a pixel or so.
         wanted: (count,) which objects may have right angles.
 
     Returns:
-        (count,) outlines in pixels, and which of them were straightened. Those that were not have lost the
+        (count,) outlines on the map, and which of them were straightened. Those that were not have lost the
         corners within the tolerance, as far as they stay valid.
     """
     if not len(parts):
         return shapes, np.zeros(0, bool)
-    tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(frames))))
-    corners = _Corners.of(parts, frames)
+    tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
+    corners = _Corners.of(parts, place)
     walls = corners.thin(tolerance)
     thinned, sound = corners.polygons(corners.at, walls, len(parts))
     valid = sound.copy()
     valid[sound] = shapely.is_valid(thinned[sound])
-    snapped, length, follows = _directions(walls, tolerance)
+    snapped, length, follows = _directions(walls, parts.group, tolerance)
     straight = wanted & valid & (follows >= MIN_FOLLOWING)
     made = thinned
     for attempt in range(ROUNDS):
         at = _solve(corners, walls, snapped, length, (tolerance, straight))
         made, _ = corners.polygons(at, walls, len(parts))
-        good = _guarded(made, thinned, straight)
+        good = _guarded(made, thinned, straight, _surely_alike(walls, corners.at, at, len(parts)))
         if (good == straight).all():
             break
         last = attempt == ROUNDS - 2  # then whole groups give up, which leaves nothing to adapt to
@@ -110,7 +132,7 @@ class _Corners:
         part_stop: where parts end in ``ring_stop``.
         part: (places,) a part at the place.
         origin: (parts, 2) of each part's frame, in pixels: the same within a group.
-        frames: (parts, 2, 2).
+        place: where pixels lie.
         at: (places, 2) in metres from the origin.
         node: (places,) whether more than two edges meet there.
     """
@@ -120,12 +142,12 @@ class _Corners:
     part_stop: Longs
     part: Longs
     origin: Floats
-    frames: Floats
+    place: Place
     at: Floats
     node: Mask
 
     @classmethod
-    def of(cls, parts: Parts, frames: Floats) -> _Corners:
+    def of(cls, parts: Parts, place: Place) -> _Corners:
         """Number the places of each group."""
         last = np.zeros(len(parts.xy), bool)
         last[parts.ring_stop - 1] = True
@@ -135,17 +157,16 @@ class _Corners:
         ring_part = np.repeat(np.arange(len(parts)), np.diff(parts.part_stop, prepend=0))
         part_of = np.repeat(ring_part, np.diff(ring_stop, prepend=0))
         _, group = np.unique(parts.group, return_inverse=True)
-        _, place = np.unique((xy[:, 1] << 32) + xy[:, 0], return_inverse=True)
-        keys = group[part_of] * len(xy) + place
+        _, number = np.unique((xy[:, 1] << 32) + xy[:, 0], return_inverse=True)
+        keys = group[part_of] * len(xy) + number
         _, first, vid = np.unique(keys, return_index=True, return_inverse=True)
         part = part_of[first]
         lead = np.unique(group, return_index=True)[1][group]
         begin = np.r_[0, ring_stop][np.r_[0, parts.part_stop[:-1]]]
         origin = xy[begin[lead]].astype(np.float64)
-        frames = frames[lead]  # one for a whole group: shared corners have one place
-        at = np.einsum("nij,nj->ni", frames[part], xy[first] - origin[part])
+        at = np.einsum("nij,nj->ni", place.frames[part], xy[first] - origin[part])
         node = _degree(vid, ring_stop, len(first)) != 2
-        return cls(vid, ring_stop, parts.part_stop, part, origin, frames, at, node)
+        return cls(vid, ring_stop, parts.part_stop, part, origin, place, at, node)
 
     def thin(self, tolerance: Floats) -> Walls:
         """The corners that matter."""
@@ -164,15 +185,17 @@ class _Corners:
         return Walls(begin, end, ring, rings[ring], sums[kept], self.at[end] - self.at[begin])
 
     def polygons(self, at: Floats, walls: Walls, count: int) -> tuple[Geometries, Mask]:
-        """Polygons in pixels, and which of them have all their rings."""
+        """Polygons on the map, and which of them have all their rings."""
         place = at[walls.begin]
-        back = np.linalg.inv(self.frames)[walls.part]
+        back = np.linalg.inv(self.place.frames)[walls.part]
         xy = np.einsum("nij,nj->ni", back, place) + self.origin[walls.part]
+        a, b, c, d, e, f = self.place.transform
+        xy = np.column_stack([a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f])
         before = _following(walls.ring, -1)
         double = np.hypot(*(place - place[before]).T) < 1e-9
         new_before = place - place[before]
         after = place[_following(walls.ring)] - place
-        cross = new_before[:, 0] * after[:, 1] - new_before[:, 1] * after[:, 0]
+        cross = _cross(new_before, after)
         size = np.hypot(*new_before.T) * np.hypot(*after.T)
         straight = ~self.node[walls.begin] & (np.abs(cross) < 1e-7 * np.maximum(size, 1e-12)) & (size > 0)
         kept = ~double & ~straight
@@ -223,17 +246,41 @@ def _degree(vid: Longs, ring_stop: Longs, places: int) -> Longs:
     return np.bincount(edges // places, minlength=places) + np.bincount(edges % places, minlength=places)
 
 
-def _directions(walls: Walls, tolerance: Floats) -> tuple[Floats, Floats, Floats]:
+def _directions(walls: Walls, group: Longs, tolerance: Floats) -> tuple[Floats, Floats, Floats]:
     """The direction and length of each wall, and the share of each part's outline that follows its own."""
     count = len(tolerance)
     angle = np.degrees(walls.moment[:, 6])
     length = np.hypot(walls.step[:, 0], walls.step[:, 1])
     own = np.empty((count, 2))
-    straighten.directions(angle, length, np.cumsum(np.bincount(walls.part, minlength=count)), own)
-    snapped = np.empty((len(angle), 2))
-    straighten.snap_all(angle, length, walls.part, own, SHORT * tolerance, snapped)
-    total = np.maximum(np.bincount(walls.part, length, count), 1e-12)
-    return snapped[:, 0], length, np.bincount(walls.part, length * snapped[:, 1], count) / total
+    stops = np.cumsum(np.bincount(walls.part, minlength=count))
+    straighten.directions(angle, length, stops, BLUNT * tolerance, own)
+    snapped = np.empty((len(angle), 3))
+    _adopt(own, angle, length, walls, (group, tolerance))
+    reach = np.outer(tolerance, (SHORT, TURN))
+    straighten.snap(angle, length, walls.part, own, reach, snapped)
+    short = length < BLUNT * tolerance[walls.part]
+    follows = (snapped[:, 1] > 0) & (short | (snapped[:, 2] <= CLEARLY))
+    counts = follows | ~short
+    along, clear, whole = (
+        np.maximum(np.bincount(walls.part, length * some, count), 1e-12)
+        for some in (follows, counts, np.ones(len(length)))
+    )
+    share = np.minimum(along / clear, 2 * along / whole)
+    return snapped, length, share
+
+
+def _adopt(own: Floats, angle: Floats, length: Floats, walls: Walls, parts: tuple[Longs, Floats]) -> None:
+    """Give parts the direction of their group where pixels cannot tell the two apart."""
+    group, tolerance = parts
+    _, number = np.unique(group, return_inverse=True)
+    stops = np.cumsum(np.bincount(number[walls.part]))
+    common = np.empty((len(stops), 2))
+    straighten.directions(angle, length, stops, np.full(len(stops), np.inf), common)
+    off = (own - common[number, :1] + 45.0) % 90.0 - 45.0
+    size = np.sqrt(np.bincount(walls.part, length**2, len(tolerance)))
+    unsure = np.degrees(np.arctan(UNSURE * tolerance / np.maximum(size, 1e-12)))
+    alike = np.abs(off) <= unsure[:, None]
+    own[alike] = np.broadcast_to(common[number, :1], own.shape)[alike]
 
 
 def _solve(
@@ -242,7 +289,7 @@ def _solve(
     """New places of all corners; those of a part that is not straightened stay."""
     tolerance, straight = rules
     places = len(corners.at)
-    direction = np.where(straight[walls.part], snapped, np.nan)
+    direction = np.where(straight[walls.part], snapped[:, 0], np.nan)
     pair = np.sort(np.column_stack([walls.begin, walls.end]), axis=1)
     known = np.isnan(direction)  # of a wall that two parts share, the one that has a direction decides
     order = np.lexsort((np.arange(len(pair)), known, pair[:, 1], pair[:, 0]))
@@ -251,9 +298,12 @@ def _solve(
     parent, merge = np.arange(len(one)), np.arange(places)
     pinned = np.zeros(places, bool)
     pinned[walls.begin[~straight[walls.part]]] = True
-    limit = np.where(pinned[ends].any(axis=1), 0.0, SHORT * tolerance[walls.part[one]])
+    bounds = np.outer(tolerance[walls.part[one]], (SHORT, BLUNT))
+    bounds[pinned[ends].any(axis=1)] = 0.0
+    firm = length[one] >= np.where(snapped[one, 1] > 0, bounds[:, 0], bounds[:, 1])
     spoke_start, spokes = _spokes(ends, places)
-    straighten.flatten_jogs(ends, spoke_start, spokes, (direction, length[one], parent, merge), limit)
+    graph, wall = (ends, spoke_start, spokes), (direction, length[one], firm, parent)
+    straighten.close_corners(graph, wall, (merge, corners.at), bounds)
     merged = merge[merge]
     spoke_start, spokes = _spokes(merged[ends], places)
     straighten.join_lines(spoke_start, spokes, direction, parent)
@@ -273,14 +323,33 @@ def _spokes(ends: Longs, places: int) -> tuple[Longs, Longs]:
     return start, order % max(len(ends), 1)
 
 
-def _guarded(made: Geometries, thinned: Geometries, straight: Mask) -> Mask:
+def _guarded(made: Geometries, thinned: Geometries, straight: Mask, alike: Mask) -> Mask:
     """Those that are valid and overlap enough with the thinned outline, which is close to the traced one."""
     good: Mask = straight & (made != None)  # noqa: E711 - element by element
     good[good] = shapely.is_valid(made[good])
-    overlap = shapely.area(shapely.intersection(made[good], thinned[good]))
-    union = shapely.area(made[good]) + shapely.area(thinned[good]) - overlap
-    good[good] = overlap >= MIN_IOU * union
+    open_question = good & ~alike
+    one, other = made[open_question], thinned[open_question]
+    overlap = shapely.area(shapely.intersection(one, other))
+    good[open_question] = overlap >= MIN_IOU * (shapely.area(one) + shapely.area(other) - overlap)
     return good
+
+
+def _surely_alike(walls: Walls, old: Floats, new: Floats, count: int) -> Mask:
+    """Which parts overlap enough, whatever the shape between their old and new outlines.
+
+    When corners move one by one, no more changes sides than the triangles that they sweep. This spares most
+    parts an intersection, which costs more than all the rest.
+    """
+    b, e, new_b, new_e = old[walls.begin], old[walls.end], new[walls.begin], new[walls.end]
+    one_way = np.abs(_cross(new_b - b, e - b)) + np.abs(_cross(e - new_b, new_e - new_b))
+    other_way = np.abs(_cross(e - b, new_e - b)) + np.abs(_cross(new_b - b, new_e - b))
+    swept = np.bincount(walls.part, np.maximum(one_way, other_way), count)
+    area = np.abs(np.bincount(walls.part, _cross(b, e), count))
+    return np.asarray(area - swept >= MIN_IOU * (area + swept), np.bool_)
+
+
+def _cross(one: Floats, other: Floats) -> Floats:
+    return np.asarray(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0], np.float64)
 
 
 def _with_neighbours(group: Longs, good: Mask) -> Mask:

@@ -16,20 +16,25 @@ SMOOTH = 4
 REFINE, SECOND_APART, SECOND_SHARE = 8.0, 15.0, 0.2
 """Degrees around the strongest bin that its mean is taken over; how far off a second direction has to be, and
 the share of the outline that must follow it."""
-SNAP, SNAP_SHORT = 15.0, 30.0
-"""Degrees by which a wall may be turned into a direction; a short one."""
+SNAP, SNAP_SHORT = 15.0, 32.0
+"""Degrees by which a wall may be turned into a direction; one whose ends hardly move by that."""
+SQUARE = 0.9
+"""Sine of the angle from which two walls count as square to each other."""
+LONGEST = 3
+"""Small walls in a row that can be bridged."""
 MIN_CROSSING = 0.25
 """Sine of the angle from which two walls meet in a corner."""
 
 
 @kernel
-def directions(angle, length, part_stop, found):  # type: ignore[no-untyped-def]
+def directions(angle, length, part_stop, blunt, found):  # type: ignore[no-untyped-def]
     """The one or two directions that most of each part's outline follows.
 
     Args:
         angle: (walls,) degrees.
         length: (walls,).
         part_stop: where parts end in the walls.
+        blunt: (parts,) length up to which a wall may be a corner cut off, which makes no second direction.
         found: (parts, 2) degrees in 0-90, filled in; NaN: none.
     """
     start = 0
@@ -48,7 +53,7 @@ def directions(angle, length, part_stop, found):  # type: ignore[no-untyped-def]
         second = _strongest(weights, angle[start:stop], length[start:stop])
         follows = 0.0
         for i in range(start, stop):
-            if _apart(angle[i], second) < REFINE:
+            if length[i] > blunt[part] and _apart(angle[i], second) < REFINE:
                 follows += length[i]
         if follows >= SECOND_SHARE * total and _apart(second, found[part, 0]) >= SECOND_APART:
             found[part, 1] = second
@@ -80,26 +85,34 @@ def _strongest(weights, angle, length):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def snap(angle, length, own, short):  # type: ignore[no-untyped-def]
-    """A wall's direction in degrees (0-180; NaN for short ones of no direction), and if it is its part's."""
-    best, least = np.nan, 90.0
-    for direction in own:
-        if not np.isnan(direction):
-            off = _apart(angle, direction)
-            if off < least:
-                best, least = direction, off
-    if least <= (SNAP_SHORT if length < short else SNAP):
-        turn = np.rint((angle - best) / 90.0) * 90.0
-        return (best + turn) % 180.0, True
-    return (angle % 180.0 if length >= short else np.nan), False
+def snap(angle, length, part, own, reach, out):  # type: ignore[no-untyped-def]
+    """The directions that walls are turned into.
 
-
-@kernel
-def snap_all(angle, length, part, own, short, out):  # type: ignore[no-untyped-def]
-    """:func:`snap` for all walls; ``out`` (walls, 2) holds direction and whether it is one of the part's."""
+    Args:
+        angle: (walls,) degrees.
+        length: (walls,).
+        part: (walls,).
+        own: (parts, 2) their directions in degrees, NaN for none.
+        reach: (parts, 2) length from which a wall has a direction of its own; how far its ends may move when
+            it is turned by more than a little.
+        out: (walls, 3) filled in: degrees (0-180; NaN for short ones of no direction), whether the
+            direction is the part's, and how many degrees it is off.
+    """
     for i in range(len(angle)):
-        direction, follows = snap(angle[i], length[i], own[part[i]], short[part[i]])
-        out[i, 0], out[i, 1] = direction, follows
+        best, least = np.nan, 90.0
+        for direction in own[part[i]]:
+            if not np.isnan(direction):
+                off = _apart(angle[i], direction)
+                if off < least:
+                    best, least = direction, off
+        out[i, 2] = least
+        moves = length[i] / 2 * np.sin(np.radians(least))
+        if least <= SNAP or (least <= SNAP_SHORT and moves <= reach[part[i], 1]):
+            turn = np.rint((angle[i] - best) / 90.0) * 90.0
+            out[i, 0], out[i, 1] = (best + turn) % 180.0, 1.0
+        else:
+            out[i, 0] = angle[i] % 180.0 if length[i] >= reach[part[i], 0] else np.nan
+            out[i, 1] = 0.0
 
 
 @kernel
@@ -135,34 +148,90 @@ def _unite(parent, a, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def flatten_jogs(ends, spoke_start, spokes, wall, limit):  # type: ignore[no-untyped-def]
-    """Short walls between two others: a jog joins the lines of both, a cut-off corner is closed.
+def close_corners(graph, wall, places, reach):  # type: ignore[no-untyped-def]
+    """Bridge what is small between two walls: a jog joins their lines, a blunt corner becomes sharp.
 
     Args:
-        ends: (walls, 2) places.
-        spoke_start: as in :func:`join_lines`.
-        spokes: likewise.
-        wall: direction, length and union-find, each (walls,), and the union-find of places; directions of
-            short walls that were dealt with become NaN.
-        limit: (walls,) length below which a wall is short.
+        graph: (walls, 2) places, and the walls at each place as in :func:`join_lines`.
+        wall: direction, length, whether it is a wall in its own right, and union-find of the walls, each
+            (walls,). Directions of what is bridged become NaN.
+        places: their union-find and coordinates.
+        reach: (walls, 2) length that a jog, and that a blunt corner may have.
     """
-    direction, length, parent, merge = wall
-    for i in range(len(ends)):
-        if length[i] >= limit[i]:
+    ends = graph[0]
+    direction, length, firm, parent = wall
+    merge, at = places
+    chain = np.empty(LONGEST, np.int64)
+    for a in range(len(ends)):
+        if not firm[a] or np.isnan(direction[a]):
             continue
-        a = _other(ends[i, 0], i, spoke_start, spokes)
-        b = _other(ends[i, 1], i, spoke_start, spokes)
-        if a < 0 or b < 0 or a == b or length[a] < limit[a] or length[b] < limit[b]:
-            continue
-        if np.isnan(direction[a]) or np.isnan(direction[b]):
-            continue
-        crossing = abs(np.sin(np.radians(direction[a] - direction[b])))
-        if crossing < 1e-6:
-            _unite(parent, a, b)
-            direction[i] = np.nan
-        elif crossing > 0.9:
-            _unite(merge, ends[i, 0], ends[i, 1])
-            direction[i] = np.nan
+        for side in range(2):
+            first = ends[a, side]
+            count, b, last = _chain(a, first, graph, firm, chain)
+            if b < 0 and count:  # where outlines meet, any wall that is square to this one will do
+                b = _square_to(a, last, graph, direction, firm)
+            if b < 0 or count == 0:
+                continue
+            chord = np.hypot(at[first, 0] - at[last, 0], at[first, 1] - at[last, 1])
+            crossing = _crossing(direction, a, b)
+            jog = crossing < 1e-6 and chord < min(reach[a, 0], reach[b, 0])
+            corner = crossing > SQUARE and chord < min(reach[a, 1], reach[b, 1], length[a], length[b])
+            if jog:
+                _unite(parent, a, b)
+            if jog or corner:
+                _drop(chain[:count], ends, direction, merge, corner)
+
+
+@kernel
+def _drop(chain, ends, direction, merge, whole):  # type: ignore[no-untyped-def]
+    """Take walls out; if ``whole``, their places become one."""
+    for wall in chain:
+        direction[wall] = np.nan
+        if whole:
+            _unite(merge, ends[wall, 0], ends[wall, 1])
+
+
+@kernel
+def _square_to(wall, place, graph, direction, firm):  # type: ignore[no-untyped-def]
+    """A wall at a place that is square to another wall, or -1."""
+    _, spoke_start, spokes = graph
+    for i in range(spoke_start[place], spoke_start[place + 1]):
+        if firm[spokes[i]] and _crossing(direction, wall, spokes[i]) > SQUARE:
+            return spokes[i]
+    return -1
+
+
+@kernel
+def _crossing(direction, a, b):  # type: ignore[no-untyped-def]
+    """Sine of the angle between two walls; NaN where one has no direction."""
+    return abs(np.sin(np.radians(direction[a] - direction[b])))
+
+
+@kernel
+def _chain(wall, place, graph, firm, chain):  # type: ignore[no-untyped-def]
+    """Small walls that follow a wall beyond a place: their number, the wall that ends them, and where.
+
+    The number is 0 where there are none or too many, the wall is -1 where they end in a meeting of outlines.
+    """
+    ends, spoke_start, spokes = graph
+    here = wall
+    for count in range(LONGEST + 1):
+        if count and spoke_start[place + 1] - spoke_start[place] > 2:
+            return count, -1, place
+        here = _other(place, here, spoke_start, spokes)
+        if here < 0 or here == wall:
+            return 0, -1, place
+        if firm[here]:
+            return count, here, place
+        if count < LONGEST:
+            chain[count] = here
+            place = _far_end(ends, here, place)
+    return 0, -1, place
+
+
+@kernel
+def _far_end(ends, wall, place):  # type: ignore[no-untyped-def]
+    return ends[wall, 1] if ends[wall, 0] == place else ends[wall, 0]
 
 
 @kernel

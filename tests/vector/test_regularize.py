@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as hnp
 from rasterio.features import rasterize
 from shapely import affinity
 
-from geoseg.core import VectorOptions
+from geoseg.core import IDENTITY, VectorOptions
 from geoseg.vector.outline import add_junctions, simplify
-from geoseg.vector.regularize import MIN_IOU, regularize
+from geoseg.vector.regularize import MIN_IOU, Place, regularize
 from tests.vector.files import layout, read, write
 from tests.vector.tracing import blobs, trace
 
@@ -36,7 +36,8 @@ def _regular(labels, frames=None):
     parts = add_junctions(trace(labels, together=True))
     shapes = parts.polygons()
     frames = _frames(len(shapes)) if frames is None else frames
-    drawn, straight = regularize(parts, shapes, frames, 0.0, np.ones(len(shapes), bool))
+    wanted = np.ones(len(shapes), bool)
+    drawn, straight = regularize(parts, shapes, Place(frames, IDENTITY), 0.0, wanted)
     return parts, shapes, drawn, straight
 
 
