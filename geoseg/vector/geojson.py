@@ -115,7 +115,8 @@ def to_rfc7946(shapes: Geometries, crs: str | None) -> Geometries:
     rounded = shapely.transform(shapes, lambda xy: np.round(xy, DECIMALS) + 0.0)
     broken = ~shapely.is_valid(rounded)
     if broken.any():
-        rounded[broken] = shapely.set_precision(shapes[broken], 10.0**-DECIMALS)
+        sound = shapely.make_valid(shapes[broken], method="structure", keep_collapsed=False)
+        rounded[broken] = shapely.set_precision(sound, 10.0**-DECIMALS)
         rounded[broken] = shapely.transform(rounded[broken], lambda xy: np.round(xy, DECIMALS) + 0.0)
     return np.asarray(shapely.orient_polygons(rounded), object)
 

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproj import CRS
 
 from geoseg.core import VectorOptions
@@ -233,3 +235,18 @@ def test_what_lies_nowhere_on_earth_has_an_empty_place():
     """A CRS that does not fit its coordinates: an empty geometry in GeoJSON, no crash."""
     nowhere = np.array([shapely.box(200, 91, 201, 92)], object)
     assert to_rfc7946(nowhere, "EPSG:4326")[0].is_empty
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_geojson_is_valid_where_outlines_nearly_touch(seed):
+    """Corners less than a centimetre from other edges, on either side of them, once rounded to degrees."""
+    rng = np.random.default_rng(seed)
+    near = rng.uniform(-1e-3, 1e-3, (6, 2))
+    shell = [(0, 0), (20, 3), (20, 20), near[0] + (10, 1.5), near[1] + (9, 20), near[2] + (4, 0.6)]
+    hole = [near[3] + (15, 11), near[4] + (18, 12), near[5] + (20, 14)]
+    place = np.array([457_000.0, 3_100_000.0])
+    shapes = shapely.transform(np.array([shapely.Polygon(shell, [hole])]), lambda xy: xy + place)
+    (written,) = to_rfc7946(shapes, CRS.from_epsg(32628).to_wkt())
+
+    assert shapely.is_valid(written)
+    assert written.geom_type in ("Polygon", "MultiPolygon")
