@@ -219,7 +219,9 @@ def _from_json(text: str) -> list[ListedClass]:
 
 def _from_fields(item: Mapping[str, Any]) -> ListedClass:
     fields = {str(key).strip().casefold(): value for key, value in item.items()}
-    name = next(str(fields[key]).strip() for key in _NAME if key in fields)
+    name = next((str(fields[key]).strip() for key in _NAME if key in fields), "")
+    if not name:
+        raise ValueError("a class has no name")
     value = next((int(fields[key]) for key in _ID if fields.get(key) not in (None, "")), None)
     colour = next((fields[key] for key in _COLOUR if fields.get(key)), None)
     if colour is None and "r" in fields:

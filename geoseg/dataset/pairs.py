@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,18 @@ def list_rasters(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "check the path")
     found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [n for n in folders if not (n.startswith(".") or Path(place, n, DESCRIPTION).is_file())]
+    for place, names in _walk(folder):
         found += [Path(place, name) for name in names if _is_raster(name)]
     return sorted(found)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Folders and the names of their files, but for hidden ones and data sets."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            n for n in folders if not (n.startswith(".") or Path(place, n, DESCRIPTION).is_file())
+        )
+        yield place, names
 
 
 def _is_raster(name: str) -> bool:
@@ -61,7 +69,7 @@ def image_folders(folder: Path) -> list[tuple[Path, Path]]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder", "check the path")
-    places = [folder, *sorted(p for p in folder.rglob("*") if p.is_dir() and p.name != IMAGE_FOLDER)]
+    places = [Path(place) for place, _ in _walk(folder)]
     found = [
         (place / IMAGE_FOLDER, masks)
         for place in places

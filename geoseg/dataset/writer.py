@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +18,13 @@ from geoseg.dataset.items import SPLITS, DataSet, Source, band_names
 from geoseg.dataset.journal import Workshop
 from geoseg.dataset.making import Draw, Making, Sample
 from geoseg.dataset.pairs import DESCRIPTION, missing_text
+from geoseg.dataset.parallel import in_threads
 from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
 from geoseg.dataset.store import FORMAT, open_dataset
 from geoseg.errors import InputError
 from geoseg.raster import open_scene
 
 LEAST_SAMPLE = 16
-MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def write_dataset(
     with Workshop(recipe.target, recipe.overwrite) as workshop:
         check_space(workshop.folder, sum(s.image.stat().st_size for s in samples))
         entries = []
-        for entry in _in_threads(lambda sample: making.make(workshop, sample), samples):
+        for entry in in_threads(lambda sample: making.make(workshop, sample), samples):
             entries.append(entry)
             progress(1)
         _finish(recipe, workshop, about, entries)
@@ -116,25 +114,6 @@ def _inspect(samples: Sequence[Sample]) -> _About:
             "a data set has one kind of image: convert or leave out the others",
         )
     return next(iter(kinds))
-
-
-def _in_threads(
-    work: Callable[[Sample], dict[str, Any]], samples: Sequence[Sample]
-) -> Iterator[dict[str, Any]]:
-    """Results in order; few are under way at a time, so that a stop is quick and memory flat."""
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
-    under_way: deque[Future[dict[str, Any]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            for sample in samples:
-                under_way.append(pool.submit(work, sample))
-                if len(under_way) > 2 * threads:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for future in under_way:
-                future.cancel()
 
 
 def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,8 @@ FORMS = {
     "coco": "Make a data set of COCO instances.",
     "labelstudio": "Make a data set of a Label Studio export.",
     "yolo": "Make a data set of YOLO polygons.",
+    "palette": "Make a data set of masks in colours.",
+    "folders": "Make a data set of images and masks with matching names.",
 }
 
 

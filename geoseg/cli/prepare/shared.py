@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,93 @@ choice_options = options.all_of(
 )
 images_option = click.option(
     "--images", type=options.PATH, metavar="DIR", help="Folder of the images; default: that of the labels."
+)
+
+
+class Class(click.ParamType[Any]):
+    """``building=#3C1098``, ``building=255`` or a name alone."""
+
+    name = "NAME[=COLOUR|VALUE]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse."""
+        from geoseg.dataset.classlists import parse_class
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return parse_class(value)
+        except ValueError as error:
+            self.fail(
+                f"{value!r}: {error}; use building=#3C1098, building=60,16,152 or building=255", param, ctx
+            )
+
+
+class Nodata(click.ParamType[Any]):
+    """A value, or a word."""
+
+    name = "VALUE|none"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse."""
+        if value in ("file", "none") or isinstance(value, int):
+            return value
+        if not re.fullmatch(r"-?\d+", value):
+            self.fail(f"{value!r} is no value; use a whole number or none", param, ctx)
+        return int(value)
+
+
+folder_argument = click.argument("folder", type=options.PATH, required=False)
+mask_place_options = options.all_of(
+    click.option(
+        "--images", type=options.PATH, help="Folder of the images, or one image, in place of FOLDER."
+    ),
+    click.option("--masks", type=options.PATH, help="Folder of the masks, or one mask; with --images."),
+    click.option("--suffix", help="What masks' names have in addition (_P); default: found out."),
+)
+class_options = options.all_of(
+    click.option(
+        "--classes",
+        type=options.PATH,
+        metavar="FILE",
+        help="List of the classes: .csv, .json or text, with colours or values.",
+    ),
+    click.option(
+        "--class",
+        "named",
+        type=Class(),
+        multiple=True,
+        help="A class and its colour or value; may be repeated; in place of --classes.",
+    ),
+)
+mask_options = options.all_of(
+    click.option(
+        "--unknown",
+        type=click.Choice(["refuse", "ignore", "background"]),
+        default="refuse",
+        show_default=True,
+        help="What becomes of colours or values that are of no class.",
+    ),
+    click.option(
+        "--label-offset",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Subtract this from masks' values: 1 where they begin with 1.",
+    ),
+    click.option(
+        "--map",
+        "mapping",
+        multiple=True,
+        metavar="VALUE=ID|FILE",
+        help="A value and its class id, or a file of such pairs; may be repeated; all others are ignored.",
+    ),
+    click.option(
+        "--mask-nodata",
+        type=Nodata(),
+        default="file",
+        help="The value of masks that is to be ignored, or none; default: what files declare as no data.",
+    ),
 )
 
 
@@ -105,3 +193,49 @@ def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None)
     if told.get("irregular"):
         rows.append(("irregular", f"{sum(told['irregular'].values()):,}, listed in irregular.tsv"))
     show.table(rows)
+
+
+def make_of_masks(folder: Path | None, output: Path, values: Mapping[str, Any]) -> None:
+    """Make the data set of images and masks, and tell what came of it."""
+    from geoseg.cli.progress import ProgressBar
+    from geoseg.dataset.classlists import ClassTable, read_class_list
+    from geoseg.dataset.maskrules import MaskOptions
+    from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
+
+    if values["classes"] and values["named"]:
+        raise click.UsageError("--classes and --class: use one of them")
+    table = read_class_list(values["classes"]) if values["classes"] else None
+    table = ClassTable(values["named"], "--class") if values["named"] else table
+    chosen = MaskOptions(
+        values["tolerance"],
+        values["unknown"],
+        values["label_offset"],
+        _mapping(values["mapping"]),
+        values["mask_nodata"],
+    )
+    places = MaskPlaces(folder, values["images"], values["masks"], values["suffix"])
+    count = len(places.pairs())
+    with ProgressBar("masks looked at", count, unit="masks") as bar:
+        masks = check_masks(places, table, chosen, bar)
+    for line in masks.agreement.told:
+        click.echo(line, err=True)
+    target = target_from(folder or values["images"], output, values["overwrite"], values)
+    with ProgressBar(output.name, count, unit="images") as bar:
+        dataset = prepare_masks(masks, target, bar)
+    tell(dataset, values["as_json"])
+
+
+def _mapping(given: tuple[str, ...]) -> dict[int, int] | None:
+    """``7=0`` and files of such lines as one table."""
+    pairs: dict[int, int] = {}
+    for text in given:
+        lines = (
+            Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
+        )
+        for line in lines:
+            match = re.fullmatch(r"\s*(-?\d+)\s*[=:,;\t ]\s*(\d+)\s*", line)
+            if match:
+                pairs[int(match[1])] = int(match[2])
+            elif line.strip() and not (lines[0] == line and len(lines) > 1):  # a file may have a header
+                raise click.UsageError(f"--map: {line!r} is no pair; use 7=0")
+    return pairs or None

@@ -1,0 +1,204 @@
+"""Masks that other tools wrote: what their colours or values mean, and what does not fit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from geoseg.core import NODATA, Progress, Window
+from geoseg.dataset.classlists import Rgb
+from geoseg.dataset.pairs import Pair, missing_text
+from geoseg.dataset.palette import UNKNOWN, Palette, count_colours
+from geoseg.dataset.parallel import in_threads
+from geoseg.errors import InputError
+from geoseg.raster import Scene, open_scene
+
+OFF_GRID = 0.01
+"""Pixels by which a mask may seem to lie beside its image, by rounding of its transform."""
+MOST_KINDS = 100_000
+"""Different colours or values that are counted; masks with more are pictures."""
+
+Key = Rgb | int
+"""A colour or a value."""
+Ids = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What masks hold.
+
+    Attributes:
+        counts: pixels of each colour, or of each value, that are data.
+        declared: value declared as no data -> one of the masks that do so.
+        hidden: pixels of each such value.
+        colours: whether the masks hold colours.
+        table: the colours of values, of masks with a colour table.
+    """
+
+    counts: Counter[Key]
+    declared: Mapping[int, Path] = field(default_factory=dict)
+    hidden: Counter[int] = field(default_factory=Counter)
+    colours: bool = False
+    table: Mapping[int, Rgb] = field(default_factory=dict)
+
+
+def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = lambda masks: None) -> Survey:
+    """Look at all masks before anything is written.
+
+    Args:
+        pairs: images and masks.
+        as_values: take values of masks with a colour table, not their colours.
+        progress: told how many more are done.
+
+    Raises:
+        InputError: if masks do not fit their images (all are told in one message), or are no masks.
+        SceneError: if a file is damaged.
+    """
+    with open_scene(pairs[0].mask, expand_palette=not as_values) as first:
+        kind = _kind(first)
+        table = {} if kind == "colours" else _table(pairs[0].mask)
+    problems: list[str] = []
+    counts: Counter[Key] = Counter()
+    hidden: Counter[int] = Counter()
+    declared: dict[int, Path] = {}
+
+    def look(pair: Pair) -> tuple[str, _Looked | None]:
+        with open_scene(pair.image) as image, open_scene(pair.mask, expand_palette=not as_values) as mask:
+            wrong = _misfit(image, mask, kind)
+            return wrong, None if wrong else _look(mask, kind)
+
+    for wrong, looked in in_threads(look, pairs):
+        progress(1)
+        if looked is None:
+            problems.append(wrong)
+            continue
+        counts.update(looked.counts)
+        hidden.update(looked.hidden)
+        for value in looked.hidden:
+            declared.setdefault(value, looked.path)
+        if len(counts) > MOST_KINDS:
+            raise InputError(f"{looked.path}: holds too many {kind} for a mask", "is it the image?")
+    if problems:
+        raise InputError(
+            missing_text(problems, "masks do not fit their images"), "check their names and sizes"
+        )
+    return Survey(counts, declared, hidden, kind == "colours", table)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What one mask holds."""
+
+    path: Path
+    counts: Counter[Key]
+    hidden: Counter[int]
+
+
+def _kind(mask: Scene) -> str:
+    bands = [b for b in mask.info.bands if b.colour != "alpha"]
+    if np.dtype(mask.info.dtype).kind not in "iu" or len(bands) not in (1, 3):
+        raise InputError(
+            f"{mask.path}: {len(bands)} bands of {mask.info.dtype} are no mask",
+            "a mask has one band of whole numbers, or three of colours",
+        )
+    if len(bands) == 3 and mask.info.dtype != "uint8":
+        raise InputError(f"{mask.path}: colours of {mask.info.dtype}", "convert it to 8 bits a band")
+    return "colours" if len(bands) == 3 else "values"
+
+
+def _misfit(image: Scene, mask: Scene, kind: str) -> str:
+    mine, other = mask.info.grid, image.info.grid
+    if mine.size != other.size:
+        return f"{mask.path.name}: {mine.height}x{mine.width} for {other.height}x{other.width}"
+    if mine.has_georeference and other.has_georeference:
+        corners = [(0, 0), (mine.width, 0), (0, mine.height)]
+        apart = np.abs([np.subtract(mine.xy(*c), other.xy(*c)) for c in corners]).max()
+        if apart > OFF_GRID * np.hypot(other.transform[0], other.transform[3]):
+            return f"{mask.path.name}: lies elsewhere"
+    return "" if _kind(mask) == kind else f"{mask.path.name}: no {kind} as in the others"
+
+
+def _table(path: Path) -> dict[int, Rgb]:
+    """A mask's colour table: what its first values look like."""
+    with open_scene(path) as shown, open_scene(path, expand_palette=False) as plain:
+        if len(shown.info.bands) == len(plain.info.bands):
+            return {}
+        whole = Window(0, 0, *plain.info.grid.size)
+        values, colours = plain.read(whole, (1,))[0][0], shown.read(whole, (1, 2, 3))[0]
+    found = {}
+    for value in np.unique(values):
+        row, col = np.argwhere(values == value)[0]
+        red, green, blue = (int(v) for v in colours[:, row, col])
+        found[int(value)] = (red, green, blue)
+    return found
+
+
+def _look(mask: Scene, kind: str) -> _Looked:
+    whole = Window(0, 0, *mask.info.grid.size)
+    if kind == "colours":
+        pixels, valid = mask.read(whole, (1, 2, 3))
+        return _Looked(mask.path, Counter[Key](dict(count_colours(pixels, valid).items())), Counter())
+    pixels, valid = mask.read(whole, (1,))
+    nodata = mask.info.nodata
+    hidden: Counter[int] = Counter()
+    if nodata is not None and nodata == int(nodata):
+        hidden[int(nodata)] = int(np.count_nonzero(~valid & (pixels[0] == nodata)))
+    return _Looked(mask.path, _count_values(pixels[0][valid]), hidden)
+
+
+def _count_values(values: npt.NDArray[Any]) -> Counter[Key]:
+    if values.dtype == np.uint8:
+        counts = np.bincount(values, minlength=256)
+        return Counter({int(v): int(counts[v]) for v in np.flatnonzero(counts)})
+    found, counts = np.unique(values, return_counts=True)
+    return Counter(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+@dataclass(frozen=True)
+class MaskRules:
+    """What colours or values of masks become.
+
+    Attributes:
+        ids: colour or value -> class id, or 255 to be ignored.
+        unknown: id of all others.
+        tolerance: how far each channel of a colour may be off.
+        keep: values declared as no data that count all the same.
+    """
+
+    ids: Mapping[Any, int]
+    unknown: int = NODATA
+    tolerance: int = 0
+    keep: frozenset[int] = frozenset()
+
+    def reader(self) -> Callable[[Scene, Window], Ids]:
+        """A function that gives the ids of a window of an open mask, in any thread."""
+        if any(isinstance(key, tuple) for key in self.ids):
+            palette = Palette(dict(self.ids), self.tolerance)
+            return lambda mask, window: self._finished(*_by_colour(palette, mask, window))
+        return lambda mask, window: self._finished(*self._by_value(mask, window))
+
+    def _by_value(self, mask: Scene, window: Window) -> tuple[Ids, Mask]:
+        pixels, valid = mask.read(window, (1,))
+        ids = np.full(pixels[0].shape, UNKNOWN, np.uint8)
+        for value, label in self.ids.items():
+            ids[pixels[0] == value] = label
+        if mask.info.nodata in self.keep:
+            valid = valid | (pixels[0] == mask.info.nodata)
+        return ids, valid
+
+    def _finished(self, ids: Ids, valid: Mask) -> Ids:
+        ids[ids == UNKNOWN] = self.unknown
+        ids[~valid] = NODATA
+        return ids
+
+
+def _by_colour(palette: Palette, mask: Scene, window: Window) -> tuple[Ids, Mask]:
+    pixels, valid = mask.read(window, (1, 2, 3))
+    return palette.look_up(pixels), valid

@@ -1,0 +1,133 @@
+"""Images and masks of other tools to a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoseg.core import Progress, Window
+from geoseg.dataset.annotated import Target
+from geoseg.dataset.classlists import ClassTable, read_class_list
+from geoseg.dataset.items import DataSet, Labels
+from geoseg.dataset.making import Sample
+from geoseg.dataset.maskrules import Agreement, MaskOptions, agree
+from geoseg.dataset.masks import survey_masks
+from geoseg.dataset.pairs import Pair, pair_files, pair_folders
+from geoseg.dataset.plain import CLASS_FILES
+from geoseg.dataset.store import read_splits
+from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.errors import OptionError
+from geoseg.raster import Scene, open_scene
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPlaces:
+    """Where images and masks are.
+
+    Attributes:
+        folder: holds folders ``images`` and ``masks`` (or ``labels``), or folders that do; and perhaps a list
+            of classes and lists of a split. None where the next two are given.
+        images: a folder of images, or one image.
+        masks: a folder of masks, or one mask.
+        suffix: what masks' names have in addition; None: found out.
+    """
+
+    folder: Path | None = None
+    images: Path | None = None
+    masks: Path | None = None
+    suffix: str | None = None
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """Images and masks.
+
+        Raises:
+            OptionError: if the places are not said.
+            InputError: if something has no counterpart.
+        """
+        if self.images is not None and self.masks is not None:
+            return pair_files(self.images, self.masks, self.suffix)
+        if self.folder is None or self.images or self.masks:
+            raise OptionError("where images and masks are", "name one folder, or --images and --masks")
+        return pair_folders(self.folder, self.suffix)
+
+    def class_list(self) -> ClassTable | None:
+        """The list of classes in the folder, where there is one."""
+        names = [self.folder / name for name in CLASS_FILES] if self.folder else []
+        listed = next((path for path in names if path.is_file()), None)
+        return read_class_list(listed) if listed else None
+
+
+@dataclass(frozen=True)
+class MaskSet:
+    """Images and masks that fit each other and their list of classes.
+
+    Attributes:
+        places: where they are.
+        pairs: images and masks.
+        agreement: what masks mean.
+        expands: whether colours are read of masks with a colour table, not values.
+    """
+
+    places: MaskPlaces
+    pairs: tuple[Pair, ...]
+    agreement: Agreement
+    expands: bool
+
+
+def check_masks(
+    places: MaskPlaces,
+    table: ClassTable | None,
+    options: MaskOptions,
+    progress: Progress = lambda masks: None,
+) -> MaskSet:
+    """Look at all masks and find out what they mean, before anything is written.
+
+    Args:
+        places: where they are.
+        table: list of classes; None: the one in the folder; else every value but 0 is a class.
+        options: the user's.
+        progress: told how many more masks are done.
+
+    Raises:
+        InputError: if anything does not fit, with what was found.
+    """
+    pairs = places.pairs()
+    table = table or places.class_list()
+    as_values = options.mapping is not None or table is None or any(c.rgb is None for c in table.classes)
+    survey = survey_masks(pairs, as_values, progress)
+    return MaskSet(places, pairs, agree(survey, table, options), expands=not as_values)
+
+
+def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda images: None) -> DataSet:
+    """Make a data set of images and masks; lists of a split beside them are kept.
+
+    Args:
+        masks: from :func:`check_masks`.
+        target: where it goes.
+        progress: told how many more images are done.
+
+    Raises:
+        InputError, OutputError: as :func:`geoseg.dataset.writer.write_dataset`.
+    """
+    rules = masks.agreement.rules
+    read = rules.reader()
+
+    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+        with open_scene(sample.inputs[0], expand_palette=masks.expands) as mask:
+            return Labels(read(mask, window))
+
+    recipe = Recipe(
+        target.folder,
+        masks.agreement.classes,
+        (target.source,),
+        options={"rules": repr(rules), "expands": masks.expands},
+        splits=_splits(masks.places.folder, masks.pairs),
+        overwrite=target.overwrite,
+    )
+    samples = [Sample(p.stem, p.image, target.source.name, target.gsd_m, (p.mask,)) for p in masks.pairs]
+    return write_dataset(recipe, samples, draw, progress)
+
+
+def _splits(folder: Path | None, pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:
+    return read_splits(folder, [pair.stem for pair in pairs]) if folder else {}
