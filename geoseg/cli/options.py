@@ -238,7 +238,8 @@ vector_options = all_of(
     click.option(
         "--split-touching/--no-split-touching",
         default=None,
-        help="Cut apart objects that touch; default: where the model tells rims.",
+        help="Cut apart objects that touch, by the rims that the model tells, else by dips in the scores; "
+        "default: where the model tells rims.",
     ),
     click.option(
         "--connectivity",

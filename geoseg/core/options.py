@@ -61,7 +61,8 @@ class VectorOptions:
         min_area_m2: smallest polygon kept; None: the bundle's.
         simplify_m: tolerance in metres; None: the bundle's; 0: none.
         regularize: right angles where the object has them.
-        split_touching: cut apart objects that touch; None: where the bundle has an edge output.
+        split_touching: cut apart objects that touch, by edges, without them by dips in the scores; None:
+            where the bundle has an edge output.
         connectivity: 4 or 8.
         background: trace class 0 too.
     """

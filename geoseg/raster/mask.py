@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,16 @@ EDGE = "edge"
 FEW_CLASSES = 16
 
 
+class MaskPlan(Protocol):
+    """What a mask needs to know: its grid, and what labels mean."""
+
+    @property
+    def source(self) -> GeoGrid: ...  # noqa: D102 - described above
+
+    @property
+    def classes(self) -> ClassList: ...  # noqa: D102
+
+
 class MaskSink:
     """Writes labels: uint8 class ids, 255 without data, with a colour table, overviews and a QGIS style.
 
@@ -36,7 +47,9 @@ class MaskSink:
         OutputError: if the files cannot be written, here or in any method.
     """
 
-    def __init__(self, target: Path, plan: Plan, tags: Mapping[str, str], overwrite: bool = False) -> None:
+    def __init__(
+        self, target: Path, plan: MaskPlan, tags: Mapping[str, str], overwrite: bool = False
+    ) -> None:
         self._classes = plan.classes
         self._counts = np.zeros(256, np.int64)
         self._style = PendingFile(target.with_suffix(".qml"), overwrite)

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Output, Strip, VectorOptions
+from geoseg.errors import OptionError
 from geoseg.vector.finish import Rules, finish
+from geoseg.vector.hollows import ScoreEdges
 from geoseg.vector.runs import RowRuns, find_runs
 from geoseg.vector.split import SplitScale, Splitter
 from geoseg.vector.table import PolygonContext, TableFormat
@@ -70,7 +72,7 @@ class PolygonSink:
         self._traced[0] = options.background
         self._traced[NODATA] = False
         self._tracer = Tracer(plan.source.width, options.connectivity, self._rules.redraws)
-        self._splitter = self._make_splitter(plan, options)
+        self._splitter, self._score_edges = self._split_with(plan, options)
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))
         self._targets = list(targets)
@@ -79,7 +81,8 @@ class PolygonSink:
     def add(self, strip: Strip) -> None:
         """Take the next strip."""
         if self._splitter is not None:
-            parts = self._splitter.add(strip)
+            ready = self._with_edges(strip)
+            parts = None if ready is None else self._splitter.add(ready)
             if parts is not None:
                 self._keep(parts)
         else:
@@ -106,14 +109,30 @@ class PolygonSink:
         unit = "area_px" if self._table.crs is None else "area_m2"
         return found | {unit: round(float(self._areas.sum()), 2)}
 
-    def _make_splitter(self, plan: Traceable, options: VectorOptions) -> Splitter | None:
+    def _split_with(
+        self, plan: Traceable, options: VectorOptions
+    ) -> tuple[Splitter | None, ScoreEdges | None]:
+        """What cuts objects apart, and what makes edges of scores for it where there are none."""
         wanted = plan.has_edges if options.split_touching is None else options.split_touching
-        if not (wanted and plan.has_edges):
-            return None
+        if not wanted:
+            return None, None
         pixels = math.sqrt(
             plan.source.height * plan.source.width / (plan.network.height * plan.network.width)
         )
-        return Splitter(plan.source.size, self._traced, SplitScale.of(pixels), options.connectivity)
+        splitter = Splitter(plan.source.size, self._traced, SplitScale.of(pixels), options.connectivity)
+        if plan.has_edges:
+            return splitter, None
+        return splitter, ScoreEdges(plan.source.height, self._traced, pixels)
+
+    def _with_edges(self, strip: Strip) -> Strip | None:
+        if self._score_edges is None:
+            return strip
+        if not len(strip.scores):
+            raise OptionError(
+                "--split-touching: a mask does not tell where objects touch",
+                "give probabilities (geoseg infer --probabilities), or scores with --threshold",
+            )
+        return self._score_edges.add(strip)
 
     def _trace(self, rows: RowRuns) -> None:
         for parts in self._tracer.add(rows):

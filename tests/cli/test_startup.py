@@ -66,6 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["tile", "scene.tif", "-o", "tiles2", "--patch", "64"],
         ["mosaic", "tiles", "-o", "mosaic.tif"],
         ["vectorize", "mask.tif", "-o", "polygons.gpkg"],
+        ["rasterize", "polygons.gpkg", "--like", "mask.tif", "-o", "again.tif"],
         ["preview", "scene.tif", "-o", "picture.png"],
         ["model", "list"],
         ["model", "show"],

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from rasterio.features import rasterize
+from scipy.ndimage import maximum_filter
 
-from tests.vector.tracing import expected_rings, found_rings, split, trace
+from geoseg.core import Strip
+from geoseg.vector.hollows import ScoreEdges
+from tests.vector.tracing import bands, expected_rings, found_rings, split, trace, traced_labels
 
 HEIGHTS = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 SHAPES = st.tuples(st.integers(1, 24), st.integers(1, 24))
@@ -89,6 +92,28 @@ def test_split_does_not_depend_on_strips(labels, one, other, seed):
     assert first.total.tolist() == second.total.tolist()
     assert int((labels == 1).sum()) == int(first.pixels.sum())
     assert shapely.is_valid(first.polygons()).all()
+
+
+@given(masks(), HEIGHTS, st.integers(0, 2**32 - 1))
+def test_edges_of_scores(labels, heights, seed):
+    """Strip by strip they are those of the whole array: how far a score lies below the highest one nearby."""
+    scores = np.random.default_rng(seed).integers(0, 251, labels.shape, dtype=np.uint8)
+    traced = traced_labels()
+    made = ScoreEdges(len(labels), traced, 0.3)
+    ready = [
+        made.add(Strip(start, labels[start:stop], np.stack([scores[start:stop]] * 4)))
+        for start, stop in bands(len(labels), heights)
+    ]
+    found = [strip for strip in ready if strip is not None]
+    expected = np.zeros(labels.shape)
+    for label in np.flatnonzero(traced):
+        own = labels == label
+        highest = maximum_filter(np.where(own, scores, 0).astype(int), 9, mode="constant")
+        expected[own] = np.minimum((highest - scores) * (0.4 / 0.325), 250)[own]
+
+    assert labels.tolist() == np.concatenate([strip.labels for strip in found]).tolist()
+    edges = np.concatenate([strip.edges for strip in found if strip.edges is not None])
+    assert np.floor(expected + 1e-9).astype(int).tolist() == edges.tolist()
 
 
 REAL = ("dhaka_predicted.tif", "turkana_predicted.tif", "Austin33/Original_Austin33_MASK.tif")

@@ -142,3 +142,30 @@ def test_torch_is_not_loaded():
     code = "import sys, geoseg.pipeline.vectorize; sys.exit('torch' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+def _two_roofs():
+    """Scores of two houses wall to wall, with a dip between them."""
+    scores = np.zeros((60, 90), np.uint8)
+    scores[15:45, 15:75] = 240
+    scores[15:45, 44:46] = 140
+    return scores
+
+
+def test_touching_objects_by_their_scores(tmp_path):
+    """On demand, also where no model told rims; without being asked, what touches is one."""
+    raster = _raster(tmp_path / "scores.tif", _two_roofs())
+    apart = VectorOptions(simplify_m=0, regularize=False, split_touching=True)
+    two, _, _ = _run(raster, tmp_path / "two.gpkg", apart, threshold=128)
+    one, _, _ = _run(raster, tmp_path / "one.gpkg", threshold=128)
+
+    assert [900 * 0.25] * 2 == two["area_m2"].round(0).tolist()
+    assert 1 == len(one)
+
+
+def test_a_mask_does_not_tell_where_objects_touch(tmp_path):
+    """Asked to cut them apart nevertheless, it says so."""
+    raster = _raster(tmp_path / "mask.tif", (_two_roofs() > 128).astype(np.uint8))
+    with pytest.raises(OptionError, match="--split-touching"):
+        _run(raster, tmp_path / "two.gpkg", VectorOptions(split_touching=True))
+    assert not (tmp_path / "two.gpkg").exists()

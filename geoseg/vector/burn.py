@@ -1,0 +1,143 @@
+"""Polygons back to pixels."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+
+from geoseg.core import ClassList, GeoGrid
+from geoseg.core.classes import MAX_CLASSES
+from geoseg.errors import OptionError, VectorError
+from geoseg.vector.measure import Geometries
+from geoseg.vector.read import read_frame
+
+CLASS_FIELD = "class"
+ONLY_CLASS = "object"
+_NUMBERED = re.compile(r"class (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Burning:
+    """Polygons with their place in a mask.
+
+    Attributes:
+        shapes: (count,) in map coordinates.
+        names: (count,) of their classes.
+        skipped: how many features are no polygons.
+    """
+
+    shapes: Geometries
+    names: NDArray[np.object_]
+    skipped: int
+
+    @classmethod
+    def read(cls, path: Path, crs: str | None, field: str | None = None) -> Burning:
+        """Read a vector file.
+
+        Args:
+            path: as for :func:`geoseg.vector.read.read_frame`.
+            crs: of the grid.
+            field: that tells the class; None: ``class``, where there is one. Whole numbers are values of the
+                mask and become classes of that number.
+
+        Raises:
+            VectorError, OptionError: if it cannot be read, or has no such field.
+        """
+        frame = read_frame(path, crs)
+        areal = (frame.geom_type.isin(("Polygon", "MultiPolygon")) & ~frame.geometry.is_empty).to_numpy()
+        names = _names(frame, field, path)
+        return cls(frame.geometry.to_numpy()[areal], names[areal], int((~areal).sum()))
+
+    def class_names(self) -> list[str]:
+        """Names of the classes by id, from 1 on."""
+        names = sorted(set(self.names.tolist()))
+        numbers = [_NUMBERED.fullmatch(name) for name in names]
+        if not names or not all(numbers):
+            return names or [ONLY_CLASS]
+        highest = max(int(found[1]) for found in numbers if found)
+        if highest >= MAX_CLASSES:
+            return names
+        return [f"class {number}" for number in range(1, highest + 1)]
+
+    def labels(self, classes: ClassList) -> NDArray[np.uint8]:
+        """The class id of each polygon: (count,).
+
+        Raises:
+            VectorError: if a class is not in the list.
+        """
+        ids = {c.name: c.id for c in classes}
+        unknown = sorted(set(self.names.tolist()) - set(ids))
+        if unknown:
+            raise VectorError(
+                f"class {unknown[0]!r} of the polygons is none of {', '.join(ids)}",
+                "name another field with --field, or another raster with --like",
+            )
+        return np.array([ids[name] for name in self.names], np.uint8)
+
+
+class Burner:
+    """Draws polygons row by row; where they overlap, the later one counts.
+
+    Args:
+        shapes: (count,) in map coordinates.
+        labels: (count,) class ids.
+        all_touched: count pixels that a polygon touches, not only those whose centre lies inside.
+    """
+
+    def __init__(self, shapes: Geometries, labels: NDArray[np.uint8], all_touched: bool = False) -> None:
+        self._shapes = shapes
+        self._labels = labels
+        self._all_touched = all_touched
+        self._tree = shapely.STRtree(shapes)
+
+    def touches(self, grid: GeoGrid) -> bool:
+        """Whether any polygon lies on a grid, at least in part."""
+        return bool(len(self._tree.query(_frame(grid), predicate="intersects")))
+
+    def draw(self, grid: GeoGrid) -> NDArray[np.uint8]:
+        """Class ids of a grid's pixels: (height, width); 0 where there is no polygon."""
+        near = np.sort(self._tree.query(_frame(grid)))
+        if not len(near):
+            return np.zeros(grid.size, np.uint8)
+        drawn = rasterize(
+            zip(self._shapes[near], self._labels[near].tolist(), strict=True),
+            grid.size,
+            transform=Affine(*grid.transform),
+            all_touched=self._all_touched,
+            dtype="uint8",
+        )
+        return np.asarray(drawn, np.uint8)
+
+
+def _frame(grid: GeoGrid) -> shapely.Polygon:
+    corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
+    return shapely.Polygon([grid.xy(*corner) for corner in corners])
+
+
+def _names(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> NDArray[np.object_]:
+    if field is None and CLASS_FIELD not in frame:
+        return np.full(len(frame), ONLY_CLASS, object)
+    column = field or CLASS_FIELD
+    if column not in frame or column == frame.geometry.name:
+        there = ", ".join(name for name in frame.columns if name != frame.geometry.name) or "none"
+        raise OptionError(f"--field {column}: {path.name} has no such field", f"its fields: {there}")
+    values = frame[column]
+    if values.isna().any():
+        raise VectorError(
+            f"{path}: feature {int(values.isna().argmax()) + 1} has no {column!r}",
+            "fill it, or name another field",
+        )
+    if values.dtype.kind in "iuf":
+        whole = values.astype("int64")
+        if (whole != values).any() or whole.min() < 1 or whole.max() >= MAX_CLASSES:
+            raise VectorError(f"{path}: {column!r} holds numbers that are no classes", "use 1 to 249")
+        return np.array([f"class {value}" for value in whole], object)
+    return np.array([str(value).strip() for value in values], object)

@@ -1,0 +1,188 @@
+"""Polygons back to masks."""
+
+from __future__ import annotations
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.features import rasterize as burn
+from rasterio.transform import Affine
+
+from geoseg.core import Strip, VectorOptions
+from geoseg.errors import OptionError, OutputError, VectorError
+from geoseg.pipeline.rasterize import RasterizeOptions, rasterize
+from geoseg.pipeline.vectorize import VectorizeOptions, vectorize
+from geoseg.raster import MaskSink
+from tests.laws.test_strips_join import masks
+from tests.vector.files import PLAIN, layout
+from tests.vector.tracing import blobs
+
+EIGHT = VectorOptions(simplify_m=0, regularize=False, connectivity=8)
+PLACE = Affine(0.5, 0, 5e5, 0, -0.5, 4e6)
+
+
+def _mask(path, labels):
+    """A mask as geoseg writes it: classes building (1) and water (2)."""
+    sink = MaskSink(path, layout(labels.shape), {}, overwrite=True)
+    sink.add(Strip(0, labels, np.zeros((0, *labels.shape), np.uint8)))
+    sink.finish()
+    sink.commit()
+    return path
+
+
+def _raster(path, pixels, crs="EPSG:32628", **profile):
+    profile = {
+        "driver": "GTiff",
+        "count": 1,
+        "dtype": pixels.dtype,
+        "crs": crs,
+        "transform": PLACE,
+        **profile,
+    }
+    with rasterio.open(path, "w", height=pixels.shape[0], width=pixels.shape[1], **profile) as out:
+        out.write(pixels, 1)
+    return path
+
+
+def _pixels(path):
+    with rasterio.open(path) as src:
+        return src.read(1)
+
+
+def _polygons(path, shapes, crs="EPSG:32628", **fields):
+    geopandas.GeoDataFrame(fields, geometry=shapes, crs=crs).to_file(path, driver="GPKG")
+    return path
+
+
+@given(masks(classes=2), st.sampled_from([".gpkg", ".geojson", ".fgb", ".parquet"]), st.sampled_from([4, 8]))
+@settings(max_examples=25)
+def test_there_and_back(tmp_path_factory, labels, suffix, connectivity):
+    """A mask traced with pixel outlines and drawn again is the mask, nodata included."""
+    folder = tmp_path_factory.mktemp("back")
+    mask = _mask(folder / "mask.tif", labels)
+    options = VectorizeOptions(vectors=PLAIN if connectivity == 4 else EIGHT)
+    vectorize(mask, [folder / f"p{suffix}"], options)
+    done = rasterize(folder / f"p{suffix}", mask, folder / "again.tif")
+
+    assert labels.tolist() == _pixels(folder / "again.tif").tolist()
+    assert not done.warnings
+
+
+def test_values_of_other_tools_come_back(tmp_path):
+    """A mask of 3 and 7 without a class list keeps its values."""
+    labels = blobs(300, 9)
+    labels[:150] *= 7
+    labels[150:] *= 3
+    mask = _raster(tmp_path / "mask.tif", labels)
+    vectorize(mask, [tmp_path / "p.gpkg"], VectorizeOptions(vectors=PLAIN))
+    rasterize(tmp_path / "p.gpkg", mask, tmp_path / "again.tif")
+
+    assert labels.tolist() == _pixels(tmp_path / "again.tif").tolist()
+
+
+@pytest.mark.parametrize("all_touched", [False, True])
+def test_strips_and_crs_do_not_show(tmp_path, monkeypatch, all_touched):
+    """What comes out is what rasterio draws on the whole grid, also from degrees and strip by strip."""
+    monkeypatch.setattr("geoseg.pipeline.rasterize.STRIP_PIXELS", 10_000)
+    rng = np.random.default_rng(3)
+    shapes = [shapely.Point(*rng.uniform(5, 195, 2)).buffer(rng.uniform(2, 30), 3) for _ in range(40)]
+    shapes = shapely.transform(np.array(shapes), lambda xy: xy * [1, -1] + [5e5, 4e6])
+    names = np.where(np.arange(40) % 3, "roof", "pool")
+    like = _raster(tmp_path / "like.tif", np.ones((400, 400), np.uint8), blockysize=16)
+    _polygons(tmp_path / "p.gpkg", shapes, kind=names)
+    frame = geopandas.read_file(tmp_path / "p.gpkg").to_crs(4326)
+    frame.to_file(tmp_path / "degrees.gpkg", driver="GPKG")
+    ids = np.where(names == "pool", 1, 2)
+    drawn = {"transform": PLACE, "all_touched": all_touched, "dtype": "uint8"}
+    expected = burn(zip(shapes, ids.tolist(), strict=True), (400, 400), **drawn)
+    options = RasterizeOptions("kind", all_touched)
+    for name in ("p", "degrees"):
+        rasterize(tmp_path / f"{name}.gpkg", like, tmp_path / f"{name}.tif", options)
+
+    assert expected.tolist() == _pixels(tmp_path / "p.tif").tolist()
+    assert (expected != _pixels(tmp_path / "degrees.tif")).mean() < 1e-4
+
+
+def test_numbers_are_values(tmp_path):
+    """A field of whole numbers holds the values of the mask."""
+    like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    boxes = [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6), shapely.box(5e5 + 5, 4e6 - 10, 5e5 + 10, 4e6)]
+    _polygons(tmp_path / "p.gpkg", boxes, code=[5, 2])
+    rasterize(tmp_path / "p.gpkg", like, tmp_path / "m.tif", RasterizeOptions("code"))
+
+    pixels = _pixels(tmp_path / "m.tif")
+    assert (5, 2, 0) == (pixels[0, 0], pixels[19, 19], pixels[19, 0])
+
+
+def test_nothing_is_left_out_silently(tmp_path):
+    """Points are told of; a file of them alone gives an empty mask."""
+    like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    _polygons(tmp_path / "p.gpkg", [shapely.Point(5e5 + 1, 4e6 - 1)], kind=["tree"])
+    done = rasterize(tmp_path / "p.gpkg", like, tmp_path / "m.tif")
+
+    assert ("1 features are no polygons and were left out",) == done.warnings
+    assert not _pixels(tmp_path / "m.tif").any()
+
+
+def _elsewhere(tmp_path):
+    return _polygons(tmp_path / "p.gpkg", [shapely.box(0, 0, 9, 9)])
+
+
+def _unknown_class(tmp_path):
+    _mask(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    return _polygons(tmp_path / "p.gpkg", [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)], **{"class": ["road"]})
+
+
+def _no_crs(tmp_path):
+    return _polygons(tmp_path / "p.gpkg", [shapely.box(0, 0, 9, 9)], crs=None)
+
+
+def _half_named(tmp_path):
+    boxes = [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)] * 2
+    return _polygons(tmp_path / "p.gpkg", boxes, **{"class": ["road", None]})
+
+
+def _fractions(tmp_path):
+    boxes = [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)]
+    return _polygons(tmp_path / "p.gpkg", boxes, **{"class": [1.5]})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_elsewhere, "lies on"),
+        (_unknown_class, "'road'"),
+        (_no_crs, "CRS"),
+        (_half_named, "feature 2"),
+        (_fractions, "no classes"),
+    ],
+)
+def test_what_cannot_be_drawn(tmp_path, make, words):
+    """One clear error, and no file."""
+    _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    vectors = make(tmp_path)
+    with pytest.raises(VectorError, match=words):
+        rasterize(vectors, tmp_path / "like.tif", tmp_path / "m.tif")
+    assert not (tmp_path / "m.tif").exists()
+
+
+def test_a_field_that_is_not_there(tmp_path):
+    """The remedy lists those that are."""
+    like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    vectors = _polygons(tmp_path / "p.gpkg", [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)], kind=["roof"])
+    with pytest.raises(OptionError, match="kind"):
+        rasterize(vectors, like, tmp_path / "m.tif", RasterizeOptions("type"))
+
+
+def test_an_existing_mask_is_kept(tmp_path):
+    """Unless --overwrite says otherwise."""
+    like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    vectors = _polygons(tmp_path / "p.gpkg", [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)])
+    rasterize(vectors, like, tmp_path / "m.tif")
+    with pytest.raises(OutputError):
+        rasterize(vectors, like, tmp_path / "m.tif")
+    rasterize(vectors, like, tmp_path / "m.tif", RasterizeOptions(overwrite=True))
