@@ -27,6 +27,14 @@ from geoseg.cli.progress import ProgressBar
     type=click.Choice(["max", "majority"]),
     help="A folder per class of the labels: the highest one in a patch, or the most frequent.",
 )
+@click.option("--skip-empty", is_flag=True, help="Leave out patches whose labels are all background.")
+@click.option(
+    "--min-label-fraction",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="Leave out patches of whose pixels a smaller share is labelled.",
+)
 @options.overwrite_option
 @options.json_option
 @options.debug_option
@@ -37,6 +45,8 @@ def command(
     overlap: tuple[int, int],
     labels: Path | None,
     sort_by: str | None,
+    skip_empty: bool,
+    min_label_fraction: float,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -46,7 +56,7 @@ def command(
     """
     from geoseg.pipeline.tiles import TileOptions, count_tiles, tile_scene
 
-    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite)
+    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite, min_label_fraction, skip_empty)
     with ProgressBar(scene.stem, count_tiles(scene, chosen), patch[0] * patch[1]) as bar:
         result = tile_scene(scene, output, chosen, bar)
     if as_json:
@@ -55,9 +65,14 @@ def command(
                 "index": str(result.index),
                 "patches": result.patches,
                 "per_class": result.per_class,
+                "skipped": result.skipped,
+                "showing": result.showing,
                 "folder": str(output),
             }
         )
         return
     rows = [("patches", f"{result.patches} in {output}"), ("index", str(result.index))]
+    if result.skipped:
+        rows.append(("left out", f"{result.skipped} with too few labels"))
+    rows += [("showing", f"{name}: {count} patches") for name, count in result.showing.items()]
     show.table([*rows, *((f"  {name}", str(count)) for name, count in result.per_class.items())])

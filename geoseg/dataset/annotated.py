@@ -148,7 +148,6 @@ def prepare_annotated(
         target.folder,
         annotations.classes,
         (target.source,),
-        has_instances=True,
         splits=splits,
         extras={REPORT: as_table(annotations.irregularities)},
         overwrite=target.overwrite,

@@ -61,17 +61,15 @@ class Making:
 
     Attributes:
         classes: what labels mean.
-        draw: gives them; with instances for every window, or for none.
+        draw: gives them; with instances, where the sample says how many objects it has.
         options: JSON of everything else that changes them.
         sampled: values per band and image that are kept for percentiles.
-        has_instances: whether objects are known apart.
     """
 
     classes: ClassList
     draw: Draw
     options: str
     sampled: int
-    has_instances: bool
 
     def make(self, workshop: Workshop, sample: Sample) -> dict[str, Any]:
         """Write a sample's files, unless an earlier run has done it.
@@ -108,7 +106,7 @@ class Making:
             mask_path, mask = mask_file(folder / "masks", sample.stem, grid, self.classes)
             files.enter_context(mask)
             id_path, ids = None, None
-            if self.has_instances:
+            if sample.objects is not None:
                 id_path, ids = id_file(folder / "instances", sample.stem, grid)
                 files.enter_context(ids)
             windows = list(_strips(grid.size))
@@ -130,7 +128,7 @@ class Making:
 
     def _key(self, sample: Sample) -> str:
         states = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in (sample.image, *sample.inputs)]
-        said = [self.options, self.classes.to_json(), self.sampled, self.has_instances, states]
+        said = [self.options, self.classes.to_json(), self.sampled, states]
         own = [sample.stem, sample.source, sample.gsd_m, sample.key, sample.objects, sample.irregular]
         return hashlib.sha256(json.dumps([said, own]).encode()).hexdigest()
 

@@ -18,9 +18,8 @@ from geoseg.dataset.palette import UNKNOWN, Palette, count_colours
 from geoseg.dataset.parallel import in_threads
 from geoseg.errors import InputError
 from geoseg.raster import Scene, open_scene
+from geoseg.raster.georef import grid_difference
 
-OFF_GRID = 0.01
-"""Pixels by which a mask may seem to lie beside its image, by rounding of its transform."""
 MOST_KINDS = 100_000
 """Different colours or values that are counted; masks with more are pictures."""
 
@@ -117,11 +116,9 @@ def _misfit(image: Scene, mask: Scene, kind: str) -> str:
     mine, other = mask.info.grid, image.info.grid
     if mine.size != other.size:
         return f"{mask.path.name}: {mine.height}x{mine.width} for {other.height}x{other.width}"
-    if mine.has_georeference and other.has_georeference:
-        corners = [(0, 0), (mine.width, 0), (0, mine.height)]
-        apart = np.abs([np.subtract(mine.xy(*c), other.xy(*c)) for c in corners]).max()
-        if apart > OFF_GRID * np.hypot(other.transform[0], other.transform[3]):
-            return f"{mask.path.name}: lies elsewhere"
+    difference = grid_difference(mine, other)
+    if difference:
+        return f"{mask.path.name}: {difference}"
     return "" if _kind(mask) == kind else f"{mask.path.name}: no {kind} as in the others"
 
 

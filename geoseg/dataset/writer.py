@@ -35,7 +35,6 @@ class Recipe:
         target: its folder.
         classes: what labels mean.
         sources: of the samples.
-        has_instances: whether objects are known apart.
         options: whatever else changes the labels, JSON-able.
         splits: lists to write: ``valid`` -> stems.
         extras: further text files to write: name -> content.
@@ -45,7 +44,6 @@ class Recipe:
     target: Path
     classes: ClassList
     sources: tuple[Source, ...]
-    has_instances: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +70,7 @@ def write_dataset(
     about = _inspect(samples)
     sampled = max(LEAST_SAMPLE, SAMPLED // len(samples))
     options = json.dumps(recipe.options, sort_keys=True, default=str)
-    making = Making(recipe.classes, draw, options, sampled, recipe.has_instances)
+    making = Making(recipe.classes, draw, options, sampled)
     with Workshop(recipe.target, recipe.overwrite) as workshop:
         check_space(workshop.folder, sum(s.image.stat().st_size for s in samples))
         entries = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.core import ClassList, PatchGrid, Progress, Window
 from geoseg.core.files import make_folder, remove_leftovers, writing
@@ -44,6 +46,9 @@ class TileOptions:
         sort_by: put patches into a folder per class of their labels: ``max``, the highest class there is in a
             patch, or ``majority``, the one with most pixels; None: one folder.
         overwrite: replace patches of an earlier run.
+        min_label_fraction: leave out patches of whose pixels a smaller share has a label other than the
+            background, 0.
+        skip_empty: leave out patches without any such label.
     """
 
     patch: tuple[int, int] = (512, 512)
@@ -51,8 +56,14 @@ class TileOptions:
     labels: Path | None = None
     sort_by: str | None = None
     overwrite: bool = False
+    min_label_fraction: float = 0.0
+    skip_empty: bool = False
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.min_label_fraction <= 1.0:
+            raise OptionError(f"min-label-fraction {self.min_label_fraction}", "use a share from 0 to 1")
+        if (self.skip_empty or self.min_label_fraction) and self.labels is None:
+            raise OptionError("patches are left out by their labels", "name a raster with --labels")
         if self.sort_by not in (None, *SORTS):
             raise OptionError(f"sort-by {self.sort_by!r}", f"use one of {', '.join(SORTS)}")
         if self.sort_by is not None and self.labels is None:
@@ -67,11 +78,15 @@ class TileResult:
         index: GeoPackage with a footprint per patch, written last.
         patches: how many.
         per_class: patches per folder, where they were sorted.
+        skipped: how many were left out for their labels.
+        showing: patches in which each class occurs, where there are labels.
     """
 
     index: Path
     patches: int
     per_class: dict[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    showing: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,8 @@ class _Tiling:
         self._classes = classes_of(labels.source.tags, labels.path) if labels else None
         self._rows: list[dict[str, Any]] = []
         self._written: set[Path] = set()
+        self._skipped = 0
+        self._showing: Counter[int] = Counter()
 
     def patches(self) -> Iterator[int]:
         """Write patch after patch; gives 1 for each."""
@@ -187,14 +204,31 @@ class _Tiling:
         for image, label in zip(
             cut(self._scene, size, overlap), cut(self._labels, size, overlap), strict=True
         ):
-            name = _class_name(label, self._options.sort_by, self._classes)
+            values, counts = np.unique(label.pixels[0][label.valid], return_counts=True)
+            if not self._has_enough(values, counts, label.valid.size):
+                self._skipped += 1
+                yield 1
+                continue
+            self._showing.update(values.tolist())
+            name = _class_name(values, counts, self._options.sort_by, self._classes)
             self._write(self._image_writer, self._path("images", name or "", image.window), image)
             self._write(self._label_writer, self._path("masks", name or "", image.window), label)
             self._note(image, name)
             yield 1
 
+    def _has_enough(self, values: NDArray[Any], counts: NDArray[Any], pixels: int) -> bool:
+        """Whether a patch is labelled enough to be kept."""
+        labelled = int(counts[values != 0].sum())
+        least = self._options.min_label_fraction * pixels
+        return labelled >= least and (labelled > 0 or not self._options.skip_empty)
+
     def finish(self) -> TileResult:
         """Remove patches of an earlier run that this one did not replace, and write the index."""
+        if not self._rows:
+            raise InputError(
+                f"none of the {self._skipped} patches of {self._scene.path.name} has enough labels",
+                "lower --min-label-fraction, leave out --skip-empty, or check the labels",
+            )
         for path in self._old - self._written:
             with writing(path):
                 path.unlink(missing_ok=True)
@@ -203,8 +237,17 @@ class _Tiling:
         write_index(self._index, rings, columns, self._scene.info.grid.crs, self._options.overwrite)
         names = [row["class"] for row in self._rows] if self._options.sort_by else []
         return TileResult(
-            self._index, len(self._rows), {name: names.count(name) for name in sorted(set(names))}
+            self._index,
+            len(self._rows),
+            {name: names.count(name) for name in sorted(set(names))},
+            self._skipped,
+            {self._name(value): count for value, count in sorted(self._showing.items())},
         )
+
+    def _name(self, value: int) -> str:
+        if self._classes is None or not 0 <= value < len(self._classes):
+            return str(value)
+        return self._classes[value].name
 
     def _refuse_or_list_old(self) -> set[Path]:
         pattern = re.compile(re.escape(self._scene.info.name) + r"_r\d+_c\d+\.tif")
@@ -307,11 +350,12 @@ def _check_labels(scene: Scene, labels: Scene) -> None:
         )
 
 
-def _class_name(label: Patch, sort_by: str | None, classes: ClassList | None) -> str | None:
-    """The folder of a patch; None where patches are not sorted."""
+def _class_name(
+    values: NDArray[Any], counts: NDArray[Any], sort_by: str | None, classes: ClassList | None
+) -> str | None:
+    """The folder of a patch that holds these values; None where patches are not sorted."""
     if sort_by is None:
         return None
-    values, counts = np.unique(label.pixels[0][label.valid], return_counts=True)
     if not len(values):
         return "nodata"
     value = int(values[-1] if sort_by == "max" else values[counts.argmax()])

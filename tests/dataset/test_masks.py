@@ -223,7 +223,7 @@ def test_masks_that_do_not_fit_are_told_in_one_message(tmp_path: Path) -> None:
     with pytest.raises(InputError) as told:
         prepare(MaskPlaces(folder), None, tmp_path / "set")
     assert "2 masks do not fit their images (b.png: 2x2 for 1x2, c.png: no values" in str(told.value)
-    with pytest.raises(InputError, match="lies elsewhere"):
+    with pytest.raises(InputError, match="pixels away"):
         prepare(shifted(tmp_path / "shifted"), None, tmp_path / "set")
 
 

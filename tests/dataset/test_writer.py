@@ -52,9 +52,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     samples = placed(
         tmp_path / "in", transform=rasterio.transform.Affine(0.1, 0.02, 1 / 3, 0.03, -0.1, 2 / 3)
     )
-    made = write_dataset(
-        recipe(tmp_path / "set", has_instances=True, splits={"valid": ["s1"]}), samples, draw
-    )
+    made = write_dataset(recipe(tmp_path / "set", splits={"valid": ["s1"]}), samples, draw)
     dataset = open_dataset(tmp_path / "set")
     pixels, valid = zip(*((a.pixels, a.valid) for a in map(read_image, dataset.items)), strict=True)
 

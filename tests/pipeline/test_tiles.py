@@ -523,3 +523,26 @@ def test_colour_bands_stay_colours(tmp_path: Path) -> None:
     for path in (*tifs(tmp_path / "t"), tmp_path / "m.tif"):
         with rasterio.open(path) as dataset:
             assert dataset.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+
+
+def test_patches_without_enough_labels_are_left_out(tmp_path: Path) -> None:
+    """Counted, and so is in how many patches each class shows; what is kept is whole."""
+    labels = np.zeros((1, 40, 60), np.uint8)
+    labels[0, 5:15, 5:15] = 1
+    labels[0, 25, 25] = 2
+    scene = write_scene(tmp_path / "scene.tif", noise("uint8", (3, 40, 60)))
+    masks = write_scene(tmp_path / "labels.tif", labels)
+    options = {"patch": (20, 20), "labels": masks}
+    everything = tile_scene(scene, tmp_path / "all", TileOptions(**options))
+    some = tile_scene(scene, tmp_path / "some", TileOptions(**options, skip_empty=True))
+    more = tile_scene(scene, tmp_path / "more", TileOptions(**options, min_label_fraction=0.2))
+
+    assert (6, 0, {"0": 6, "1": 1, "2": 1}) == (everything.patches, everything.skipped, everything.showing)
+    assert (2, 4, {"0": 2, "1": 1, "2": 1}) == (some.patches, some.skipped, some.showing)
+    assert (1, 5, {"0": 1, "1": 1}) == (more.patches, more.skipped, more.showing)
+    assert 2 == len(list((tmp_path / "some" / "images").glob("*.tif")))
+    assert len(pyogrio.read_dataframe(some.index)) == 2
+    with pytest.raises(InputError, match="none of the 6 patches"):
+        tile_scene(scene, tmp_path / "none", TileOptions(**options, min_label_fraction=0.9))
+    with pytest.raises(OptionError, match="--labels"):
+        TileOptions(skip_empty=True)

@@ -12,6 +12,8 @@ FORMS = {
     "yolo": "Make a data set of YOLO polygons.",
     "palette": "Make a data set of masks in colours.",
     "folders": "Make a data set of images and masks with matching names.",
+    "vectors": "Make a data set of scenes and the outlines on them.",
+    "merge": "Join data sets of the same classes.",
 }
 
 

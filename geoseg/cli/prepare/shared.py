@@ -187,6 +187,7 @@ def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None)
         rows.append(("left out", f"{told['left_out']:,} images"))
     if counts["objects"] is not None:
         rows.append(("objects", f"{counts['objects']:,}"))
+    rows += [("source", f"{name}: {count:,} images") for name, count in told.get("sources", {}).items()]
     rows += [("split", f"{name} {count:,}") for name, count in told["splits"].items()]
     named = [*counts["pixels"].items(), ("to be ignored", counts["ignored_pixels"])]
     rows += [(f"  {name}", f"{count:,} px, {count / max(pixels, 1):.1%}") for name, count in named]

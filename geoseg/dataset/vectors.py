@@ -1,0 +1,289 @@
+"""Features of a vector file drawn on the grids of scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from rasterio.features import rasterize
+from rasterio.transform import Affine
+from scipy import ndimage
+
+from geoseg.core import ClassList, GeoGrid, Progress, Window
+from geoseg.dataset.annotated import Target
+from geoseg.dataset.classlists import named_classes
+from geoseg.dataset.items import DataSet, Labels
+from geoseg.dataset.making import Sample
+from geoseg.dataset.pairs import safe_stem
+from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.errors import InputError, OptionError
+from geoseg.raster import Scene, open_scene
+from geoseg.vector.read import read_frame
+
+BOUNDARY, CONTACT = "boundary", "contact"
+SHOWN = 8
+
+Ids = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorLabels:
+    """How features become labels.
+
+    Attributes:
+        class_field: whose values are the classes; None: all features are of one class.
+        names: of the classes in order; with a class field, those that it may hold; empty: ``building``, or
+            what the field holds, sorted.
+        all_touched: draw every pixel that a feature touches, not only those whose centre it holds.
+        boundary: width in pixels of the inner rim of objects that is a class of its own; 0: none.
+        contact: pixels this near to two objects are a class of their own; 0: none.
+    """
+
+    class_field: str | None = None
+    names: tuple[str, ...] = ()
+    all_touched: bool = False
+    boundary: int = 0
+    contact: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.boundary, self.contact) < 0:
+            raise OptionError("boundary and contact are widths in pixels", "use 0 or more")
+        if self.class_field is None and len(self.names) > 1:
+            raise OptionError("several classes", "--class-field says which feature is of which")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features in the coordinates of one scene, those to be drawn on top last.
+
+    Attributes:
+        shapes: (features,) geometries.
+        class_ids: (features,).
+        bounds: (features, 4).
+    """
+
+    shapes: npt.NDArray[np.object_]
+    class_ids: npt.NDArray[np.uint8]
+    bounds: npt.NDArray[np.float64] = field(repr=False)
+
+    def draw(self, grid: GeoGrid, all_touched: bool) -> Ids:
+        """Positions, from 1, of the features on a grid; 0 for none."""
+        chosen = np.flatnonzero(_meets(self.bounds, grid))
+        if not len(chosen):
+            return np.zeros(grid.size, np.uint32)
+        drawn: Ids = rasterize(
+            ((self.shapes[i], int(i) + 1) for i in chosen),
+            out_shape=grid.size,
+            transform=Affine(*grid.transform),
+            all_touched=all_touched,
+            dtype=np.uint32,
+        )
+        return drawn
+
+
+@dataclass(frozen=True)
+class VectorSet:
+    """Scenes and the features on each.
+
+    Attributes:
+        path: of the vector file.
+        classes: of the labels.
+        labels: how they are drawn.
+        scenes: stem -> path.
+        features: stem -> those that lie on the scene.
+        outside: features that lie on none.
+        unusable: features without a geometry or a class.
+    """
+
+    path: Path
+    classes: ClassList
+    labels: VectorLabels
+    scenes: Mapping[str, Path]
+    features: Mapping[str, Features]
+    outside: int
+    unusable: int
+
+
+def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) -> VectorSet:
+    """Bring the features of a vector file onto scenes.
+
+    Args:
+        path: GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile, in any CRS.
+        scenes: georeferenced rasters.
+        labels: how features become labels.
+
+    Raises:
+        VectorError: if the file cannot be read, or has no CRS.
+        InputError: if a scene has no CRS, classes are not as said, or no feature hits any scene.
+        SceneError: if a scene is damaged.
+    """
+    frame = read_frame(path, None)
+    names = _class_names(path, frame, labels)
+    classes, ids = _classes(path, names, labels)
+    shaped = ~(frame.geometry.is_empty | frame.geometry.isna()).to_numpy()
+    known = shaped & (ids > 0)
+    by_stem: dict[str, Path] = {}
+    features: dict[str, Features] = {}
+    hit = np.zeros(len(frame), np.bool_)
+    for scene in scenes:
+        stem = safe_stem([scene.stem])
+        if stem in by_stem:
+            raise InputError(f"{scene} and {by_stem[stem]} have one name", "rename one of them")
+        by_stem[stem] = scene
+        grid = _placed_grid(scene)
+        placed = read_frame(path, grid.crs).geometry.to_numpy()
+        bounds = shapely.bounds(placed)
+        on_it = known & np.isfinite(bounds).all(axis=1) & _meets(bounds, grid)
+        hit |= on_it
+        features[stem] = _ordered(placed[on_it], ids[on_it])
+    if not hit.any():
+        raise InputError(
+            f"{path}: none of its {int(known.sum()):,} features lies on {_places(frame, scenes)}",
+            "check that both are of one place, and that their coordinate systems are declared rightly",
+        )
+    outside, unusable = int((known & ~hit).sum()), int((~known).sum())
+    return VectorSet(path, classes, labels, by_stem, features, outside, unusable)
+
+
+def _classes(
+    path: Path, names: Sequence[str | None], labels: VectorLabels
+) -> tuple[ClassList, npt.NDArray[np.uint8]]:
+    """The classes, and the class of each feature; 0 where it has none."""
+    present = {name for name in names if name is not None}
+    listed = labels.names or tuple(sorted(present))
+    strange = sorted(present - set(listed))
+    if strange:
+        raise InputError(
+            f"{path}: {labels.class_field} holds {', '.join(strange[:SHOWN])}, which is no class named",
+            "name it with --class too, or leave --class out",
+        )
+    if not present:
+        raise InputError(f"{path}: holds no features with a class", "check the file")
+    extra = [name for name, width in ((BOUNDARY, labels.boundary), (CONTACT, labels.contact)) if width]
+    classes = named_classes([*listed, *extra])
+    number = {name: i for i, name in enumerate(listed, start=1)}
+    return classes, np.array([number[n] if n is not None else 0 for n in names], np.uint8)
+
+
+def _class_names(path: Path, frame: Any, labels: VectorLabels) -> list[str | None]:
+    if labels.class_field is None:
+        return [labels.names[0] if labels.names else "building"] * len(frame)
+    fields = [str(name) for name in frame.columns if name != frame.geometry.name]
+    if labels.class_field not in fields:
+        raise InputError(
+            f"{path}: has no field {labels.class_field!r}", f"it has {', '.join(fields[:SHOWN]) or 'none'}"
+        )
+    values = frame[labels.class_field]
+    return [
+        str(v).strip() or None if there else None for v, there in zip(values, values.notna(), strict=True)
+    ]
+
+
+def _placed_grid(path: Path) -> GeoGrid:
+    with open_scene(path) as scene:
+        grid = scene.info.grid
+    if grid.crs is None:
+        raise InputError(f"{path}: has no coordinate reference system", "give it one: gdal_translate -a_srs")
+    return grid
+
+
+def _meets(bounds: npt.NDArray[np.float64], grid: GeoGrid) -> npt.NDArray[np.bool_]:
+    """Which boxes share area or an edge with a grid's own box."""
+    corners = [
+        grid.xy(c, r) for c, r in ((0, 0), (grid.width, 0), (0, grid.height), (grid.width, grid.height))
+    ]
+    (low_x, low_y), (high_x, high_y) = np.min(corners, axis=0), np.max(corners, axis=0)
+    return np.asarray(
+        (bounds[:, 0] < high_x) & (bounds[:, 2] > low_x) & (bounds[:, 1] < high_y) & (bounds[:, 3] > low_y)
+    )
+
+
+def _ordered(shapes: npt.NDArray[np.object_], ids: npt.NDArray[np.uint8]) -> Features:
+    """Large boxes first: what lies within another feature is drawn on top of it."""
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    extent = (bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])
+    order = np.argsort(-extent, kind="stable")
+    return Features(shapes[order], ids[order], bounds[order])
+
+
+def _places(frame: Any, scenes: Sequence[Path]) -> str:
+    """Where scenes and features lie, for a message."""
+    west, south, east, north = frame.total_bounds
+    crs = frame.crs.to_string() if frame.crs is not None else "no CRS"
+    named = scenes[0].name if len(scenes) == 1 else f"the {len(scenes)} scenes"
+    return f"{named}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to {north:.6g} ({crs[:40]})"
+
+
+def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lambda images: None) -> DataSet:
+    """Make a data set of scenes and the features on them; pixels where a scene is not valid are ignored.
+
+    Args:
+        vectors: from :func:`read_vector_set`.
+        target: where it goes.
+        progress: told how many more scenes are done.
+
+    Raises:
+        InputError, OutputError: as :func:`geoseg.dataset.writer.write_dataset`.
+    """
+
+    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+        return draw_features(vectors.features[sample.stem], scene.info.grid, window, vectors)
+
+    recipe = Recipe(
+        target.folder,
+        vectors.classes,
+        (target.source,),
+        options={"labels": repr(vectors.labels)},
+        overwrite=target.overwrite,
+    )
+    samples = [
+        Sample(
+            stem, path, target.source.name, inputs=(vectors.path,), objects=len(vectors.features[stem].shapes)
+        )
+        for stem, path in vectors.scenes.items()
+    ]
+    return write_dataset(recipe, samples, draw, progress)
+
+
+def draw_features(features: Features, grid: GeoGrid, window: Window, vectors: VectorSet) -> Labels:
+    """Class ids and object ids of a window of a scene.
+
+    Rims and contacts depend on pixels around, so a little more than the window is drawn.
+    """
+    labels = vectors.labels
+    margin = max(labels.boundary, labels.contact) + 1
+    row, col = max(window.row - margin, 0), max(window.col - margin, 0)
+    stop_row, stop_col = min(window.stop_row + margin, grid.height), min(window.stop_col + margin, grid.width)
+    ids = features.draw(grid.crop(Window(row, col, stop_row - row, stop_col - col)), labels.all_touched)
+    mask = np.concatenate([[0], features.class_ids]).astype(np.uint8)[ids]
+    named = {c.name: c.id for c in vectors.classes}
+    if labels.boundary:
+        mask[rims(ids, labels.boundary)] = named[BOUNDARY]
+    if labels.contact:
+        mask[contacts(ids, labels.contact)] = named[CONTACT]
+    inner = slice(window.row - row, window.stop_row - row), slice(window.col - col, window.stop_col - col)
+    return Labels(mask[inner], ids[inner])
+
+
+def rims(ids: Ids, width: int) -> npt.NDArray[np.bool_]:
+    """Pixels of an object that are at most ``width`` steps, straight or diagonal, inside its border."""
+    size = 2 * width + 1
+    low, high = (
+        ndimage.minimum_filter(ids, size, mode="nearest"),
+        ndimage.maximum_filter(ids, size, mode="nearest"),
+    )
+    return np.asarray((ids > 0) & (low != high))
+
+
+def contacts(ids: Ids, width: int) -> npt.NDArray[np.bool_]:
+    """Pixels that have two different objects within ``width`` steps, straight or diagonal."""
+    size = 2 * width + 1
+    high = ndimage.maximum_filter(ids, size, mode="nearest")
+    none = np.iinfo(np.uint32).max
+    low = ndimage.minimum_filter(np.where(ids > 0, ids, none), size, mode="nearest")
+    return np.asarray((high > 0) & (low != high))
