@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import minimum_filter1d
 
 from geoseg.core.classes import NODATA
 
@@ -99,7 +98,15 @@ def _boundary(mask: npt.NDArray[np.bool_], distance: int) -> npt.NDArray[np.bool
     """Boundary pixels of the rows that have ``distance`` rows above and below them."""
     if not mask.any():
         return mask[distance : len(mask) - distance]
-    across = minimum_filter1d(mask.view(np.uint8), 2 * distance + 1, axis=1, mode="constant")
-    eroded = minimum_filter1d(across, 2 * distance + 1, axis=0, mode="constant")
-    inner = slice(distance, len(mask) - distance)
-    return np.asarray(mask[inner] & (eroded[inner] == 0))
+    across = _all_of(np.pad(mask, ((0, 0), (distance, distance))).T, 2 * distance + 1).T
+    eroded = _all_of(across, 2 * distance + 1)
+    return np.asarray(mask[distance : len(mask) - distance] & ~eroded)
+
+
+def _all_of(mask: npt.NDArray[np.bool_], window: int) -> npt.NDArray[np.bool_]:
+    """Where all of so many rows from each one on are set: fewer rows by ``window - 1``."""
+    done, length = mask, 1
+    while length < window:  # spans of twice the length, until one more would be too long
+        step = min(length, window - length)
+        done, length = done[: len(done) - step] & done[step:], length + step
+    return done

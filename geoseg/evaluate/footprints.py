@@ -12,6 +12,10 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 from shapely.geometry import shape
 
+from geoseg.evaluate.layers import polygonal
+from geoseg.evaluate.match import find_overlaps, match
+from geoseg.evaluate.objects import Objects
+
 Polygons = npt.NDArray[np.object_]
 """Shapely polygons."""
 
@@ -70,13 +74,12 @@ def spacenet_score(
     Returns:
         Counts over one area.
     """
-    proposals, truth = _valid(proposals), _valid(truth)
-    order = np.arange(len(proposals)) if confidence is None else np.argsort(-confidence, kind="stable")
-    proposals = proposals[order]
-    proposals = proposals[shapely.area(proposals) > min_area]
-    truth = truth[shapely.area(truth) >= min_area]
-    found = _count_matches(proposals, truth, min_iou)
-    return FootprintScore(found, len(proposals) - found, len(truth) - found)
+    found, true = _as_objects(proposals, confidence), _as_objects(truth)
+    found = found.take(shapely.area(found.geometry) > min_area)
+    true = true.take(shapely.area(true.geometry) >= min_area)
+    matched = match(find_overlaps(found, true), found.confidence, len(true), min_iou)
+    count = int((matched >= 0).sum())
+    return FootprintScore(count, len(found) - count, len(true) - count)
 
 
 def mean_f1(areas: Iterable[FootprintScore]) -> float:
@@ -99,31 +102,7 @@ def polygons_from_ids(ids: npt.NDArray[np.integer], pixel: tuple[float, float] =
     return np.array([shape(geometry) for geometry, _ in pieces], dtype=object)
 
 
-def _count_matches(proposals: Polygons, truth: Polygons, min_iou: float) -> int:
-    left, right = shapely.STRtree(truth).query(proposals, predicate="intersects")
-    in_order = np.lexsort((right, left))
-    left, right = left[in_order], right[in_order]
-    iou = _iou(proposals[left], truth[right])
-    matched = np.zeros(len(truth), bool)
-    count = 0
-    for pairs in np.split(np.arange(len(left)), np.flatnonzero(np.diff(left)) + 1):
-        free = pairs[~matched[right[pairs]]]
-        if len(free) and iou[free].max() > min_iou:
-            matched[right[free[iou[free].argmax()]]] = True
-            count += 1
-    return count
-
-
-def _iou(one: Polygons, other: Polygons) -> npt.NDArray[np.float64]:
-    both = shapely.area(shapely.intersection(one, other))
-    union = shapely.area(one) + shapely.area(other) - both
-    return np.asarray(both / np.maximum(union, np.finfo(float).tiny))
-
-
-def _valid(polygons: Polygons) -> Polygons:
-    polygons = np.asarray(polygons, dtype=object)
-    return (
-        np.where(shapely.is_valid(polygons), polygons, shapely.make_valid(polygons))
-        if len(polygons)
-        else polygons
-    )
+def _as_objects(polygons: Polygons, confidence: npt.NDArray[np.floating] | None = None) -> Objects:
+    shapes = polygonal(np.asarray(polygons, dtype=object))
+    sure = np.full(len(shapes), np.nan) if confidence is None else np.asarray(confidence, np.float64)
+    return Objects(shapes, np.ones(len(shapes), np.int64), sure)

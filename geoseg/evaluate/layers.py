@@ -130,7 +130,7 @@ def read_outlines(path: Path, crs: str | None) -> OutlineLayer:
     names, owner = _classes(frame)
     side = Side(path.name, names, named=names != (OBJECT,))
     lies = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
-    return OutlineLayer(side, _polygonal(shapes), owner, _confidence(frame), lies, tuple(notes))
+    return OutlineLayer(side, polygonal(shapes), owner, _confidence(frame), lies, tuple(notes))
 
 
 def _classes(frame: Any) -> tuple[tuple[str, ...], Longs]:
@@ -149,7 +149,7 @@ def _confidence(frame: Any) -> Floats:
     return np.full(len(frame), np.nan)
 
 
-def _polygonal(shapes: Geometries) -> Geometries:
+def polygonal(shapes: Geometries) -> Geometries:
     """Valid polygons or multipolygons; what a mended outline leaves of lines is dropped."""
     shapes = shapes.copy()
     odd = ~shapely.is_valid(shapes)

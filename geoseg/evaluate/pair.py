@@ -37,12 +37,14 @@ class Piece:
         prediction: (rows, width) class ids, 255 without data and where the truth is not known.
         truth: (rows, width) class ids, 255 where nothing counts.
         scores: (channels, rows, width) levels 0-250, 255 without data; no channels: no scores.
+        ignored: (rows, width) where a raster of the truth knows nothing; None where it is of outlines.
     """
 
     first_row: int
     prediction: Labels
     truth: Labels
     scores: Labels
+    ignored: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,19 @@ class Pair:
             prediction, scores = guess(window)
             if self.scores is not None and self.scores is not self.prediction:
                 scores = self.scores.read(window, ())[1]
+            ignored = truth == NODATA if isinstance(self.truth, RasterLayer) else None
             if inside is not None:
                 truth = np.where(inside.rows(row, window.stop_row), truth, np.uint8(NODATA))
             prediction = np.where(truth == NODATA, np.uint8(NODATA), prediction)
-            yield Piece(row, prediction, truth, scores)
+            yield Piece(row, prediction, truth, self._own_scores(scores), ignored)
+
+    def _own_scores(self, scores: Labels) -> Labels:
+        """Those of the one class that is compared, where the file has others too."""
+        ids = self.matched.prediction
+        if len(scores) > 1 and len(self.classes) == 2 and len(ids) > 1:
+            channel = ids.index(1) + 1
+            return scores[channel : channel + 1]
+        return scores
 
     @staticmethod
     def _reader(layer: RasterLayer | OutlineLayer, ids: tuple[int, ...], grid: GeoGrid) -> _Reader:
@@ -217,6 +228,13 @@ def _scores(
             f"{files.probabilities}: holds no probabilities", "geoseg infer --probabilities writes them"
         )
     return layer
+
+
+def read_own_outlines(pair: Pair) -> OutlineLayer | None:
+    """The outlines that were made of the prediction, where the prediction is a mask and has them."""
+    if pair.files.polygons is None:
+        return None
+    return read_outlines(pair.files.polygons, pair.crs)
 
 
 def _check_hit(truth: OutlineLayer, grid: GeoGrid, files: SceneFiles) -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from geoseg.core import GeoGrid
+import numpy as np
+
+from geoseg.core import ClassList, GeoGrid
 from geoseg.errors import OptionError
+from geoseg.evaluate.figures import footprint_figures
+from geoseg.evaluate.footing import FootprintFinder, SceneFootprints, wants_footprints
+from geoseg.evaluate.footprints import FootprintScore
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import Pair, open_pair
-from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up
+from geoseg.evaluate.table import FootprintTable, joined_tables
+from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up, common_classes
 
 FORMAT = 1
 
@@ -22,14 +29,18 @@ class SceneResult:
 
     Attributes:
         files: that were compared.
+        classes: that were compared.
         grid: on which, or None where both are outlines without a scene.
         pixels: their scores, or None without a grid.
+        footprints: of objects, or None where they are not compared.
         notes: what the user should know.
     """
 
     files: SceneFiles
+    classes: ClassList
     grid: GeoGrid | None
     pixels: PixelScores | None
+    footprints: SceneFootprints | None
     notes: tuple[str, ...]
 
 
@@ -45,24 +56,48 @@ class Evaluation:
     scenes: tuple[SceneResult, ...]
     options: EvaluateOptions
 
-    @property
+    @cached_property
+    def classes(self) -> ClassList:
+        """Those of all scenes."""
+        return common_classes([scene.classes for scene in self.scenes])
+
+    @cached_property
     def pixels(self) -> PixelScores | None:
         """Pixels of all scenes."""
         parts = [scene.pixels for scene in self.scenes if scene.pixels is not None]
         return add_up(parts) if parts else None
 
+    @cached_property
+    def footprints(self) -> FootprintTable | None:
+        """Objects of all scenes."""
+        parts = [scene for scene in self.scenes if scene.footprints is not None]
+        if not parts:
+            return None
+        ids = {c.name: c.id for c in self.classes}
+        labels = [np.array([0, *(ids[c.name] for c in scene.classes.foreground)]) for scene in parts]
+        return joined_tables([scene.footprints.table for scene in parts if scene.footprints], labels)
+
+    @property
+    def in_metres(self) -> bool:
+        """Whether areas of objects are known in square metres in all scenes."""
+        return all(scene.footprints.crs is not None for scene in self.scenes if scene.footprints)
+
     def to_json(self) -> dict[str, Any]:
         """All figures as plain values."""
         options = self.options
-        pixels = self.pixels
         draws = options.resamples, options.seed
-        total = {"pixels": pixels.to_json(*draws)} if pixels else {}
+        total: dict[str, Any] = {}
+        if self.pixels is not None:
+            total["pixels"] = self.pixels.to_json(*draws)
+        if self.footprints is not None:
+            total["footprints"] = footprint_figures(self.footprints, self.classes, self.in_metres, draws)
+            total["footprints"] |= _sweep_json([s.footprints for s in self.scenes if s.footprints])
         return {
             "format": FORMAT,
             "geoseg": version("geoseg"),
             "options": {"class": options.only, "min_area_m2": options.min_area_m2}
             | {"resamples": options.resamples, "seed": options.seed, "area_limited": options.aoi is not None},
-            "classes": pixels.classes.to_json() if pixels else [],
+            "classes": self.classes.to_json(),
             "total": total,
             "scenes": [_scene_json(scene, draws) for scene in self.scenes],
         }
@@ -75,7 +110,26 @@ def _scene_json(scene: SceneResult, draws: tuple[int, int]) -> dict[str, Any]:
         if (path := getattr(scene.files, name)) is not None
     }
     told: dict[str, Any] = {"name": scene.files.name, **files, "notes": list(scene.notes)}
-    return told | ({"pixels": scene.pixels.to_json(*draws)} if scene.pixels else {})
+    if scene.pixels is not None:
+        told["pixels"] = scene.pixels.to_json(*draws)
+    if scene.footprints is not None:
+        metric = scene.footprints.crs is not None
+        told["footprints"] = footprint_figures(scene.footprints.table, scene.classes, metric, draws)
+        told["footprints"] |= {"source": scene.footprints.source} | _sweep_json([scene.footprints])
+    return told
+
+
+def _sweep_json(scenes: Sequence[SceneFootprints]) -> dict[str, Any]:
+    """Footprint scores at each threshold, where all scenes have probabilities."""
+    if not scenes or not all(scene.sweep for scene in scenes):
+        return {}
+    points = []
+    for threshold in scenes[0].sweep:
+        score = sum((scene.sweep[threshold] for scene in scenes), FootprintScore())
+        values = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
+        points.append({"threshold": threshold} | values)
+    top = max(points, key=lambda point: point["f1"])
+    return {"threshold_sweep": {"best": top if top["f1"] else None, "points": points}}
 
 
 def evaluate(
@@ -101,17 +155,24 @@ def evaluate(
 
 def _evaluate_scene(files: SceneFiles, options: EvaluateOptions, listener: EvaluateListener) -> SceneResult:
     with open_pair(files, options) as pair:
-        for line in pair.notes:
+        finder = FootprintFinder(pair, options) if wants_footprints(pair, options) else None
+        notes = (*pair.notes, *(finder.notes if finder else ()))
+        for line in notes:
             listener.told(line)
-        pixels = _count(pair, listener) if pair.grid is not None else None
-        return SceneResult(files, pair.grid, pixels, pair.notes)
+        if pair.grid is None and finder is None:
+            raise OptionError("outlines alone have no pixels to compare", "name a raster with --scene")
+        pixels = _count(pair, finder, listener) if pair.grid is not None else None
+        footprints = finder.finish() if finder else None
+        return SceneResult(files, pair.classes, pair.grid, pixels, footprints, notes)
 
 
-def _count(pair: Pair, listener: EvaluateListener) -> PixelScores:
+def _count(pair: Pair, finder: FootprintFinder | None, listener: EvaluateListener) -> PixelScores:
     assert pair.grid is not None
     listener.begun(pair.files.name, pair.grid.height)
     counter = PixelCounter(pair.classes, pair.grid.size)
     for piece in pair.pieces():
         counter.add(piece)
+        if finder is not None:
+            finder.add(piece)
         listener.progress(len(piece.truth))
     return counter.finish()

@@ -9,6 +9,8 @@ from typing import Any
 Row = tuple[str, str, str, str, str, str]
 PIXEL_HEAD: Row = ("pixels", "IoU", "F1", "precision", "recall", "boundary IoU")
 
+COCO = (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
+
 
 def percent(value: float | None) -> str:
     """A share as people write it; a dash where there is none."""
@@ -21,9 +23,11 @@ def summary(told: Mapping[str, Any]) -> Iterator[Row]:
     Args:
         told: :meth:`Evaluation.to_json`.
     """
-    pixels = told["total"].get("pixels")
-    if pixels:
-        yield from _pixel_rows(pixels)
+    total = told["total"]
+    if "pixels" in total:
+        yield from _pixel_rows(total["pixels"])
+    if "footprints" in total:
+        yield from _footprint_rows(total["footprints"])
 
 
 def _pixel_rows(pixels: Mapping[str, Any]) -> Iterator[Row]:
@@ -41,3 +45,21 @@ def _scores(name: str, scores: Mapping[str, Any]) -> Row:
         percent(scores[key]) for key in ("iou", "f1", "precision", "recall", "boundary_iou")
     )
     return name, iou, f1, precision, recall, boundary
+
+
+def _footprint_rows(footprints: Mapping[str, Any]) -> Iterator[Row]:
+    coco, fit = footprints["coco"], footprints["matched"]
+    yield "footprints", "mean IoU", "F1", "precision", "recall", "found of all"
+    for name, score in footprints["classes"].items():
+        yield _object_scores(name, score, "")
+    score = footprints["iou_0.5"]
+    yield _object_scores("all, IoU over 0.5", score, percent(fit.get("iou_mean")))
+    yield "F1 over 0.5:0.95", "", percent(footprints["by_iou"]["f1_mean"]), "", "", ""
+    if coco is not None:
+        figures = ", ".join(f"{name} {percent(coco[key])}" for name, key in COCO)
+        yield "COCO", figures, "", "", "", ""
+
+
+def _object_scores(name: str, score: Mapping[str, Any], iou: str) -> Row:
+    found = f"{score['true_positives']:,} of {score['true_positives'] + score['false_negatives']:,}"
+    return name, iou, percent(score["f1"]), percent(score["precision"]), percent(score["recall"]), found

@@ -36,6 +36,12 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 = class 1" in told.err
     assert sorted(Path().iterdir()) == before
 
+    assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out") == 0
+    written = json.loads(Path("out/evaluation.json").read_text())
+    assert written["total"]["pixels"]["pixels"] == 1600
+    assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out") == 1
+    assert "--overwrite" in capsys.readouterr().err
+
 
 def test_json_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     """One document; figures without a value are null."""
@@ -93,8 +99,8 @@ def test_two_folders(capsys: pytest.CaptureFixture[str]) -> None:
         (("guess.tif", "nothing.geojson"), "nothing.geojson"),
         (("guess.tif", "broken.geojson"), "not GeoJSON"),
         (
-            ("guess.tif", "truth.tif", "--class", "roof", "--truth-value", "1=a", "--truth-value", "2=b"),
-            "roof",
+            ("guess.tif", "truth.tif", "--class", "roof", "--value", "1=a", "--value", "2=b"),
+            "--class roof",
         ),
         (("folder", "truth.tif"), "neither rasters nor outlines"),
         (("guess.tif", "truth.tif", "--band", "2"), "--band 2"),
