@@ -12,7 +12,6 @@ from rasterio.transform import Affine
 from geoseg.core import ClassList, GeoGrid
 from geoseg.errors import SceneError
 from geoseg.evaluate.layers import OutlineLayer, polygonal
-from geoseg.vector.finish import Rules, finish
 from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid, to_lonlat
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
@@ -57,7 +56,7 @@ class ObjectTracer:
 
     def __init__(self, grid: GeoGrid, classes: ClassList) -> None:
         self._tracer = Tracer(grid.width)
-        self._rules = Rules(grid, np.zeros(len(classes)), multi=False)
+        self._transform = grid.transform
         self._traced = np.arange(256) < len(classes)
         self._traced[0] = False
         self._found: list[Objects] = []
@@ -74,8 +73,7 @@ class ObjectTracer:
 
     def _keep(self, parts: Parts) -> None:
         if len(parts):
-            features = finish(parts, self._rules)
-            self._found.append(Objects(features.geometry, features.label, features.mean))
+            self._found.append(Objects(parts.polygons(self._transform), parts.label, parts.mean()))
 
 
 def joined(several: list[Objects]) -> Objects:
