@@ -113,7 +113,7 @@ def understand(scene: Scene, options: ValueOptions) -> Labelling:
         OptionError, SceneError: if that cannot be told.
     """
     _check_band(scene, options.band)
-    ours = _our_classes(scene)
+    ours = classes_of(scene.source.tags, scene.path)
     if options.values:
         return _named(scene, options)
     if ours is not None and options.threshold is None:
@@ -144,15 +144,6 @@ def _windows(scene: Scene) -> Iterator[Window]:
 def _check_band(scene: Scene, band: int) -> None:
     if not 1 <= band <= len(scene.info.bands):
         raise OptionError(f"--band {band}", f"{scene.path.name} has bands 1 to {len(scene.info.bands)}")
-
-
-def _our_classes(scene: Scene) -> ClassList | None:
-    try:
-        return classes_of(scene.source.tags)
-    except (ValueError, KeyError, TypeError) as error:
-        raise SceneError(
-            f"{scene.path}: its list of classes is damaged ({error})", "name the values with --value"
-        ) from error
 
 
 def class_list(names: list[str]) -> ClassList:
