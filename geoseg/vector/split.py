@@ -289,8 +289,9 @@ class Splitter:
 
 def _summed(roots: Ints, pairs: Longs) -> Longs:
     """Lines between regions, one row for each pair: the regions, sum of the edges, number of pixels."""
-    ends = np.sort(roots[pairs[:, :2]], axis=1)
-    pairs = np.column_stack([ends, pairs[:, 2:]])[ends[:, 0] != ends[:, 1]]
+    one, other = roots[pairs[:, 0]], roots[pairs[:, 1]]
+    ends = np.minimum(one, other), np.maximum(one, other)
+    pairs = np.column_stack([*ends, pairs[:, 2], pairs[:, 3]])[one != other]
     key = pairs[:, 0] * (len(roots) + 1) + pairs[:, 1]
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     summed = pairs[first]
