@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TextIO
 
 from geoseg.core.files import is_alive, make_folder, writing
@@ -49,6 +50,7 @@ class Workshop:
         self._claim()
         self.finished = dict(_entries(self.folder / JOURNAL))
         self._lines: TextIO | None = None
+        self._lock = Lock()
 
     def __enter__(self) -> Workshop:
         with writing(self.target):
@@ -79,8 +81,9 @@ class Workshop:
 
     def _append(self, key: str, entry: Mapping[str, Any]) -> None:
         assert self._lines is not None
-        with writing(self.target):
-            self._lines.write(json.dumps({"key": key, "entry": entry}) + "\n")
+        line = json.dumps({"key": key, "entry": entry}) + "\n"
+        with self._lock, writing(self.target):
+            self._lines.write(line)
             self._lines.flush()
 
     def publish(self, wanted: set[str]) -> None:

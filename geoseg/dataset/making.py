@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ class Making:
         item |= {"stem": sample.stem, "image": f"images/{copies[0].name}", "source": sample.source}
         item |= {"gsd_m": scene.info.mean_gsd_m or sample.gsd_m, "size": list(scene.info.grid.size)}
         item |= {"objects": sample.objects, "irregular": sample.irregular}
-        entry = {"item": item, "digest": digest.hexdigest(), "parts": [asdict(part) for part in parts]}
+        entry = {"item": item, "digest": digest.hexdigest(), "parts": [part.to_json() for part in parts]}
         entry["beside"] = [f"images/{copy.name}" for copy in copies[1:]]
         workshop.note(key, entry)
         return entry

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-SAMPLED = 200_000
+SAMPLED = 100_000
 """Values per band kept for the percentiles, over the whole data set."""
 PERCENTILES = (2.0, 98.0)
 
@@ -74,6 +74,10 @@ class PartStatistics:
     maximum: tuple[float, ...]
     sample: tuple[tuple[float, ...], ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; nothing is copied, since samples are long."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
 
 def measure_part(pixels: Pixels, valid: Mask, sampled: int) -> PartStatistics:
     """Gather the values of some pixels.
@@ -95,7 +99,7 @@ def measure_part(pixels: Pixels, valid: Mask, sampled: int) -> PartStatistics:
         tuple(_squares(band) for band in values),
         tuple(float(band.min()) for band in values),
         tuple(float(band.max()) for band in values),
-        tuple(tuple(float(v) for v in band[chosen]) for band in values),
+        tuple(tuple(band[chosen].tolist()) for band in values),
     )
 
 

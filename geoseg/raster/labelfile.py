@@ -6,6 +6,7 @@ They are not renamed into place one by one: they belong into a folder that appea
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,7 +58,8 @@ class LabelFile:
         if kind is None:
             self._finish()
         elif self._dataset is not None:
-            self._dataset.close()
+            with suppress(*GDAL_ERRORS, OSError):  # what went wrong is known already
+                self._dataset.close()
 
     def add(self, rows: NDArray[Any]) -> None:
         """Take the next rows: (rows, width)."""

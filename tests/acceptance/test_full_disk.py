@@ -130,3 +130,28 @@ def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):
     ran = geoseg("vectorize", noisy_mask, "-o", full_disk / f"p.{suffix}", "--min-area-m2", 0, timeout=200)
     assert_one_line(ran, "full")
     check_nothing_left(full_disk)
+
+
+@pytest.mark.parametrize("leave_kb", [40, 600, 1500])
+def test_prepare(geoseg, full_disk, tmp_path, leave_kb):
+    """A data set that does not fit, refused before or cut off in the middle, leaves nothing."""
+    for kind in ("images", "masks"):
+        (tmp_path / "in" / kind).mkdir(parents=True)
+    for i in range(12):
+        random = np.random.default_rng(i)
+        for kind, pixels in (
+            ("images", random.integers(0, 2, (256, 256))),
+            ("masks", random.integers(0, 9, (256, 256))),
+        ):
+            profile = {"driver": "GTiff", "height": 256, "width": 256, "count": 1, "dtype": "uint8"}
+            with rasterio.open(
+                tmp_path / "in" / kind / f"i{i}.tif", "w", compress="deflate", **profile
+            ) as file:
+                file.write(pixels.astype(np.uint8), 1)
+    fill(full_disk, leave_kb * 1000)
+    ran = geoseg("prepare", "folders", tmp_path / "in", "-o", full_disk / "set")
+    if leave_kb == 1500:
+        assert_done(ran)
+    else:
+        assert_one_line(ran, "-o")
+        check_nothing_left(full_disk)
