@@ -102,11 +102,8 @@ def test_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Images by source."""
     for name in ("one", "two"):
         write_yolo(tmp_path / f"{name}-yolo", {name: YOLO})
-        assert 0 == run(
-            cli,
-            ["prepare", "yolo", str(tmp_path / f"{name}-yolo"), "-o", str(tmp_path / name)]
-            + ["--class", "roof", "--source", name],
-        )
+        words = ["prepare", "yolo", str(tmp_path / f"{name}-yolo"), "--class", "roof", "--source", name]
+        assert 0 == run(cli, [*words, "-o", str(tmp_path / name)])
     capsys.readouterr()
     words = [
         "prepare",
