@@ -77,7 +77,7 @@ docs: $(VENV)/.runs ## write docs/cli.md and the README's figures anew
 	@$(BIN)/python docs/write_docs.py
 
 default-model: $(VENV)/.tests ## train the embedded model anew (hours; OUT=folder, DATA=folder)
-	@$(BIN)/python -m geoseg.train.default_model --data "$(DATA)" -o "$(OUT)" --resume
+	@$(BIN)/python -m geoseg.train.first.default_model --data "$(DATA)" -o "$(OUT)" --resume
 
 sample-data: $(VENV)/.tests ## draw sample_data/ anew, the same bytes each time
 	@$(BIN)/python -m geoseg.dataset.synthetic sample_data

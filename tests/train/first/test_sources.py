@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from geoseg.dataset.outlines import Box
-from geoseg.train.sources import SyntheticScenes, YoloChips
+from geoseg.train.first.sources import SyntheticScenes, YoloChips
 
 
 def test_yolo_chips(tmp_path):

@@ -6,9 +6,9 @@ from geoseg.core.bundle import Precision
 from geoseg.model.networks import build_network
 from geoseg.model.pack import write_bundle
 from geoseg.train.agreement import Agreement, compare_precisions
-from geoseg.train.buildings import card, describe
-from geoseg.train.findings import Findings
-from geoseg.train.recipe import Recipe
+from geoseg.train.first.buildings import card, describe
+from geoseg.train.first.findings import Findings
+from geoseg.train.first.recipe import Recipe
 
 RECIPE = Recipe(arguments={"encoder_name": "tu-tf_efficientnet_lite0", "in_channels": 3, "classes": 2})
 FINDINGS = Findings(

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core.bundle import Precision
-from geoseg.train.measure import Predictor, measure
-from geoseg.train.sources import Source
+from geoseg.train.first.measure import Predictor, measure
+from geoseg.train.first.sources import Source
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 

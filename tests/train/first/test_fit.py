@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 from geoseg.model.networks import build_network
-from geoseg.train.fit import Run, Schedule, fit, scaled
+from geoseg.train.first.fit import Run, Schedule, fit, scaled
+from geoseg.train.first.losses import dice_loss, segmentation_loss
+from geoseg.train.first.recipe import Recipe
 from geoseg.train.imagenet import load_efficientnet_lite0, weights_file
-from geoseg.train.losses import dice_loss, segmentation_loss
-from geoseg.train.recipe import Recipe
 
 ARGUMENTS = {"encoder_name": "tu-tf_efficientnet_lite0", "in_channels": 3, "classes": 2}
 SMALL = Recipe(arguments=ARGUMENTS, patch=32, batch=4, steps=8, bf16=False, average=0.9, seed=5)

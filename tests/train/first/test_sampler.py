@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from geoseg.dataset.outlines import Box, Outlines
-from geoseg.train.augment import Strength
-from geoseg.train.sampler import MARGIN, NEUTRAL, PatchSampler, Share, cut
-from geoseg.train.sources import Labelled, LabelRaster
+from geoseg.train.first.augment import Strength
+from geoseg.train.first.sampler import MARGIN, NEUTRAL, PatchSampler, Share, cut
+from geoseg.train.first.sources import Labelled, LabelRaster
 
 UNCHANGED = Strength(tone=0, cast=0, colour=0, grey=0, blur=0, noise=0, jpeg=0, void=0)
 

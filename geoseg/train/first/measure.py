@@ -14,7 +14,7 @@ from torch import Tensor
 from geoseg.dataset.outlines import Box
 from geoseg.evaluate.footprints import FootprintScore, polygons_from_ids, spacenet_score
 from geoseg.evaluate.pixels import Confusion
-from geoseg.train.sources import Labelled, Source
+from geoseg.train.first.sources import Labelled, Source
 from geoseg.train.targets import label
 
 Scores = npt.NDArray[np.float32]

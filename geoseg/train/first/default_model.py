@@ -1,4 +1,4 @@
-"""Train the embedded building model: ``python -m geoseg.train.default_model --data DIR -o OUT``."""
+"""Train the embedded building model: ``python -m geoseg.train.first.default_model --data DIR -o OUT``."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ from geoseg.model.bundle import Bundle
 from geoseg.model.networks import build_network
 from geoseg.model.pack import write_bundle
 from geoseg.train.agreement import compare_precisions
-from geoseg.train.buildings import card, describe
-from geoseg.train.findings import Findings, Place, choose_threshold, measure_all, patches_of, value_range
-from geoseg.train.fit import Report, Run, Schedule, fit, scaled
+from geoseg.train.first.buildings import card, describe
+from geoseg.train.first.findings import (
+    Findings,
+    Place,
+    choose_threshold,
+    measure_all,
+    patches_of,
+    value_range,
+)
+from geoseg.train.first.fit import Report, Run, Schedule, fit, scaled
+from geoseg.train.first.recipe import Recipe
+from geoseg.train.first.sampler import PatchSampler, Share
+from geoseg.train.first.sources import MaskChips, ScenePart, Source, SyntheticScenes, YoloChips
 from geoseg.train.imagenet import BIAS, GAIN, load_efficientnet_lite0
-from geoseg.train.recipe import Recipe
-from geoseg.train.sampler import PatchSampler, Share
-from geoseg.train.sources import MaskChips, ScenePart, Source, SyntheticScenes, YoloChips
 
 RECIPE = Recipe(
     architecture="Unet",
@@ -120,7 +127,7 @@ def _write(network: nn.Module, found: Findings, target: Path) -> Bundle:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m geoseg.train.default_model", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m geoseg.train.first.default_model", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the training data")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for checkpoints and bundle")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")

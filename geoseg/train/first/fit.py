@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from geoseg.model.allocator import keep_memory
-from geoseg.train.losses import segmentation_loss
-from geoseg.train.recipe import Recipe
+from geoseg.train.first.losses import segmentation_loss
+from geoseg.train.first.recipe import Recipe
 
 Sample = tuple[Tensor, Tensor, Tensor]
 

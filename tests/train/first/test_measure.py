@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from geoseg.dataset.outlines import Outlines
-from geoseg.train.measure import measure, predict, separate
-from geoseg.train.sources import Labelled
+from geoseg.train.first.measure import measure, predict, separate
+from geoseg.train.first.sources import Labelled
 from geoseg.train.targets import label, rim
 
 

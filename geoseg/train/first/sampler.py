@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from geoseg.dataset.outlines import Box
-from geoseg.train import augment, targets
-from geoseg.train.sources import Labelled, Source
+from geoseg.train import targets
+from geoseg.train.first import augment
+from geoseg.train.first.sources import Labelled, Source
 
 NEUTRAL = 127
 """What the engine puts where there is no data; an undeclared border is black."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from geoseg.core.bundle import BundleSpec, Scaling
 from geoseg.core.classes import ClassList, LabelClass
-from geoseg.train.findings import Findings
-from geoseg.train.recipe import Recipe
+from geoseg.train.first.findings import Findings
+from geoseg.train.first.recipe import Recipe
 
 CLASSES = ClassList((LabelClass(0, "background", "#000000"), LabelClass(1, "building", "#E4572E")))
 
