@@ -45,3 +45,13 @@ def read_part(path: Path, window: Window | None = None, bands: tuple[int, ...] =
         part = window or Window(0, 0, whole.height, whole.width)
         pixels, valid = scene.read(part, bands)
         return ImagePart(np.ascontiguousarray(np.moveaxis(pixels, 0, 2)), valid, whole.crop(part))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Height and width of a raster in pixels.
+
+    Raises:
+        SceneError: it cannot be opened.
+    """
+    with open_scene(path) as scene:
+        return scene.info.grid.size

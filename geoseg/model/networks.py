@@ -1,6 +1,7 @@
 """Networks by name, from an allow list; the only home of segmentation_models_pytorch.
 
-Weights never come from here: every encoder starts without any, so that building a network reaches no server.
+Building a network reaches no server: every encoder starts without weights. Only `pretrained_network`, which a
+user asks for by the weights' name, lets smp fetch them.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ import_torchvision()
 
 import segmentation_models_pytorch as smp  # noqa: E402 - smp imports torchvision, so the guard goes first
 
-__all__ = ["ARCHITECTURES", "build_network"]
+__all__ = ["ARCHITECTURES", "build_network", "pretrained_network"]
 
 ARCHITECTURES: Final[Mapping[str, type[nn.Module]]] = {
     "Unet": smp.Unet,
     "UnetPlusPlus": smp.UnetPlusPlus,
     "Linknet": smp.Linknet,
     "FPN": smp.FPN,
+    "DeepLabV3": smp.DeepLabV3,
     "DeepLabV3Plus": smp.DeepLabV3Plus,
     "Segformer": smp.Segformer,
     "MAnet": smp.MAnet,
     "PAN": smp.PAN,
+    "PSPNet": smp.PSPNet,
     "UPerNet": smp.UPerNet,
+    "DPT": smp.DPT,
 }
 
 # An encoder's name must not carry a scheme or a path: timm reads "hf-hub:..." from a server and
@@ -59,6 +63,31 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     Raises:
         BundleError: the architecture, the encoder or an argument is not on the allow list.
     """
+    _check(architecture, arguments)
+    return _built(architecture, arguments, None)
+
+
+def pretrained_network(architecture: str, arguments: Mapping[str, Any], weights: str) -> nn.Module:
+    """Build a network whose encoder has weights that smp or timm know by name; they may be downloaded.
+
+    Args:
+        architecture, arguments: as for `build_network`.
+        weights: ``imagenet``, ``noisy-student``, ...
+
+    Raises:
+        BundleError: as `build_network`; or there are no such weights, or they cannot be had.
+    """
+    _check(architecture, arguments)
+    try:
+        return _built(architecture, arguments, weights)
+    except OSError as error:  # the hub's and urllib's failures are OSErrors
+        raise BundleError(
+            f"the encoder weights {weights!r} cannot be fetched: {error}",
+            "check the connection, or give --encoder-weights a file or none",
+        ) from error
+
+
+def _check(architecture: str, arguments: Mapping[str, Any]) -> None:
     if architecture not in ARCHITECTURES:
         raise BundleError(
             f"the network architecture {architecture!r} is unknown",
@@ -66,8 +95,11 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
         )
     for name, value in arguments.items():
         _check_argument(name, value)
+
+
+def _built(architecture: str, arguments: Mapping[str, Any], weights: str | None) -> nn.Module:
     try:
-        return ARCHITECTURES[architecture](**{**arguments, "encoder_weights": None})
+        return ARCHITECTURES[architecture](**{**arguments, "encoder_weights": weights})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(
             f"{architecture} cannot be built from {dict(arguments)}: {error}",

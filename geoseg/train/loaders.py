@@ -1,0 +1,104 @@
+"""Batches for Lightning: numbered samples, the same in whatever process and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import lightning.pytorch as pl
+import torch
+from torch.utils.data import DataLoader, Sampler, Subset
+
+from geoseg.train.fingerprint import TrainingData
+from geoseg.train.recipe import Recipe
+from geoseg.train.samples import Sample, Tiles, TrainingSamples
+from geoseg.train.windows import WindowSampler, tiles_of
+
+
+class Numbers(Sampler[int]):
+    """The numbers of an epoch's samples, of which each device takes every n-th.
+
+    Args:
+        per_epoch: samples of an epoch.
+        rank: of the device.
+        world: how many devices there are.
+    """
+
+    def __init__(self, per_epoch: int, rank: int, world: int) -> None:
+        self._per_epoch, self._rank, self._world, self._epoch = per_epoch, rank, world, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says which epoch comes."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        first = self._epoch * self._per_epoch
+        return iter(range(first + self._rank, first + self._per_epoch, self._world))
+
+    def __len__(self) -> int:
+        return self._per_epoch // self._world
+
+
+class Loaders(pl.LightningDataModule):
+    """Loaders of a run.
+
+    Args:
+        data: what is trained and measured on.
+        recipe: how.
+        workers: processes that prepare patches; 0 prepares them in this one.
+
+    Attributes:
+        samples: random patches.
+        tiles: of the validation images.
+    """
+
+    def __init__(self, data: TrainingData, recipe: Recipe, workers: int) -> None:
+        super().__init__()
+        self._recipe, self._workers = recipe, workers
+        sampler = WindowSampler(data.train, data.census, recipe)
+        self.samples = TrainingSamples(data.train, sampler, recipe)
+        self.side = tile_side(recipe)
+        places = tiles_of(data.valid, self.side, recipe.input.gsd_m)
+        most = max(1, recipe.sampling.valid_patches * recipe.sampling.patch**2 // self.side**2)
+        if len(places) > most:
+            places = [places[k * len(places) // most] for k in range(most)]
+        self.tiles = Tiles(data.valid, places, self.side, recipe)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Batches of random patches."""
+        trainer = self.trainer
+        assert trainer is not None
+        numbers = Numbers(self._recipe.sampling.patches_per_epoch, trainer.global_rank, trainer.world_size)
+        batch = max(1, self._recipe.sampling.batch // trainer.world_size)
+        return self._loader(self.samples, batch, numbers)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """Batches of tiles; each device takes every n-th."""
+        trainer = self.trainer
+        assert trainer is not None
+        mine = range(trainer.global_rank, len(self.tiles), trainer.world_size)
+        batch = max(1, self._recipe.sampling.batch * self._recipe.sampling.patch**2 // self.side**2)
+        return self._loader(Subset(self.tiles, mine), batch, None)
+
+    def _loader(
+        self, samples: TrainingSamples | Subset[Sample], batch: int, numbers: Numbers | None
+    ) -> DataLoader[Sample]:
+        return DataLoader(
+            samples,
+            batch_size=batch,
+            sampler=numbers,
+            num_workers=self._workers,
+            prefetch_factor=4 if self._workers else None,
+            persistent_workers=self._workers > 0,
+            worker_init_fn=_one_thread,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+def tile_side(recipe: Recipe) -> int:
+    """Of the windows that are validated on: context is worth more than many of them."""
+    return recipe.sampling.patch * (2 if recipe.sampling.patch <= 256 else 1)
+
+
+def _one_thread(worker: int) -> None:
+    del worker
+    torch.set_num_threads(1)
