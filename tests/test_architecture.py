@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "pipeline": {"raster", "model", "predict", "vector"},
     "dataset": {"raster", "vector", "report"},
     "evaluate": {"raster", "vector", "report"},
-    "train": {"dataset", "evaluate", "model", "predict"},
+    "train": {"dataset", "evaluate", "model", "predict", "report"},
     "batch": {"pipeline", "raster", "vector", "report"},
 }
 ARROWS["cli"] = set(ARROWS)

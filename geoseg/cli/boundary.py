@@ -23,6 +23,7 @@ INTERRUPTED = 130
 RESUMABLE = {
     "infer": "the same command with --resume goes on from here",
     "prepare": "the same command goes on from here",
+    "train": "the same command with --resume goes on from the last epoch",
 }
 """Commands that go on where they were stopped, and how."""
 

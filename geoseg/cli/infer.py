@@ -39,7 +39,7 @@ PATTERN = frozenset("*?[")
 @options.format_option
 @click.option("--probabilities", is_flag=True, help="Write the scores too.")
 @options.overwrite_option
-@click.option("--resume", is_flag=True, help="Go on where an interrupted run was stopped.")
+@options.resume_option
 @click.option("--dry-run", is_flag=True, help="Tell patches, memory, disk and time; write nothing.")
 @options.json_option
 @options.debug_option

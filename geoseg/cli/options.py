@@ -158,6 +158,7 @@ debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+resume_option = click.option("--resume", is_flag=True, help="Go on where an interrupted run was stopped.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files of an earlier run.")
 bundle_option = click.option(
     "--bundle", metavar="NAME|DIR", help="The model: a bundle's folder or name; by default the embedded one."

@@ -46,6 +46,13 @@ class ProgressBar:
     ) -> None:
         self.close()
 
+    def say(self, text: str) -> None:
+        """Print a line on stderr, above the bar."""
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stderr)
+        else:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
     def close(self) -> None:
         """Take the bar off the screen."""
         if self._bar is not None:

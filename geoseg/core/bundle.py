@@ -87,7 +87,10 @@ class BundleSpec:
         precision: agreement of bf16 with fp32, where measured.
         metrics: free form: data -> {metric: figure}.
         data: sources it was trained on, each with its licence.
+        calibration: how far probabilities are frequencies, where measured: ``ece``, and the ``bins`` of the
+            reliability curve, each a mean probability, the share that was right, and the share of the pixels.
         licence: of the bundle.
+        training: what somebody needs to train it again: seed, recipe, fingerprints of the data, versions.
         files: name -> sha256 of every other file of the folder.
     """
 
@@ -110,8 +113,10 @@ class BundleSpec:
     value_range: tuple[tuple[float, float], ...] | None = None
     precision: Precision | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
     licence: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

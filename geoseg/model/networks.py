@@ -71,7 +71,8 @@ def pretrained_network(architecture: str, arguments: Mapping[str, Any], weights:
     """Build a network whose encoder has weights that smp or timm know by name; they may be downloaded.
 
     Args:
-        architecture, arguments: as for `build_network`.
+        architecture: as for `build_network`.
+        arguments: likewise.
         weights: ``imagenet``, ``noisy-student``, ...
 
     Raises:

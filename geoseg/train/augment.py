@@ -19,7 +19,7 @@ _BLUR_PX = (0.3, 1.2)
 _NOISE = 0.04
 
 
-class QuarterTurn(v2.Transform):
+class QuarterTurn(v2.Transform):  # type: ignore[misc]
     """Turn everything by a random multiple of 90 degrees; patches are square."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class QuarterTurn(v2.Transform):
         return tv_tensors.wrap(torch.rot90(inpt, params["turns"], (-2, -1)), like=inpt)
 
 
-class _Light(v2.Transform):
+class _Light(v2.Transform):  # type: ignore[misc]
     """A transform of pixel values only."""
 
     _transformed_types = (tv_tensors.Image,)

@@ -86,4 +86,6 @@ class Board(Callback):
 def confusion_picture(confusion: Tensor) -> Tensor:
     """Shares of each true class (row) by predicted class, white 0, black 1: ``(1, side, side)`` uint8."""
     shares = confusion / confusion.sum(1, keepdim=True).clamp(min=1)
-    return (255 * (1 - functional.interpolate(shares[None, None].float(), scale_factor=_CELL)[0])).to(torch.uint8)
+    return (255 * (1 - functional.interpolate(shares[None, None].float(), scale_factor=_CELL)[0])).to(
+        torch.uint8
+    )

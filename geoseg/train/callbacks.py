@@ -51,7 +51,8 @@ class Epoch:
     best: bool
 
 
-Tell = Callable[[Step | Epoch], None]
+TellStep = Callable[[Step], None]
+TellEpoch = Callable[[Epoch], None]
 
 
 class Average(WeightAveraging):
@@ -87,7 +88,7 @@ class Record(Callback):
         tell: told of every epoch.
     """
 
-    def __init__(self, folder: Path, tell: Tell) -> None:
+    def __init__(self, folder: Path, tell: TellEpoch) -> None:
         self._folder, self._tell = folder, tell
         self.rows: list[dict[str, float]] = []
         self.best: tuple[int, float] = (0, -1.0)
@@ -141,7 +142,7 @@ class Progress(Callback):
         patches: of a batch, over all devices.
     """
 
-    def __init__(self, tell: Tell, patches: int) -> None:
+    def __init__(self, tell: TellStep, patches: int) -> None:
         self._tell, self._patches = tell, patches
 
     def on_train_batch_end(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import lightning.pytorch as pl
 import torch
@@ -62,6 +62,15 @@ class Loaders(pl.LightningDataModule):
         if len(places) > most:
             places = [places[k * len(places) // most] for k in range(most)]
         self.tiles = Tiles(data.valid, places, self.side, recipe)
+
+    def name_of(self) -> Callable[[int], str]:
+        """Tells the name of the image that a sample comes from."""
+        samples = self.samples
+
+        def name(number: int) -> str:  # a function of its own: copies of a network share it
+            return samples.stem(number)
+
+        return name
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Batches of random patches."""

@@ -53,7 +53,7 @@ class Segmentation(pl.LightningModule):
         return self.network(pixels.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
 
     def on_train_epoch_start(self) -> None:
-        """Chance within the network (dropout) depends on the epoch alone, so that a resumed run is the same."""
+        """Chance within the network (dropout) depends on the epoch alone: a resumed run is the same."""
         torch.manual_seed((self.recipe.seed << 20) + self.current_epoch)
         self._losses.clear()
 
@@ -67,7 +67,7 @@ class Segmentation(pl.LightningModule):
         if not torch.isfinite(loss):
             names = ", ".join(dict.fromkeys(self._stem_of(int(n)) for n in batch["number"]))
             raise InputError(
-                f"the loss is {float(loss.detach()):g} at step {self.global_step + 1}, with patches of {names}",
+                f"the loss is {float(loss.detach()):g} at step {self.global_step + 1}, on patches of {names}",
                 "look at these images; or lower fitting.rate, or use fitting.precision=32-true",
             )
         self._losses.append(loss.detach())
@@ -149,7 +149,7 @@ def count_pixels(logits: Tensor, truth: Tensor, classes: int) -> Tensor:
 
 
 def iou_figures(confusion: Tensor) -> dict[str, float]:
-    """IoU of each class, and ``iou``: of class 1 where there are two, else the mean over those in the truth."""
+    """IoU of each class, and ``iou``: of class 1 of two, else the mean over those in the truth."""
     both = confusion.diagonal().double()
     union = (confusion.sum(0) + confusion.sum(1)).double() - both
     each = both / union

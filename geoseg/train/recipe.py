@@ -1,4 +1,4 @@
-"""Everything that decides what comes out of a training run, as one value that people read and edit as JSON."""
+"""Everything that decides what comes out of a training run, as one value that people read and edit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +259,7 @@ def with_entries(recipe: Recipe, entries: Mapping[str, Any]) -> Recipe:
     Raises:
         OptionError: an entry is unknown or has a value that it cannot have.
     """
-    return Recipe.from_json(_merged(recipe.to_json(), entries))
+    return Recipe.from_json(merged(recipe.to_json(), entries))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -288,13 +288,12 @@ def _value(text: str) -> Any:
         return text
 
 
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Groups of the recipe are merged; other values, such as the terms of a loss, are replaced."""
-    groups = {f.name for f in fields(Recipe) if is_dataclass(f.type) or f.name in old}
+def merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries laid over others: groups are merged; values, such as the terms of a loss, are replaced."""
     result = dict(old)
     for key, value in new.items():
-        both = isinstance(old.get(key), Mapping) and isinstance(value, Mapping)
-        result[key] = {**old[key], **value} if both and key in groups else value
+        both = isinstance(result.get(key), Mapping) and isinstance(value, Mapping)
+        result[key] = {**result[key], **value} if both else value
     return result
 
 
@@ -315,7 +314,7 @@ def _built(kind: type[Any], data: Any, where: str) -> Any:
 def _checked(hint: Any, value: Any, where: str) -> Any:
     """A value as its type hint wants it."""
     if is_dataclass(hint):
-        return _built(typing.cast(type[Any], hint), value, where + ".")
+        return _built(typing.cast("type[Any]", hint), value, where + ".")
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _checked(arguments[0], value, where)
@@ -331,5 +330,3 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return value
     name = getattr(hint, "__name__", str(hint)) if origin is None else str(hint)
     raise OptionError(f"recipe: {where}={value!r} is no {name}", _HELP)
-
-

@@ -80,6 +80,11 @@ class Tiles(Dataset[Sample]):
         answers = torch.from_numpy(_answers(patch, self._recipe))
         return _sample(_unit(patch, self._recipe.input), answers, self._recipe.input, number)
 
+    def ids(self, number: int) -> npt.NDArray[np.uint32] | None:
+        """The objects of tile `number`, ``(side, side)``; None where they are not known apart."""
+        found = _cut(self._images, self._places[number], self._side).ids
+        return None if found is None else found[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
 
 def _cut(images: LabelledImages, place: Place, side: int) -> Part:
     """A window brought to the network's grid, with a margin around ids and classes."""
@@ -100,7 +105,7 @@ def _cut(images: LabelledImages, place: Place, side: int) -> Part:
 def _nearest(length: int, side: int, margin: int) -> npt.NDArray[np.int64]:
     """Of `side` pixels and the margin around them: the nearest of the `length` pixels and theirs."""
     centres = (np.arange(-MARGIN, side + MARGIN) + 0.5) * (length / side)
-    return np.clip(np.floor(centres).astype(np.int64) + margin, 0, length + 2 * margin - 1)
+    return np.asarray(np.clip(np.floor(centres).astype(np.int64) + margin, 0, length + 2 * margin - 1))
 
 
 def _answers(patch: Part, recipe: Recipe) -> npt.NDArray[np.uint8]:

@@ -135,8 +135,8 @@ class WindowSampler:
             cell = _drawn(self._anywhere, rng)
         image, top, left = (int(v) for v in self._census.cells[cell])
         side = self._side(image, rng)
-        row = _start(top + rng.integers(CELL) - side // 2, side, self._images.sizes[image][0])
-        col = _start(left + rng.integers(CELL) - side // 2, side, self._images.sizes[image][1])
+        row = _start(top + int(rng.integers(CELL)) - side // 2, side, self._images.sizes[image][0])
+        col = _start(left + int(rng.integers(CELL)) - side // 2, side, self._images.sizes[image][1])
         return Place(image, Window(row, col, side, side))
 
     def _side(self, image: int, rng: np.random.Generator) -> int:
@@ -147,7 +147,7 @@ class WindowSampler:
             return patch  # as a scene that the engine need not resample
         if allowed is None or gsd_m is None:
             return round(patch * math.exp(rng.uniform(-share, share)))
-        wanted = math.exp(rng.uniform(*map(math.log, allowed)))
+        wanted = math.exp(rng.uniform(math.log(allowed[0]), math.log(allowed[1])))
         return max(1, round(patch * wanted / gsd_m))
 
 
@@ -175,9 +175,7 @@ def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | N
 
 
 def _drawn(cumulated: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
-    return min(
-        int(np.searchsorted(cumulated, rng.random() * cumulated[-1], "right")), len(cumulated) - 1
-    )
+    return min(int(np.searchsorted(cumulated, rng.random() * cumulated[-1], "right")), len(cumulated) - 1)
 
 
 def _start(wanted: int, side: int, length: int) -> int:

@@ -1,0 +1,173 @@
+"""From a trained network to a bundle: measured, described, with a card."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from geoseg.core import BundleSpec
+from geoseg.core.bundle import Precision, Scaling
+from geoseg.core.files import writing
+from geoseg.model.bundle import Bundle
+from geoseg.model.pack import describe, write_bundle
+from geoseg.train.agreement import compare_precisions
+from geoseg.train.fingerprint import TrainingData
+from geoseg.train.measure import Findings, findings, look, windows
+from geoseg.train.recipe import Recipe
+from geoseg.train.start import arguments_of
+
+_PATCH, _OVERLAP = 512, 128
+_COMPARED = 12
+"""Patches on which bfloat16 is compared with float32."""
+_LIBRARIES = ("geoseg", "torch", "lightning", "segmentation-models-pytorch", "torchvision")
+
+
+def make_bundle(
+    network: nn.Module, data: TrainingData, recipe: Recipe, target: Path, done: Callable[[int], None]
+) -> Bundle:
+    """Measure a network on the validation images and write it as a bundle, which replaces an earlier one.
+
+    Args:
+        network: in evaluation mode.
+        data: what it was trained on.
+        recipe: how.
+        target: the bundle's folder.
+        done: told of every window that was measured on.
+
+    Raises:
+        OutputError: the bundle cannot be written.
+    """
+    looks = list(look(network, data.valid, recipe, data.classes, done))
+    found = findings(looks, recipe, data.classes)
+    spec = describe_bundle(data, recipe, found)
+    tensors = network.cpu().state_dict()
+    with tempfile.TemporaryDirectory() as folder:
+        draft = write_bundle(Path(folder) / "draft", spec, tensors)
+        spec = replace(spec, precision=_precision(draft, data, recipe))
+    with writing(target):
+        if target.exists():
+            shutil.rmtree(target)
+    return write_bundle(target, spec, tensors, card(spec, data))
+
+
+def measured_windows(data: TrainingData, recipe: Recipe) -> int:
+    """How many windows `make_bundle` measures on."""
+    return len(windows(data.valid, recipe))
+
+
+def describe_bundle(data: TrainingData, recipe: Recipe, found: Findings) -> BundleSpec:
+    """The bundle's description, without the digests of its files."""
+    given = recipe.input
+    binary = data.classes.is_binary
+    area = found.min_area_m2
+    return BundleSpec(
+        name=recipe.name,
+        architecture=recipe.network.architecture,
+        arguments=arguments_of(recipe, data.classes),
+        bands=given.bands,
+        scaling=Scaling(
+            given.dtype, given.gain, given.bias, "other-dtypes" if given.dtype == "uint8" else "never"
+        ),
+        classes=data.classes,
+        patch=(_PATCH, _PATCH),
+        overlap=(_OVERLAP, _OVERLAP),
+        gsd_range_m=given.gsd_m,
+        has_edges=recipe.network.edges,
+        activation="sigmoid" if binary else "softmax",
+        threshold=found.threshold,
+        min_area_m2={str(c.id): area for c in data.classes.foreground} if area else {},
+        simplify_m=0.5 * given.gsd_m[0] if given.gsd_m else 0.0,
+        value_range=_value_range(data),
+        metrics={f"validation, {found.images} images": found.metrics},
+        calibration=found.calibration,
+        data=_sources(data, recipe),
+        licence=recipe.licence,
+        training=_provenance(data, recipe),
+    )
+
+
+def card(spec: BundleSpec, data: TrainingData) -> str:
+    """The model card, in Markdown."""
+    figures = [
+        f"| {where} | {name} | {value:.3f} |"
+        for where, row in spec.metrics.items()
+        for name, value in row.items()
+    ]
+    known = data.fingerprint
+    total = max(1, sum(known.pixels))
+    shares = [
+        f"- {name}: {n / total:.1%} of the pixels"
+        for name, n in zip(known.classes, known.pixels, strict=True)
+    ]
+    threshold = (
+        [f"A pixel counts from a probability of {spec.threshold:g}.", ""] if spec.classes.is_binary else []
+    )
+    lines = [
+        describe(spec).rstrip(),
+        "",
+        "## Figures",
+        "",
+        "| measured on | figure | |",
+        "|---|---|---|",
+        *figures,
+        "",
+        "All pixels pooled, on the network's grid; footprints by SpaceNet's rule at IoU 0.5. The same images "
+        "chose the threshold, the smallest area and the best epoch: measure on others as well.",
+        "",
+        *threshold,
+        f"Expected calibration error: {spec.calibration.get('ece', float('nan')):.3f}.",
+        "",
+        "## Trained on",
+        "",
+        f"{known.images[0]} images, {known.images[1]} for validation.",
+        "",
+        *shares,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _value_range(data: TrainingData) -> tuple[tuple[float, float], ...]:
+    known = data.fingerprint
+    return tuple(zip(known.low, known.high, strict=True))
+
+
+def _sources(data: TrainingData, recipe: Recipe) -> tuple[dict[str, Any], ...]:
+    rows = [
+        {"name": name or "images", "licence": licence or "not stated", "use": "training and validation"}
+        for name, licence in data.fingerprint.sources
+    ]
+    if recipe.network.encoder_weights is not None:
+        weights = Path(recipe.network.encoder_weights).name
+        rows.append({"name": f"encoder weights {weights}", "licence": "see there", "use": "first weights"})
+    return tuple(rows)
+
+
+def _provenance(data: TrainingData, recipe: Recipe) -> dict[str, Any]:
+    """What somebody needs to train the same again."""
+    return {
+        "seed": recipe.seed,
+        "data": list(data.fingerprint.data),
+        "versions": {name: version(name) for name in _LIBRARIES},
+        "recipe": recipe.to_json(),
+    }
+
+
+def _precision(draft: Bundle, data: TrainingData, recipe: Recipe) -> Precision:
+    """How far bfloat16 agrees with float32, on patches of validation images."""
+    every = windows(data.valid, recipe)
+    chosen: Sequence[int] = np.linspace(0, len(every) - 1, min(_COMPARED, len(every))).astype(int).tolist()
+    patches = []
+    for number in chosen:
+        place = every[number][0]
+        side = _PATCH
+        window = replace(place.window, height=side, width=side)
+        patches.append(np.ascontiguousarray(data.valid.read(place.image, window).pixels))
+    return compare_precisions(draft, patches).precision()

@@ -1,0 +1,250 @@
+"""What ``geoseg train`` does, from folders to a bundle."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from geoseg.dataset.store import open_dataset
+from geoseg.errors import OptionError
+from geoseg.model.allocator import keep_memory
+from geoseg.model.bundle import Bundle, load_bundle
+from geoseg.model.weights import expected_shapes
+from geoseg.train.callbacks import TellEpoch, TellStep
+from geoseg.train.choose import choose, usual_network, with_epochs
+from geoseg.train.fingerprint import TrainingData, look_at
+from geoseg.train.loaders import Loaders
+from geoseg.train.losses import Truth, segmentation_loss
+from geoseg.train.rates import RangeTest, find_rate
+from geoseg.train.recipe import Recipe, with_entries
+from geoseg.train.run import (
+    Hardware,
+    Outcome,
+    Run,
+    check_hardware,
+    is_leader,
+    resume_point,
+    written_recipe,
+)
+from geoseg.train.start import arguments_of, network_of, start_network
+
+_TRIED = 4
+"""Batches on which speed is measured; the first does not count."""
+_FOR_TRAINING = 0.85
+"""Share of the minutes; the rest is for measuring and packing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user wants.
+
+    Attributes:
+        sets: folders of data sets.
+        folder: of the run.
+        entries: of the recipe, as given by file and options; what is left out is chosen from the data.
+        hardware: where it runs.
+        init: a bundle to begin with.
+        minutes: how long it may take; None: as long as the recipe's epochs do.
+        auto_rate: whether the range test chooses the learning rate.
+        resume: go on with the run in the folder.
+        overwrite: replace it.
+    """
+
+    sets: tuple[Path, ...]
+    folder: Path
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    hardware: Hardware = field(default_factory=Hardware)
+    init: str | None = None
+    minutes: float | None = None
+    auto_rate: bool = False
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Whoever follows a job.
+
+    Attributes:
+        looked: told how many images more have been looked at.
+        planned: told the recipe and how many patches an earlier run has done.
+        step: told of every step.
+        epoch: told of every epoch.
+        measuring: told how many windows will be measured on, and returns what is told of each.
+        warn: told what the user should know.
+    """
+
+    looked: Callable[[int], None]
+    planned: Callable[[Recipe, int], None]
+    step: TellStep
+    epoch: TellEpoch
+    measuring: Callable[[int], Callable[[int], None]]
+    warn: Callable[[str], None]
+
+
+def count_images(sets: Sequence[Path]) -> int:
+    """How many images will be looked at."""
+    opened = [open_dataset(folder) for folder in sets]
+    return sum(len(one.subset(split)) for one in opened for split in ("train", "valid"))
+
+
+def plan(request: Request, listener: Listener) -> Recipe:
+    """The recipe that `train` would use; nothing is written.
+
+    Raises:
+        GeosegError: as for `train`.
+    """
+    data = _look(request, listener)
+    recipe = plan_recipe(request, data, _init_of(request))
+    check_hardware(recipe, request.hardware)
+    return recipe
+
+
+def test_range(request: Request, listener: Listener) -> tuple[float, RangeTest]:
+    """The learning rate to take, and the losses it was found by; nothing is written.
+
+    Raises:
+        GeosegError: as for `train`; or the loss falls nowhere.
+    """
+    data = _look(request, listener)
+    recipe = plan_recipe(replace(request, auto_rate=False), data, _init_of(request))
+    check_hardware(recipe, request.hardware)
+    return find_rate(data, recipe, request.hardware)
+
+
+def train(request: Request, listener: Listener) -> Outcome | None:
+    """Train a network and make a bundle of it.
+
+    Args:
+        request: what the user wants.
+        listener: follows.
+
+    Returns:
+        What came out; None in a process that Lightning started to help.
+
+    Raises:
+        GeosegError: data, options, disk or machine do not allow it; one line.
+    """
+    data = _look(request, listener)
+    init = _init_of(request)
+    recipe, checkpoint = _recipe_of(request, data, init, listener)
+    check_hardware(recipe, request.hardware)
+    run = Run(request.folder, data, recipe, request.hardware)
+    if not request.resume:
+        run.begin(request.overwrite)
+    done = 0 if checkpoint is None else _patches_done(checkpoint, recipe)
+    listener.planned(recipe, done)
+    interrupted = run.train(init, listener.step, listener.epoch, checkpoint)
+    return run.finish(interrupted, listener.measuring) if is_leader() else None
+
+
+def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Recipe:
+    """The recipe of a new run: chosen from the data, with the user's entries laid over it.
+
+    Raises:
+        OptionError, BundleError: an entry makes no sense, or there is no such network.
+    """
+    gpu = request.hardware.accelerator == "gpu"
+    network = usual_network(data.fingerprint)
+    if init is not None:
+        network = network_of(init.spec, data.fingerprint.objects)
+    given = request.entries.get("network")
+    if isinstance(given, Mapping):
+        network = with_entries(Recipe(network=network), {"network": given}).network
+        if "encoder" in given and "encoder_weights" not in given:
+            network = replace(network, encoder_weights=None)  # the usual weights belong to the usual encoder
+    recipe = choose(data.fingerprint, request.folder.resolve().name, network, gpu)
+    if init is not None and init.spec.scaling.dtype == recipe.input.dtype:
+        recipe = _scaled_as(recipe, init)
+    recipe = with_entries(recipe, {**request.entries, "network": {}})
+    expected_shapes(recipe.network.architecture, arguments_of(recipe, data.classes))
+    if request.auto_rate:
+        rate, _ = find_rate(data, recipe, request.hardware)
+        recipe = replace(recipe, fitting=replace(recipe.fitting, rate=rate))
+    if request.minutes is not None:
+        recipe = fit_into(recipe, data, request.minutes)
+    return recipe
+
+
+def fit_into(recipe: Recipe, data: TrainingData, minutes: float) -> Recipe:
+    """The recipe with as many epochs as fit into a time, by the speed of a few steps on the CPU.
+
+    Raises:
+        OptionError: not even one does.
+    """
+    seconds = seconds_per_patch(recipe, data)
+    loaders = Loaders(data, recipe, 0)
+    tiles = len(loaders.tiles) * loaders.side**2 / recipe.sampling.patch**2
+    epoch = seconds * (recipe.sampling.patches_per_epoch + tiles / 3)  # no backward pass there
+    epochs = math.floor(60 * minutes * _FOR_TRAINING / epoch)
+    if not epochs:
+        raise OptionError(
+            f"an epoch takes about {epoch / 60 / _FOR_TRAINING:.1f} minutes, more than --minutes {minutes:g}",
+            "--set sampling.patches_per_epoch=... makes it shorter",
+        )
+    return with_epochs(recipe, epochs)
+
+
+def seconds_per_patch(recipe: Recipe, data: TrainingData) -> float:
+    """Time of a forward and a backward pass, on this machine's CPU."""
+    keep_memory()
+    network = start_network(
+        replace(recipe, network=replace(recipe.network, encoder_weights=None)), data.classes
+    )
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    side, batch = recipe.sampling.patch, recipe.sampling.batch
+    pixels = torch.zeros(batch, len(recipe.input.bands), side, side).contiguous(
+        memory_format=torch.channels_last
+    )
+    truth = torch.zeros(batch, side, side, dtype=torch.uint8)
+    rim = truth if recipe.network.edges else None
+    started = 0.0
+    for number in range(_TRIED):
+        if number == 1:
+            started = time.monotonic()
+        loss = segmentation_loss(network(pixels), Truth(truth, rim), recipe.loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+    return (time.monotonic() - started) / (_TRIED - 1) / batch
+
+
+def _look(request: Request, listener: Listener) -> TrainingData:
+    data = look_at([open_dataset(folder) for folder in request.sets], listener.looked)
+    for warning in data.warnings:
+        listener.warn(warning)
+    return data
+
+
+def _init_of(request: Request) -> Bundle | None:
+    return None if request.init is None else load_bundle(request.init)
+
+
+def _recipe_of(
+    request: Request, data: TrainingData, init: Bundle | None, listener: Listener
+) -> tuple[Recipe, Path | None]:
+    """The recipe, and where to go on; a helper takes what its leader has written."""
+    if not request.resume:
+        return plan_recipe(request, data, init) if is_leader() else written_recipe(request.folder), None
+    if request.entries or request.auto_rate or request.minutes is not None:
+        raise OptionError("a run that goes on keeps its recipe", "leave the recipe's options out")
+    return resume_point(request.folder, data, listener.warn)
+
+
+def _scaled_as(recipe: Recipe, init: Bundle) -> Recipe:
+    """With the scaling of a bundle for the bands that it knows, their mean for others."""
+    spec = init.spec
+    pairs = dict(zip(spec.bands, zip(spec.scaling.gain, spec.scaling.bias, strict=True), strict=True))
+    given = recipe.input
+    gain = tuple(pairs.get(b, (g, 0.0))[0] for b, g in zip(given.bands, given.gain, strict=True))
+    bias = tuple(pairs.get(b, (0.0, v))[1] for b, v in zip(given.bands, given.bias, strict=True))
+    return replace(recipe, input=replace(given, gain=gain, bias=bias))
+
+
+def _patches_done(checkpoint: Path, recipe: Recipe) -> int:
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return (int(state["epoch"]) + 1) * recipe.sampling.patches_per_epoch

@@ -1,0 +1,77 @@
+"""The range test for the learning rate (Smith 2017), by Lightning's tuner."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lightning.pytorch.tuner.tuning import Tuner
+
+from geoseg.errors import OptionError
+from geoseg.model.allocator import keep_memory
+from geoseg.train.fingerprint import TrainingData
+from geoseg.train.loaders import Loaders
+from geoseg.train.module import Segmentation
+from geoseg.train.recipe import Recipe
+from geoseg.train.run import Hardware, make_trainer, quiet
+from geoseg.train.start import start_network
+
+LOWEST, HIGHEST = 1e-5, 0.2
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """Losses at growing rates.
+
+    Attributes:
+        rates: tried.
+        losses: smoothed.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+
+
+def find_rate(
+    data: TrainingData, recipe: Recipe, hardware: Hardware, steps: int = STEPS
+) -> tuple[float, RangeTest]:
+    """Try growing learning rates on a fresh network and suggest one.
+
+    Args:
+        data: to learn from.
+        recipe: with any rate.
+        hardware: where.
+        steps: how many rates are tried.
+
+    Returns:
+        The rate at which the loss falls fastest, and what was measured.
+
+    Raises:
+        OptionError: the loss falls nowhere.
+    """
+    quiet()
+    keep_memory()
+    long = replace(recipe.sampling, patches_per_epoch=recipe.sampling.batch * (steps + 1))
+    fitting = replace(recipe.fitting, schedule="constant", warm_up=0.0, encoder_share=1.0)
+    recipe = replace(recipe, sampling=long, fitting=fitting)
+    loaders = Loaders(data, recipe, hardware.workers)
+    module = Segmentation(start_network(recipe, data.classes), recipe, len(data.classes), loaders.name_of())
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = make_trainer(recipe, hardware, Path(folder), [])
+        finder = Tuner(trainer).lr_find(
+            module,
+            datamodule=loaders,
+            min_lr=LOWEST,
+            max_lr=HIGHEST,
+            num_training=steps,
+            early_stop_threshold=None,
+            update_attr=False,
+            attr_name="rate",
+        )
+    suggestion = None if finder is None else finder.suggestion()
+    if finder is None or suggestion is None:
+        raise OptionError("the range test finds no learning rate", "give one: --set fitting.rate=0.001")
+    found = RangeTest(tuple(finder.results["lr"]), tuple(finder.results["loss"]))
+    return float(f"{suggestion:.3g}"), found
