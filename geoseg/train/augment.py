@@ -10,10 +10,16 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import v2
 
+from geoseg.model._torchvision_guard import import_torchvision
 from geoseg.train.recipe import Augment
+
+import_torchvision()
+
+from torchvision import tv_tensors  # noqa: E402 - the guard goes first
+from torchvision.transforms import v2  # noqa: E402
+
+__all__ = ["BandDrop", "Noise", "QuarterTurn", "Saturation", "Tone", "build_transform", "tv_tensors", "v2"]
 
 _BLUR_PX = (0.3, 1.2)
 _NOISE = 0.04

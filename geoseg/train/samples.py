@@ -7,12 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
-from torchvision.transforms.v2 import functional as changes
 
 from geoseg.core import NODATA, Window
 from geoseg.train import targets
-from geoseg.train.augment import build_transform
+from geoseg.train.augment import build_transform, tv_tensors, v2
 from geoseg.train.images import LabelledImages, Part
 from geoseg.train.recipe import Input, Recipe
 from geoseg.train.windows import Place, WindowSampler
@@ -136,7 +134,7 @@ def _unit(patch: Part, given: Input) -> Tensor:
     if not patch.valid.all():
         values = torch.where(torch.from_numpy(np.ascontiguousarray(patch.valid)), values, -bias / gain)
     if values.shape[-1] != side:
-        values = changes.resize(values, [side, side], antialias=True)
+        values = v2.functional.resize(values, [side, side], antialias=True)
     return (values.float() - low) / (high - low)
 
 
