@@ -33,7 +33,7 @@ def command(datasets: tuple[Path, ...], output: Path, as_json: bool, **values: A
     PendingFile(output, values["overwrite"]).abort()  # refused before the work, not after it
     request = request_from(datasets, output.with_suffix(""), values)
     with Follower(as_json) as follower:
-        rate, test = job.test_range(request, follower.listener(job.count_images(datasets)))
+        rate, test = job.range_test(request, follower.listener(job.count_images(datasets)))
     draw_rates(output, test.rates, test.losses, rate)
     if as_json:
         show.as_json(

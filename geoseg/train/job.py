@@ -106,7 +106,7 @@ def plan(request: Request, listener: Listener) -> Recipe:
     return recipe
 
 
-def test_range(request: Request, listener: Listener) -> tuple[float, RangeTest]:
+def range_test(request: Request, listener: Listener) -> tuple[float, RangeTest]:
     """The learning rate to take, and the losses it was found by; nothing is written.
 
     Raises:

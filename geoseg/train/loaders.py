@@ -77,6 +77,8 @@ class Loaders(pl.LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         numbers = Numbers(self._recipe.sampling.patches_per_epoch, trainer.global_rank, trainer.world_size)
+        # a run that goes on: processes begin to prepare patches before Lightning says which epoch comes
+        numbers.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
         batch = max(1, self._recipe.sampling.batch // trainer.world_size)
         return self._loader(self.samples, batch, numbers)
 
@@ -99,6 +101,8 @@ class Loaders(pl.LightningDataModule):
             prefetch_factor=4 if self._workers else None,
             persistent_workers=self._workers > 0,
             worker_init_fn=_one_thread,
+            # a forked process would wait for ever for the decoding threads that GDAL has in this one
+            multiprocessing_context="spawn" if self._workers else None,
             pin_memory=torch.cuda.is_available(),
         )
 

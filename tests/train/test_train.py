@@ -1,0 +1,339 @@
+"""Whole runs, small: from data sets to bundles that map scenes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from geoseg.errors import BundleError, InputError, OptionError, OutputError, ResumeError
+from geoseg.model.bundle import check_bundle, load_bundle
+from geoseg.train import job
+from geoseg.train.callbacks import Epoch, Step
+from geoseg.train.job import Listener, Request
+from geoseg.train.recipe import parse_settings
+from geoseg.train.run import BUNDLE, Hardware, Outcome
+from tests.support import SMALL_ENCODER
+from tests.train.sets import rewrite, write_set
+
+TINY = (
+    "network.architecture=Linknet",
+    f"network.encoder={SMALL_ENCODER}",
+    "sampling.patch=64",
+    "sampling.batch=4",
+    "sampling.patches_per_epoch=16",
+    "fitting.epochs=3",
+    "fitting.rate=0.01",
+)
+
+
+def request(folder: Path, *sets: Path, settings: tuple[str, ...] = (), **values: Any) -> Request:
+    """A run of a few seconds."""
+    return Request(sets, folder, parse_settings([*TINY, *settings]), **values)
+
+
+def listener(
+    epoch: Callable[[Epoch], None] = lambda e: None,
+    step: Callable[[Step], None] = lambda s: None,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Listener:
+    """Follows a run."""
+    return Listener(lambda n: None, lambda recipe, done: None, step, epoch, lambda n: lambda k: None, warn)
+
+
+def train(wanted: Request, follow: Listener | None = None) -> Outcome:
+    """Run it."""
+    outcome = job.train(wanted, follow or listener())
+    assert outcome is not None
+    return outcome
+
+
+def stop_at(number: int, error: type[BaseException]) -> Listener:
+    """Break off once an epoch has begun."""
+
+    def step(told: Step) -> None:
+        if told.epoch == number:
+            raise error
+
+    return listener(step=step)
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Objects known apart."""
+    return write_set(tmp_path_factory.mktemp("set"), objects=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Outcome]:
+    """A run that nobody disturbs."""
+    folder = tmp_path_factory.mktemp("run") / "roofs"
+    return folder, train(request(folder, squares))
+
+
+def test_a_run_leaves_a_bundle_with_all_it_needs(unbroken: tuple[Path, Outcome], squares: Path) -> None:
+    """Nothing has to be typed again: scaling, distances, classes, threshold, figures, data, seed."""
+    folder, outcome = unbroken
+    bundle = load_bundle(folder / BUNDLE)
+    spec = bundle.spec
+
+    assert all(check.passed for check in check_bundle(folder / BUNDLE))
+    assert outcome.bundle.sha256 == bundle.sha256
+    assert ("roofs", "Linknet", True, "sigmoid") == (
+        spec.name,
+        spec.architecture,
+        spec.has_edges,
+        spec.activation,
+    )
+    assert (0.4, 0.625) == spec.gsd_range_m
+    assert ["background", "building"] == [c.name for c in spec.classes]
+    assert {"pixel_iou", "pixel_precision", "pixel_recall", "footprint_f1"} <= set(
+        spec.metrics["validation, 2 images"]
+    )
+    assert 0 <= spec.calibration["ece"] <= 1
+    assert 1 == spec.training["seed"]
+    assert "lightning" in spec.training["versions"]
+    assert [f"squares 6 {(96, 96)} 2"] == spec.training["data"]
+    assert "CC0-1.0" in (folder / BUNDLE / "card.md").read_text()
+    assert json.loads((folder / "recipe.json").read_text()) == spec.training["recipe"]
+
+
+def test_a_run_leaves_its_curves(unbroken: tuple[Path, Outcome]) -> None:
+    """A row an epoch, a picture, and the same for TensorBoard, with images."""
+    folder, _ = unbroken
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+
+    assert lines[0] == "epoch,step,rate,train_loss,valid_loss,iou,iou_0,iou_1"
+    assert ["1,4", "2,8", "3,12"] == [line.rpartition(",0.")[0][:4].rstrip(",") for line in lines[1:]]
+    assert (folder / "curves.png").stat().st_size > 5000
+    assert {"epoch/iou", "epoch/valid_loss"} <= set(events.Tags()["scalars"])
+    assert {"confusion", "image, prediction, truth"} <= set(events.Tags()["images"])
+
+
+def test_a_network_learns_what_is_easy(squares: Path, tmp_path: Path) -> None:
+    """Bright squares, by far better than by chance."""
+    wanted = request(
+        tmp_path / "run", squares, settings=("fitting.epochs=8", "sampling.patches_per_epoch=48")
+    )
+    spec = train(wanted).bundle.spec
+
+    assert spec.metrics["validation, 2 images"]["pixel_iou"] > 0.6
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_resume_equals_an_unbroken_run(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path, workers: int
+) -> None:
+    """The same table, byte for byte, and the same weights, bit for bit."""
+    folder, outcome = unbroken
+    wanted = request(tmp_path / "roofs", squares, hardware=Hardware(workers=workers))
+    with pytest.raises(ZeroDivisionError):
+        train(wanted, stop_at(3, ZeroDivisionError))
+    assert len((wanted.folder / "metrics.csv").read_text().splitlines()) == 3
+
+    again = train(replace(wanted, entries={}, resume=True))
+
+    assert (folder / "metrics.csv").read_bytes() == (wanted.folder / "metrics.csv").read_bytes()
+    assert all(torch.equal(t, again.bundle.weights[n]) for n, t in outcome.bundle.weights.items())
+    assert outcome.bundle.spec.threshold == again.bundle.spec.threshold
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path
+) -> None:
+    """Told, and the end is the same."""
+    wanted = request(tmp_path / "roofs", squares)
+    with pytest.raises(ZeroDivisionError):
+        train(wanted, stop_at(3, ZeroDivisionError))
+    last = wanted.folder / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-5000])
+    told: list[str] = []
+
+    train(replace(wanted, entries={}, resume=True), listener(warn=told.append))
+
+    assert "last.ckpt is damaged: going on from the one before" in told[0]
+    assert (unbroken[0] / "metrics.csv").read_bytes() == (wanted.folder / "metrics.csv").read_bytes()
+
+
+def test_ctrl_c_ends_with_the_best_so_far(squares: Path, tmp_path: Path) -> None:
+    """A bundle of the epochs that were finished; the run can go on."""
+    wanted = request(tmp_path / "run", squares)
+
+    outcome = train(wanted, stop_at(3, KeyboardInterrupt))
+
+    assert outcome.interrupted
+    assert outcome.best_epoch <= 2
+    assert not train(replace(wanted, entries={}, resume=True)).interrupted
+
+
+def test_ctrl_c_before_the_first_epoch_is_over(squares: Path, tmp_path: Path) -> None:
+    """Leaves nothing to make a bundle of, and says so."""
+    with pytest.raises(ResumeError, match="no epoch has ended yet"):
+        train(request(tmp_path / "run", squares), stop_at(1, KeyboardInterrupt))
+
+
+def test_a_run_is_not_overwritten_by_chance(unbroken: tuple[Path, Outcome], squares: Path) -> None:
+    """Nor gone on with other data or another recipe."""
+    folder, _ = unbroken
+    with pytest.raises(OutputError, match="--resume, --overwrite"):
+        train(request(folder, squares))
+    with pytest.raises(OptionError, match="keeps its recipe"):
+        train(request(folder, squares, resume=True))
+    with pytest.raises(ResumeError, match="holds no run"):
+        train(Request((squares,), folder / "none", resume=True))
+
+
+def test_other_data_are_another_run(unbroken: tuple[Path, Outcome], tmp_path: Path) -> None:
+    """The fingerprint tells."""
+    other = write_set(tmp_path, images=5, objects=True)
+    with pytest.raises(ResumeError, match="trained on other data"):
+        train(Request((other,), unbroken[0], resume=True))
+
+
+@pytest.mark.parametrize(
+    ("bands", "dtype", "classes", "settings"),
+    [
+        (4, "uint16", 3, ("augment.band_drop=0.5", 'loss.terms={"cross_entropy":1,"jaccard":1}')),
+        (1, "float32", 2, ("fitting.schedule=one-cycle", "fitting.accumulate=2", 'loss.terms={"tversky":1}')),
+        (5, "uint8", 4, ("fitting.precision=bf16-mixed", 'loss.terms={"focal":1,"boundary":0.5}')),
+    ],
+)
+def test_any_bands_and_classes(
+    tmp_path: Path, bands: int, dtype: str, classes: int, settings: tuple[str, ...]
+) -> None:
+    """The bundle says what it was."""
+    folder = write_set(tmp_path / "set", bands=bands, dtype=dtype, classes=classes)
+    spec = train(request(tmp_path / "run", folder, settings=(*settings, "fitting.epochs=2"))).bundle.spec
+
+    assert bands == len(spec.bands)
+    assert dtype == spec.scaling.dtype
+    assert classes == len(spec.classes)
+    assert ("sigmoid" if classes == 2 else "softmax") == spec.activation
+    assert "never" == spec.scaling.stretch or dtype == "uint8"
+
+
+def test_a_bundle_is_refined_to_other_classes_and_bands(
+    unbroken: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    """What both know is taken over: weights of known bands and classes."""
+    folder = write_set(tmp_path / "set", bands=4, classes=3)
+    entries = parse_settings(
+        [s for s in TINY if "network" not in s] + ["fitting.epochs=1", "fitting.rate=1e-9"]
+    )
+    wanted = Request((folder,), tmp_path / "run", entries, init=str(unbroken[0] / BUNDLE))
+    bundle = train(wanted).bundle
+    before, after = unbroken[1].bundle.weights, bundle.weights
+    name = "encoder.model.conv_stem.weight"
+
+    assert ["background", "building", "water"] == [c.name for c in bundle.spec.classes]
+    assert torch.allclose(before[name], after[name][:, :3], atol=1e-5)
+    assert torch.allclose(before[name].mean(1), after[name][:, 3], atol=1e-5)
+    head = "segmentation_head.0.weight"
+    assert torch.allclose(before[head][0], after[head][1], atol=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(squares: Path, tmp_path: Path) -> None:
+    """Naming the step and the images."""
+    with pytest.raises(InputError, match=r"the loss is (nan|inf) at step \d+, on patches of p\d"):
+        train(request(tmp_path / "run", squares, settings=("fitting.rate=1e30", "fitting.warm_up=0")))
+
+
+def test_no_validation_images(tmp_path: Path) -> None:
+    """The remedy is to split."""
+    with pytest.raises(InputError, match=r"there are no validation images \(geoseg split"):
+        train(request(tmp_path / "run", write_set(tmp_path / "set", valid=0)))
+
+
+def test_a_class_that_no_training_image_shows(tmp_path: Path) -> None:
+    """Is named."""
+    folder = write_set(tmp_path / "set", classes=3)
+    for k in range(4):
+        rewrite(folder / "masks" / f"p{k}.tif", lambda pixels: np.where(pixels == 2, 0, pixels))
+    with pytest.raises(InputError, match="no training image shows water"):
+        train(request(tmp_path / "run", folder))
+
+
+def test_bands_that_differ(squares: Path, tmp_path: Path) -> None:
+    """Between data sets, and between the images of one."""
+    other = write_set(tmp_path / "other", bands=4, objects=True)
+    with pytest.raises(InputError, match="differ in bands: red, green, blue and red, green, blue, nir"):
+        train(request(tmp_path / "run", squares, other))
+    rewrite(other / "images" / "p1.tif", lambda pixels: pixels[:2])
+    with pytest.raises(InputError, match=r"p1\.tif has 2 bands, the data set 4"):
+        train(request(tmp_path / "run", other))
+
+
+def test_two_sets_are_one(squares: Path, tmp_path: Path) -> None:
+    """Of the same classes and bands."""
+    other = write_set(tmp_path / "other", images=3, valid=1, objects=True)
+    spec = train(request(tmp_path / "run", squares, other, settings=("fitting.epochs=1",))).bundle.spec
+
+    assert 2 == len(spec.training["data"])
+
+
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    """Also where a process of the loader meets it; in one line."""
+    folder = write_set(tmp_path / "set", size=(300, 300))
+    data = job.look_at([job.open_dataset(folder)], lambda n: None)
+    path = folder / "images" / "p1.tif"
+    path.write_bytes(path.read_bytes()[:2000])
+    wanted = request(tmp_path / "run", folder, hardware=Hardware(workers=1))
+    recipe = job.plan_recipe(wanted, data, None)
+    run = job.Run(wanted.folder, data, recipe, wanted.hardware)
+    run.begin(overwrite=False)
+    data.train._kept.clear()
+    with pytest.raises(InputError) as caught:
+        run.train(None, lambda s: None, lambda e: None)
+
+    assert "p1.tif" in caught.value.what
+    assert "Traceback" not in caught.value.what
+
+
+def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
+    """Patches are cut anywhere, so one image is enough."""
+    folder = write_set(tmp_path / "set", images=2, valid=1)
+
+    assert train(request(tmp_path / "run", folder, settings=("sampling.batch=8",))).best_epoch
+
+
+def test_a_batch_that_does_not_fit_its_epoch(squares: Path, tmp_path: Path) -> None:
+    """Is refused before anything is written."""
+    with pytest.raises(OptionError, match="no multiple of a batch"):
+        train(request(tmp_path / "run", squares, settings=("sampling.batch=5",)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_unknown_networks_are_refused(squares: Path, tmp_path: Path) -> None:
+    """By name."""
+    with pytest.raises(BundleError, match="'Vnet' is unknown"):
+        train(request(tmp_path / "run", squares, settings=("network.architecture=Vnet",)))
+    with pytest.raises(BundleError, match=r"weights /none\.pth are no file"):
+        train(request(tmp_path / "run", squares, settings=("network.encoder_weights=/none.pth",)))
+
+
+def test_the_range_test_suggests_a_rate(squares: Path, tmp_path: Path) -> None:
+    """Between the ends of the range."""
+    rate, test = job.range_test(request(tmp_path / "x", squares), listener())
+
+    assert 1e-5 < rate < 0.2
+    assert len(test.rates) == len(test.losses) > 40
+
+
+def test_minutes_become_epochs(squares: Path, tmp_path: Path) -> None:
+    """More minutes, more epochs; too few are refused."""
+    epochs = [
+        job.plan(request(tmp_path / "x", squares, minutes=m), listener()).fitting.epochs for m in (1, 10)
+    ]
+
+    assert epochs[1] > 3 * epochs[0]
+    with pytest.raises(OptionError, match="an epoch takes about"):
+        job.plan(request(tmp_path / "x", squares, minutes=1e-5), listener())
