@@ -78,7 +78,7 @@ class Loaders(pl.LightningDataModule):
         assert trainer is not None
         numbers = Numbers(self._recipe.sampling.patches_per_epoch, trainer.global_rank, trainer.world_size)
         # a run that goes on: processes begin to prepare patches before Lightning says which epoch comes
-        numbers.set_epoch(trainer.fit_loop.epoch_progress.current.processed)
+        numbers.set_epoch(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         batch = max(1, self._recipe.sampling.batch // trainer.world_size)
         return self._loader(self.samples, batch, numbers)
 

@@ -14,6 +14,7 @@ from geoseg.errors import BundleError
 from geoseg.model.bundle import Bundle
 from geoseg.model.checkpoint import match_names, read_weights
 from geoseg.model.networks import build_network, pretrained_network
+from geoseg.model.weights import expected_shapes
 from geoseg.train.choose import LITE0_WEIGHTS
 from geoseg.train.imagenet import load_efficientnet_lite0
 from geoseg.train.recipe import Network, Recipe
@@ -122,19 +123,27 @@ def _adapted_bundle(
     output that is new from chance.
     """
     spec = bundle.spec
+    first, last = _layers_of(spec, "in_channels"), _layers_of(spec, "classes")
+    before = _outputs(spec.classes, spec.activation == "sigmoid", spec.has_edges)
+    after = _outputs(classes, classes.is_binary, recipe.network.edges)
     result = {}
     for name, tensor in fresh.items():
         value = bundle.weights.get(name, tensor)
-        if value.ndim == tensor.ndim == 4 and value.shape[1] != tensor.shape[1]:
+        if name in first:
             value = _by_band(value, spec.bands, recipe.input.bands)
-        if value.ndim and value.shape[0] != tensor.shape[0]:
-            before = _outputs(spec.classes, spec.activation == "sigmoid", spec.has_edges)
-            after = _outputs(classes, classes.is_binary, recipe.network.edges)
+        elif name in last:
             value = _by_output(value, tensor, before, after)
         if value.shape != tensor.shape:
             raise BundleError(f"{bundle.folder} does not fit the network: {name} has another shape")
         result[name] = value
     return result
+
+
+def _layers_of(spec: BundleSpec, argument: str) -> set[str]:
+    """Names of the weights whose shape depends on an argument of the network."""
+    more = {**spec.arguments, argument: spec.arguments[argument] + 1}
+    now, then = (expected_shapes(spec.architecture, values) for values in (spec.arguments, more))
+    return {name for name, shape in now.items() if then[name] != shape}
 
 
 def _by_band(value: Tensor, before: Sequence[str], after: Sequence[str]) -> Tensor:
@@ -145,8 +154,6 @@ def _by_band(value: Tensor, before: Sequence[str], after: Sequence[str]) -> Tens
 
 def _by_output(value: Tensor, fresh: Tensor, before: Sequence[str], after: Sequence[str]) -> Tensor:
     result = fresh.clone()
-    if value.shape[0] != len(before):  # not the head: nothing that names could tell
-        return value
     for row, name in enumerate(after):
         if name in before:
             result[row] = value[before.index(name)]

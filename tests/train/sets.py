@@ -103,5 +103,7 @@ def rewrite(path: Path, change: Any) -> None:
 
 
 def _write(path: Path, pixels: Any, profile: dict[str, Any]) -> None:
-    with rasterio.open(path, "w", count=len(pixels), dtype=pixels.dtype, **profile) as file:
+    colours = "RGB" if len(pixels) == 3 else "MINISBLACK"  # no fourth band as alpha
+    profile = {**profile, "count": len(pixels), "dtype": pixels.dtype, "photometric": colours}
+    with rasterio.open(path, "w", **profile) as file:
         file.write(pixels)

@@ -1,0 +1,106 @@
+"""What is measured and chosen after training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from geoseg.evaluate.footprints import polygons_from_ids, spacenet_score
+from geoseg.train.measure import (
+    Look,
+    best_area,
+    best_threshold,
+    calibration,
+    findings,
+    match_ids,
+    numbered,
+    separate,
+)
+from geoseg.train.recipe import Network, Recipe
+from tests.train.sets import class_list, squares
+
+
+@given(npst.arrays(np.bool_, (12, 14)), npst.arrays(np.bool_, (12, 14)), st.integers(0, 3), st.integers(0, 3))
+def test_objects_match_as_spacenet_matches_polygons(
+    one: np.ndarray, other: np.ndarray, down: int, along: int
+) -> None:
+    """The polygons of connected parts, and their scores, as the oracle."""
+    found, truth = numbered(one), numbered(np.roll(one, (down, along), (0, 1)) | (other & one))
+    expected = spacenet_score(polygons_from_ids(found), polygons_from_ids(truth))
+
+    assert expected == match_ids(found, truth)
+
+
+def look(seed: int, wrong: float = 0.0, gsd_m: float | None = 0.5) -> Look:
+    """Sure and right but for a share of the pixels."""
+    _, mask = squares((96, 96), 2, seed)
+    rng = np.random.default_rng(seed)
+    flipped = (mask == 1) ^ (rng.random(mask.shape) < wrong)
+    scores = np.stack([np.where(flipped, 0.9, 0.1), np.zeros(mask.shape)]).astype(np.float32)
+    return Look(f"p{seed}", scores, mask, numbered(mask == 1), gsd_m)
+
+
+def test_calibration_of_frequencies() -> None:
+    """Pixels of 0.9 of which nine in ten are right have no error; of which all are, a tenth."""
+    rng = np.random.default_rng(0)
+    truth = (rng.random((400, 400)) < 0.9).astype(np.uint8)
+    scores = np.full((1, 400, 400), 0.9, np.float32)
+    ids = np.zeros(truth.shape, np.uint32)
+    honest = calibration([Look("a", scores, truth, ids, None)], class_list(2))
+    humble = calibration([Look("a", scores, truth * 0 + 1, ids, None)], class_list(2))
+
+    assert honest["ece"] == pytest.approx(0, abs=0.005)
+    assert humble["ece"] == pytest.approx(0.1, abs=1e-4)
+    assert humble["bins"] == [[0.9, 1.0, 1.0]]
+
+
+def test_the_threshold_that_finds_most() -> None:
+    """Where everything is 0.1 too high, it is found above."""
+    one = look(3)
+    noisy = one.scores.copy()
+    noisy[0][one.scores[0] < 0.5] = 0.52
+    given_look = Look("a", noisy, one.classes, one.ids, 0.5)
+
+    assert best_threshold([given_look], [given_look]) > 0.52
+    assert best_threshold([given_look], []) > 0.52
+
+
+def test_specks_are_dropped() -> None:
+    """The smallest area grows with what is found wrongly."""
+    one = look(5)
+    speckled = one.scores.copy()
+    speckled[0, ::8, ::8] = np.maximum(speckled[0, ::8, ::8], 0.9)
+    given_look = Look("a", speckled, one.classes, one.ids, 0.5)
+    found = [separate(given_look.scores, 0.5)]
+
+    assert best_area(found, [given_look]) > 0
+    assert best_area([separate(one.scores, 0.5)], [one]) == 0
+
+
+def test_ignored_pixels_are_nobodys() -> None:
+    """Neither found nor missed there."""
+    one = look(4)
+    classes = one.classes.copy()
+    classes[:, :48] = 255
+    scores = one.scores.copy()
+    scores[0, :, :48] = 0.9
+    recipe = Recipe(network=Network(edges=True))
+    result = findings([Look("a", scores, classes, one.ids, 0.5)], recipe, class_list(2))
+
+    assert result.metrics["pixel_iou"] == 1.0
+    assert result.metrics["footprint_f1"] == 1.0
+
+
+def test_classes_are_named() -> None:
+    """IoU of each that the truth has, and their mean."""
+    classes = class_list(3)
+    truth = np.zeros((10, 10), np.uint8)
+    truth[5:] = 2
+    scores = np.stack([truth == 0, truth == 1, truth == 2]).astype(np.float32)
+    result = findings([Look("a", scores, truth, None, None)], Recipe(), classes)
+
+    assert {"mean_iou": 1.0, "pixel_accuracy": 1.0, "iou background": 1.0, "iou water": 1.0} == result.metrics
+    assert result.min_area_m2 is None
