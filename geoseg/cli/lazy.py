@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in self._listed:
             return None
-        command = importlib.import_module(f"{self._package}.{cmd_name}").command
+        command = importlib.import_module(f"{self._package}.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 
