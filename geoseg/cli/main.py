@@ -21,7 +21,7 @@ COMMANDS = {
     "rasterize": "Turn polygons into a mask.",
     "evaluate": "Compare results with the truth: pixels, and objects one by one.",
     "prepare": "Make a data set of images and labels of any form.",
-    "train": "Train a model on a data set; the result is a bundle.",
+    "train": "Train a model on data sets; the result is a bundle for `geoseg infer`.",
     "lr-find": "Find the learning rate for a data set, and draw the test.",
     "model": "List, show, check and pack model bundles.",
     "doctor": "Check this installation and tell what it can do.",

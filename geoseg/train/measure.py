@@ -146,7 +146,7 @@ def findings(looks: Sequence[Look], recipe: Recipe, classes: ClassList) -> Findi
         if recipe.threshold is None:
             threshold = best_threshold(looks, footprints)
         if footprints:
-            found = [separate(one.scores, threshold) for one in footprints]
+            found = [objects_of(one, threshold) for one in footprints]
             if area is None and all(one.gsd_m is not None for one in footprints):
                 area = best_area(found, footprints)
             metrics["footprint_f1"] = score_of(found, footprints, area or 0.0).f1
@@ -184,7 +184,7 @@ def best_threshold(looks: Sequence[Look], footprints: Sequence[Look]) -> float:
 
     def quality(threshold: float) -> float:
         if footprints:
-            return score_of([separate(one.scores, threshold) for one in footprints], footprints).f1
+            return score_of([objects_of(one, threshold) for one in footprints], footprints).f1
         counts = Confusion.empty(2)
         for one in looks:
             counts = counts.with_pixels((one.scores[0] >= threshold).astype(np.uint8), one.classes)
@@ -225,6 +225,11 @@ def match_ids(found: Ids, truth: Ids) -> FootprintScore:
     iou = both / (sizes[mine] + true_sizes[theirs] - both)
     matched = int((objects & (iou > 0.5)).sum())
     return FootprintScore(matched, int(found.max()) - matched, int(truth.max()) - matched)
+
+
+def objects_of(one: Look, threshold: float) -> Ids:
+    """The objects that are found; nothing is where nothing is known, so that nothing meets there."""
+    return separate(one.scores * (one.classes != NODATA), threshold)
 
 
 def separate(scores: Scores, threshold: float) -> Ids:
