@@ -95,16 +95,18 @@ def _redrawn(parts: Parts, frames: Floats, rules: Rules, traced: Geometries) -> 
     """Outlines on the map that leave the pixels' edges, and which of them were straightened."""
     _, lead, group = np.unique(parts.group, return_index=True, return_inverse=True)
     own = frames[lead][group]  # a whole group is drawn in one frame, so that shared edges stay shared
-    parts, shapes = add_junctions(parts), traced
-    straight = np.zeros(len(parts), bool)
-    if rules.simplify_m > 0:
-        tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own)))
-        simple = _on_map(simplify(parts.polygons(), group, tolerance), rules.grid)
-        shapes = np.where(_whole(group, shapely.is_valid(simple)), simple, traced)
+    parts = add_junctions(parts)
+    shapes, straight = np.full(len(parts), None, object), np.zeros(len(parts), bool)
     if rules.straight.any():
         place = Place(own, rules.grid.transform)
-        wanted = rules.straight[parts.label]
-        shapes, straight = regularize(parts, shapes, place, rules.simplify_m, wanted)
+        shapes, straight = regularize(parts, place, rules.simplify_m, rules.straight[parts.label])
+    rest = np.flatnonzero(shapes == None)  # noqa: E711 - element by element; whole groups
+    if rules.simplify_m > 0 and len(rest):
+        tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own[rest])))
+        simple = _on_map(simplify(parts.take(rest).polygons(), group[rest], tolerance), rules.grid)
+        shapes[rest] = np.where(_whole(group[rest], shapely.is_valid(simple)), simple, traced[rest])
+    else:
+        shapes[rest] = traced[rest]
     return shapes, straight
 
 

@@ -84,24 +84,21 @@ class Walls:
     step: Floats
 
 
-def regularize(
-    parts: Parts, shapes: Geometries, place: Place, tolerance_m: float, wanted: Mask
-) -> tuple[Geometries, Mask]:
+def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> tuple[Geometries, Mask]:
     """Straighten outlines.
 
     Args:
         parts: with a corner at each junction.
-        shapes: (count,) their former outlines, on the map.
         place: where pixels lie.
         tolerance_m: deviations from a wall that are no corners; at least a pixel or so.
         wanted: (count,) which objects may have right angles.
 
     Returns:
         (count,) outlines on the map, and which of them were straightened. Those that were not have lost the
-        corners within the tolerance, as far as they stay valid.
+        corners within the tolerance; None for those of groups that are not wanted, or would not stay valid.
     """
     if not len(parts):
-        return shapes, np.zeros(0, bool)
+        return np.empty(0, object), np.zeros(0, bool)
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
     corners = _Corners.of(parts, place)
     walls = corners.thin(tolerance)
@@ -110,16 +107,18 @@ def regularize(
     valid[sound] = shapely.is_valid(thinned[sound])
     snapped, length, follows = _directions(walls, parts.group, tolerance)
     straight = wanted & valid & (follows >= MIN_FOLLOWING)
-    made = thinned
+    made, at, good = thinned, corners.at, np.zeros(len(parts), bool)
     for attempt in range(ROUNDS):
-        at = _solve(corners, walls, snapped, length, (tolerance, straight))
+        before, at = at, _solve(corners, walls, snapped, length, (tolerance, straight))
         made, _ = corners.polygons(at, walls, len(parts))
-        good = _guarded(made, thinned, straight, _surely_alike(walls, corners.at, at, len(parts)))
+        same = np.bincount(walls.part, (at != before).any(axis=1)[walls.begin], len(parts)) == 0
+        alike = (same & good) | _surely_alike(walls, corners.at, at, len(parts))
+        good = _guarded(made, thinned, straight, alike)
         if (good == straight).all():
             break
         last = attempt == ROUNDS - 2  # then whole groups give up, which leaves nothing to adapt to
         straight = good & _with_neighbours(parts.group, good | ~straight) if last else good
-    return _chosen(parts, shapes, (made, thinned), (valid, straight), wanted)
+    return _chosen(parts, (made, thinned), (valid, straight), wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,12 +361,11 @@ def _with_neighbours(group: Longs, good: Mask) -> Mask:
 
 def _chosen(
     parts: Parts,
-    shapes: Geometries,
     drawn: tuple[Geometries, Geometries],
     state: tuple[Mask, Mask],
     wanted: Mask,
 ) -> tuple[Geometries, Mask]:
-    """Straightened, else thinned, else former outlines; one kind for a group, so that walls stay shared."""
+    """Straightened, else thinned outlines, else None; one kind for a group, so that walls stay shared."""
     made, thinned = drawn
     valid, straight = state
     present = made != None  # noqa: E711 - element by element
@@ -376,5 +374,7 @@ def _chosen(
     settled = _with_neighbours(parts.group, sound)
     plain = ~settled & _with_neighbours(parts.group, valid)
     concerned = ~_with_neighbours(parts.group, ~wanted)
-    chosen = np.where(concerned & settled, made, np.where(concerned & plain, thinned, shapes))
+    chosen = np.full(len(parts), None, object)
+    for some, outlines in ((concerned & plain, thinned), (concerned & settled, made)):
+        chosen[some] = outlines[some]
     return chosen, straight & settled & concerned

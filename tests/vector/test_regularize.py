@@ -37,7 +37,8 @@ def _regular(labels, frames=None):
     shapes = parts.polygons()
     frames = _frames(len(shapes)) if frames is None else frames
     wanted = np.ones(len(shapes), bool)
-    drawn, straight = regularize(parts, shapes, Place(frames, IDENTITY), 0.0, wanted)
+    drawn, straight = regularize(parts, Place(frames, IDENTITY), 0.0, wanted)
+    drawn = np.where(drawn == None, shapes, drawn)  # noqa: E711 - element by element
     return parts, shapes, drawn, straight
 
 
