@@ -80,25 +80,28 @@ def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None
     from geoseg.evaluate.options import EvaluateListener
     from geoseg.evaluate.run import evaluate
     from geoseg.evaluate.words import summary
-    from geoseg.evaluate.write import write_evaluation
+    from geoseg.evaluate.write import EvaluationFiles
 
     if values["aoi"] and values["bbox"]:
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
     given = Given(prediction, truth, values["scene"], values["probabilities"], values["polygons"])
     scenes = find_scenes(given, _tell)
+    chosen = _chosen(scenes, values)
     bars = _Bars()
+    listener = EvaluateListener(_tell, bars.begin, bars.progress)
+    files = EvaluationFiles(values["output"], values["overwrite"]) if values["output"] else None
     try:
-        listener = EvaluateListener(_tell, bars.begin, bars.progress)
-        result = evaluate(scenes, _chosen(scenes, values), listener)
+        result = evaluate(scenes, chosen, listener, files.maps if files else None)
+        paths = files.finish(result) if files else []
     finally:
         bars.close()
-    folder = values["output"]
-    files = write_evaluation(result, folder, values["overwrite"]) if folder else []
+        if files:
+            files.abort()
     if as_json:
-        show.as_json(result.to_json() | {"outputs": [str(path) for path in files]})
+        show.as_json(result.to_json() | {"outputs": [str(path) for path in paths]})
         return
     show.table(summary(result.to_json()))
-    for path in files:
+    for path in paths:
         click.echo(path)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,12 +15,22 @@ from geoseg.errors import OptionError
 from geoseg.evaluate.figures import footprint_figures
 from geoseg.evaluate.footing import FootprintFinder, SceneFootprints, wants_footprints
 from geoseg.evaluate.footprints import FootprintScore
+from geoseg.evaluate.maps import SceneMaps
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
-from geoseg.evaluate.pair import Pair, open_pair
+from geoseg.evaluate.pair import Pair, Piece, open_pair
+from geoseg.evaluate.pictures import Sketch, Sketcher
 from geoseg.evaluate.table import FootprintTable, joined_tables
 from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up, common_classes
 
 FORMAT = 1
+
+
+class Taker(Protocol):
+    """Who is given a comparison row by row."""
+
+    def add(self, piece: Piece) -> None:
+        """Take the next rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,7 @@ class SceneResult:
         pixels: their scores, or None without a grid.
         footprints: of objects, or None where they are not compared.
         notes: what the user should know.
+        sketch: for pictures, where there is a grid and files are wanted.
     """
 
     files: SceneFiles
@@ -42,6 +53,7 @@ class SceneResult:
     pixels: PixelScores | None
     footprints: SceneFootprints | None
     notes: tuple[str, ...]
+    sketch: Sketch | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +148,7 @@ def evaluate(
     scenes: Sequence[SceneFiles],
     options: EvaluateOptions | None = None,
     listener: EvaluateListener | None = None,
+    maps: Callable[[Pair, bool], SceneMaps] | None = None,
 ) -> Evaluation:
     """Compare scenes with the truth.
 
@@ -143,6 +156,7 @@ def evaluate(
         scenes: one or more.
         options: None: all defaults.
         listener: told what is taken for what, and the progress.
+        maps: begins the maps of a scene, given whether objects are compared; None: no maps, no pictures.
 
     Raises:
         InputError: if something cannot be read or compared.
@@ -150,10 +164,16 @@ def evaluate(
     options, listener = options or EvaluateOptions(), listener or EvaluateListener()
     if not scenes:
         raise OptionError("nothing to evaluate", "name a prediction and its truth")
-    return Evaluation(tuple(_evaluate_scene(files, options, listener) for files in scenes), options)
+    parts = [_evaluate_scene(files, options, listener, maps) for files in scenes]
+    return Evaluation(tuple(parts), options)
 
 
-def _evaluate_scene(files: SceneFiles, options: EvaluateOptions, listener: EvaluateListener) -> SceneResult:
+def _evaluate_scene(
+    files: SceneFiles,
+    options: EvaluateOptions,
+    listener: EvaluateListener,
+    begin_maps: Callable[[Pair, bool], SceneMaps] | None,
+) -> SceneResult:
     with open_pair(files, options) as pair:
         finder = FootprintFinder(pair, options) if wants_footprints(pair, options) else None
         notes = (*pair.notes, *(finder.notes if finder else ()))
@@ -161,18 +181,24 @@ def _evaluate_scene(files: SceneFiles, options: EvaluateOptions, listener: Evalu
             listener.told(line)
         if pair.grid is None and finder is None:
             raise OptionError("outlines alone have no pixels to compare", "name a raster with --scene")
-        pixels = _count(pair, finder, listener) if pair.grid is not None else None
+        maps = begin_maps(pair, finder is not None) if begin_maps else None
+        counter = PixelCounter(pair.classes, pair.grid.size) if pair.grid else None
+        sketcher = Sketcher(pair.grid) if pair.grid and maps else None
+        takers = [taker for taker in (counter, finder, maps, sketcher) if taker is not None]
+        if pair.grid is not None:
+            _read_all(pair, takers, listener)
+        pixels = counter.finish() if counter else None
         footprints = finder.finish() if finder else None
-        return SceneResult(files, pair.classes, pair.grid, pixels, footprints, notes)
+        if maps is not None:
+            maps.finish(footprints)
+        sketch = sketcher.finish() if sketcher else None
+        return SceneResult(files, pair.classes, pair.grid, pixels, footprints, notes, sketch)
 
 
-def _count(pair: Pair, finder: FootprintFinder | None, listener: EvaluateListener) -> PixelScores:
+def _read_all(pair: Pair, takers: Sequence[Taker], listener: EvaluateListener) -> None:
     assert pair.grid is not None
     listener.begun(pair.files.name, pair.grid.height)
-    counter = PixelCounter(pair.classes, pair.grid.size)
     for piece in pair.pieces():
-        counter.add(piece)
-        if finder is not None:
-            finder.add(piece)
+        for taker in takers:
+            taker.add(piece)
         listener.progress(len(piece.truth))
-    return counter.finish()

@@ -9,8 +9,6 @@ from typing import Any
 Row = tuple[str, str, str, str, str, str]
 PIXEL_HEAD: Row = ("pixels", "IoU", "F1", "precision", "recall", "boundary IoU")
 
-COCO = (("AP", "ap"), ("AP50", "ap50"), ("AP75", "ap75"))
-
 
 def percent(value: float | None) -> str:
     """A share as people write it; a dash where there is none."""
@@ -56,8 +54,8 @@ def _footprint_rows(footprints: Mapping[str, Any]) -> Iterator[Row]:
     yield _object_scores("all, IoU over 0.5", score, percent(fit.get("iou_mean")))
     yield "F1 over 0.5:0.95", "", percent(footprints["by_iou"]["f1_mean"]), "", "", ""
     if coco is not None:
-        figures = ", ".join(f"{name} {percent(coco[key])}" for name, key in COCO)
-        yield "COCO", figures, "", "", "", ""
+        ap, ap50, ap75 = (percent(coco[key]) for key in ("ap", "ap50", "ap75"))
+        yield "COCO: AP, AP50, AP75", ap, ap50, ap75, "", ""
 
 
 def _object_scores(name: str, score: Mapping[str, Any], iou: str) -> Row:

@@ -1,35 +1,74 @@
-"""An evaluation as files."""
+"""An evaluation as files: a report, all figures, and maps of the errors."""
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
 
-from geoseg.core.files import make_folder, remove_leftovers, write_json
+from geoseg.core.files import PendingFile, make_folder, remove_leftovers, writing
+from geoseg.evaluate.maps import SceneMaps
+from geoseg.evaluate.page import build_page
+from geoseg.evaluate.pair import Pair
 from geoseg.evaluate.run import Evaluation
 
-FIGURES = "evaluation.json"
+FIGURES, PAGE = "evaluation.json", "evaluation.html"
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path, overwrite: bool = False) -> list[Path]:
-    """Write everything that is known, whole or not at all.
+class EvaluationFiles:
+    """Files that appear together, when all of them are complete; the figures come last.
 
     Args:
-        evaluation: finished.
         folder: made where it is missing.
         overwrite: replace files of an earlier evaluation.
 
-    Returns:
-        The files.
-
     Raises:
-        OutputError: if a file exists and may not be replaced, or cannot be written.
+        OutputError: if a file exists and may not be replaced, or cannot be written, here or in any method.
     """
-    make_folder(folder)
-    remove_leftovers(folder)
-    write_json(folder / FIGURES, plain(evaluation.to_json()), overwrite)
-    return [folder / FIGURES]
+
+    def __init__(self, folder: Path, overwrite: bool = False) -> None:
+        make_folder(folder)
+        remove_leftovers(folder)
+        self._folder = folder
+        self._overwrite = overwrite
+        self._figures = PendingFile(folder / FIGURES, overwrite)
+        self._page = PendingFile(folder / PAGE, overwrite)
+        self._maps: list[SceneMaps] = []
+
+    def maps(self, pair: Pair, objects: bool) -> SceneMaps:
+        """Begin the maps of a scene; `objects`: whether these are compared."""
+        maps = SceneMaps(self._folder, pair, objects, self._overwrite)
+        self._maps.append(maps)
+        return maps
+
+    def finish(self, evaluation: Evaluation) -> list[Path]:
+        """Write report and figures and put everything in place.
+
+        Returns:
+            All files.
+        """
+        told = plain(evaluation.to_json())
+        drawn = [path for maps in self._maps for path in maps.paths]
+        texts = {
+            self._page: build_page(evaluation, told).html(),
+            self._figures: json.dumps(told, indent=2, ensure_ascii=False) + "\n",
+        }
+        for pending, text in texts.items():
+            with writing(pending.target):
+                pending.temp.write_text(text, encoding="utf-8", newline="\n")
+        for maps in self._maps:
+            maps.commit()
+        for pending in texts:
+            pending.commit()
+        return [self._page.target, *drawn, self._figures.target]
+
+    def abort(self) -> None:
+        """Remove the temporary files; harmless after :meth:`finish`."""
+        for maps in self._maps:
+            maps.abort()
+        self._page.abort()
+        self._figures.abort()
 
 
 def plain(value: Any) -> Any:

@@ -39,6 +39,7 @@ class Overlay:
         labels: uint8 (height, width) of the picture, or None.
         outlines: polygons in the scene's CRS.
         title: words under the picture.
+        tint: how much of its class's colour a pixel takes on.
         colours: of each class by name; made here.
     """
 
@@ -46,6 +47,7 @@ class Overlay:
     labels: npt.NDArray[np.uint8] | None = None
     outlines: Sequence[Outline] = ()
     title: str = ""
+    tint: float = TINT
     colours: Mapping[str, tuple[int, int, int]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +101,7 @@ def _tinted(
     table = np.zeros((256, 3), np.float32)
     weight = np.zeros((256, 1), np.float32)
     for label in overlay.classes[1:]:
-        table[label.id], weight[label.id] = label.rgb, TINT
+        table[label.id], weight[label.id] = label.rgb, overlay.tint
     weight[NODATA] = 0
     mixed = pixels * (1 - weight[labels]) + table[labels] * weight[labels]
     return np.asarray(np.rint(mixed), np.uint8)

@@ -33,8 +33,8 @@ styleQML,
 """
 
 
-def class_style(classes: ClassList) -> str:
-    """QML that draws each class in its colour."""
+def class_style(classes: ClassList, attribute: str = "class") -> str:
+    """QML that draws each class, whose name an attribute holds, in its colour."""
     items = [(c.name, c.name, c.colour) for c in classes]
     rows = [
         f'<category render="true" symbol="{i}" value={quoteattr(value)} label={quoteattr(label)}/>'
@@ -42,7 +42,7 @@ def class_style(classes: ClassList) -> str:
     ]
     body = f"<categories>{''.join(rows)}</categories>{_symbols([c for _, _, c in items])}"
     return _document(
-        f'<renderer-v2 type="categorizedSymbol" attr="class" forceraster="0">{body}</renderer-v2>'
+        f'<renderer-v2 type="categorizedSymbol" attr="{attribute}" forceraster="0">{body}</renderer-v2>'
     )
 
 
@@ -58,7 +58,7 @@ def confidence_style() -> str:
     return _document(f"{head}{body}</renderer-v2>")
 
 
-def add_styles(package: Path, layer: str, column: str, classes: ClassList) -> None:
+def add_styles(package: Path, layer: str, column: str, classes: ClassList, attribute: str = "class") -> None:
     """Put both styles into a GeoPackage, the one by class as the layer's default.
 
     Args:
@@ -66,9 +66,10 @@ def add_styles(package: Path, layer: str, column: str, classes: ClassList) -> No
         layer: the table that is drawn.
         column: its geometry column.
         classes: names and colours.
+        attribute: the column that holds the names.
     """
     styles = (
-        ("classes", class_style(classes), 1, "each class in its colour"),
+        ("classes", class_style(classes, attribute), 1, "each class in its colour"),
         ("confidence", confidence_style(), 0, "from red (unsure) to green (sure)"),
     )
     base = sqlite3.connect(package)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -9,10 +11,12 @@ import shapely
 
 from geoseg.errors import OptionError
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
+from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
 from geoseg.raster.labels import ValueOptions
 from tests.evaluate.files import box_px, write_outlines, write_raster
 
+CUT = ValueOptions(threshold=0.5)
 NO_DRAWS = {"resamples": 0}
 HOUSES = [(4, 4, 10, 12), (20, 10, 8, 8), (40, 40, 15, 9), (60, 5, 6, 20)]
 
@@ -162,3 +166,24 @@ def test_intervals_hold_the_figure_and_are_repeatable(tmp_path):
     low, high = one["pixels"]["pooled"]["classes"]["class 1"]["iou_interval"]
     assert low < one["pixels"]["pooled"]["classes"]["class 1"]["iou"] < high
     assert one["footprints"]["iou_0.5"] == other["footprints"]["iou_0.5"]
+
+
+def test_any_number_of_pieces_gives_the_same_document(tmp_path, monkeypatch):
+    """1, 7 and 100 pieces: every figure, to the last digit."""
+    size = 1600, 64
+    rng = np.random.default_rng(5)
+    corners = rng.integers((0, 0, 2, 2), (1580, 50, 30, 20), (150, 4)).tolist()
+    scores = (random_mask(3, size, 200) / 250).astype(np.float32) * 0.5 + mask_of(corners, size) * 0.45
+    tiles = {"tiled": True, "blockxsize": 16, "blockysize": 16}
+    guess = write_raster(tmp_path / "guess.tif", scores.astype(np.float32), **tiles)
+    truth = write_outlines(tmp_path / "truth.geojson", [box_px(*corner) for corner in corners])
+    told = []
+    for pieces in (1, 7, 100):
+        rows = -(-size[0] // pieces // 16) * 16
+        monkeypatch.setattr("geoseg.evaluate.pair.PIXELS_AT_ONCE", rows * size[1])
+        with open_pair(SceneFiles("scene", guess, truth), EvaluateOptions(prediction=CUT)) as pair:
+            assert len(list(pair.pieces())) == -(-size[0] // rows)
+        told.append(figures(guess, truth, prediction=CUT, resamples=50))
+    assert json.dumps(told[0]) == json.dumps(told[1]) == json.dumps(told[2])
+    assert told[0]["pixels"]["calibration"]["ece"] > 0
+    assert told[0]["footprints"]["truth"] == 150
