@@ -65,6 +65,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Leave out smaller objects, of both sides.",
 )
+@click.option(
+    "--footprints/--no-footprints",
+    default=None,
+    help="Compare objects; default: where there are outlines, or one class only.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the draws behind the intervals.")
 @options.overwrite_option
 @options.json_option
@@ -123,6 +128,7 @@ def _chosen(scenes: list[SceneFiles], values: dict[str, Any]) -> EvaluateOptions
         only=values["only"],
         aoi=area,
         min_area_m2=values["min_area_m2"],
+        footprints=values["footprints"],
         seed=values["seed"],
     )
 

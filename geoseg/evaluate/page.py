@@ -136,7 +136,9 @@ def _pictures(evaluation: Evaluation) -> str:
         assert scene.sketch is not None
         marked = Marked.of(scene.footprints, scene.sketch.grid) if scene.footprints else None
         picture = draw_overview(scene.files, scene.sketch, marked)
-        overviews.append((figure(picture, _caption(scene, marked)), picture.height > TALL * picture.width))
+        overviews.append(
+            (figure(picture, _caption(scene, marked)), picture.shape[0] > TALL * picture.shape[1])
+        )
         if marked is not None and scene.files.image is not None:
             for window in scene.sketch.worst[: MOST_CROPS - len(crops)]:
                 picture, words = draw_crop(scene.files, scene.sketch.grid, window, marked)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import shapely
-from PIL import Image
 
 from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.evaluate.blocks import block_px
@@ -32,6 +31,8 @@ BLANK = 242
 STATUSES = (FOUND, FALSE, MISSED)
 
 Labels = npt.NDArray[np.uint8]
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3)."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Marked:
         return ", ".join(f"{count:,} {name}" for count, name in counts)
 
 
-def draw_overview(files: SceneFiles, sketch: Sketch, marked: Marked | None) -> Image.Image:
+def draw_overview(files: SceneFiles, sketch: Sketch, marked: Marked | None) -> Picture:
     """The whole scene, or the part of it where anything counts."""
     window = sketch.window
     view = _view(files, sketch.grid, window, OVERVIEW_PX)
@@ -162,23 +163,23 @@ def draw_overview(files: SceneFiles, sketch: Sketch, marked: Marked | None) -> I
     height, width = view.pixels.shape[:2]
     rows = slice(window.row // sketch.step, -(-window.stop_row // sketch.step))
     cols = slice(window.col // sketch.step, -(-window.stop_col // sketch.step))
-    part = Image.fromarray(sketch.labels[rows, cols])
-    labels = np.asarray(part.resize((width, height), Image.Resampling.NEAREST))
+    part = sketch.labels[rows, cols]
+    down, across = (np.arange(n) * m // n for n, m in zip((height, width), part.shape, strict=True))
+    labels = part[down[:, None], across]
     tint = 1.0 if files.image is None else STRENGTH
     return _without_legend(view, Overlay(ERRORS.classes, labels, tint=tint))
 
 
-def draw_crop(files: SceneFiles, grid: GeoGrid, window: Window, marked: Marked) -> tuple[Image.Image, str]:
+def draw_crop(files: SceneFiles, grid: GeoGrid, window: Window, marked: Marked) -> tuple[Picture, str]:
     """A part of a scene with its outlines, and how many of each kind there are."""
     view = _view(files, grid, window, CROP_PX)
     near = marked.inside(view.grid)
     return _without_legend(view, Overlay(ERRORS.classes, None, near.outlines())), near.words()
 
 
-def _without_legend(view: View, overlay: Overlay) -> Image.Image:
+def _without_legend(view: View, overlay: Overlay) -> Picture:
     """A picture whose colours the page explains, once for all."""
-    height, width = view.pixels.shape[:2]
-    return draw_picture(view, overlay).crop((0, 0, width, height))
+    return np.asarray(draw_picture(view, overlay))[: len(view.pixels)]
 
 
 def _view(files: SceneFiles, grid: GeoGrid, window: Window, size: int) -> View:
