@@ -136,9 +136,8 @@ def _pictures(evaluation: Evaluation) -> str:
         assert scene.sketch is not None
         marked = Marked.of(scene.footprints, scene.sketch.grid) if scene.footprints else None
         picture = draw_overview(scene.files, scene.sketch, marked)
-        overviews.append(
-            (figure(picture, _caption(scene, marked)), picture.shape[0] > TALL * picture.shape[1])
-        )
+        tall = picture.shape[0] > TALL * picture.shape[1]
+        overviews.append((figure(picture, _caption(scene, marked)), tall))
         if marked is not None and scene.files.image is not None:
             for window in scene.sketch.worst[: MOST_CROPS - len(crops)]:
                 picture, words = draw_crop(scene.files, scene.sketch.grid, window, marked)
