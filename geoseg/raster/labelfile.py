@@ -62,14 +62,15 @@ class LabelFile:
                 self._dataset.close()
 
     def add(self, rows: NDArray[Any]) -> None:
-        """Take the next rows: (rows, width)."""
+        """Take the next rows: (rows, width), or (bands, rows, width)."""
+        block = rows if rows.ndim == 3 else rows[None]
         if self._dataset is None:
-            self._parts.append(rows)
+            self._parts.append(block)
             return
-        window = RasterioWindow(0, self._rows, self._layout.grid.width, len(rows))
-        self._rows += len(rows)
+        window = RasterioWindow(0, self._rows, self._layout.grid.width, block.shape[1])
+        self._rows += block.shape[1]
         with writing(self._path, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-            self._dataset.write(rows, 1, window=window)
+            self._dataset.write(block, window=window)
 
     def _create(self) -> Any:
         grid = self._layout.grid
@@ -93,9 +94,15 @@ class LabelFile:
                 os.fsync(file.fileno())
 
     def _save_png(self) -> None:
-        picture = Image.fromarray(np.concatenate(self._parts), mode="P")
-        colours = {NODATA: (255, 255, 255, 255), **self._layout.colours}
-        picture.putpalette([part for value in range(256) for part in colours.get(value, (0, 0, 0, 0))[:3]])
+        pixels = np.concatenate(self._parts, axis=1)
+        if len(pixels) == 3:
+            picture = Image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1)))
+        else:
+            picture = Image.fromarray(pixels[0], mode="P")
+            colours = {NODATA: (255, 255, 255, 255), **self._layout.colours}
+            picture.putpalette(
+                [part for value in range(256) for part in colours.get(value, (0, 0, 0, 0))[:3]]
+            )
         picture.save(self._path, format="PNG", compress_level=PNG_LEVEL)
 
     def _check(self) -> None:
@@ -114,6 +121,17 @@ def mask_file(folder: Path, stem: str, grid: GeoGrid, classes: ClassList) -> tup
     """
     path = folder / (stem + (".tif" if grid.has_georeference else ".png"))
     return path, LabelFile(path, mask_layout(grid, classes, {}))
+
+
+def colour_file(folder: Path, stem: str, grid: GeoGrid) -> tuple[Path, LabelFile]:
+    """A mask in red, green and blue for an image on this grid.
+
+    Returns:
+        Its path and the file to be written.
+    """
+    path = folder / (stem + (".tif" if grid.has_georeference else ".png"))
+    layout = RasterLayout(grid, bands=3, interpretations=("red", "green", "blue"))
+    return path, LabelFile(path, layout)
 
 
 def id_file(folder: Path, stem: str, grid: GeoGrid) -> tuple[Path, LabelFile]:

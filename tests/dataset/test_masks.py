@@ -14,12 +14,13 @@ from PIL import Image
 from geoseg.core import NODATA, ClassList, LabelClass
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import ClassTable, ListedClass, parse_class, read_class_list, write_class_list
+from geoseg.dataset.colours import write_colours
 from geoseg.dataset.items import Source
 from geoseg.dataset.maskrules import MaskOptions
 from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
 from geoseg.dataset.palette import from_one_hot, to_colours, to_ids, to_one_hot
 from geoseg.dataset.store import DataSet, open_dataset, read_labels
-from geoseg.errors import InputError, OptionError
+from geoseg.errors import InputError, OptionError, OutputError
 from tests.scenes import write_scene
 
 RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
@@ -369,3 +370,33 @@ def test_rio_vegas_camvid(data_dir: Path, tmp_path: Path) -> None:
     assert [123, 34] == [len(camvid.splits[name]) for name in ("train", "valid")]
     assert camvid.totals()["pixels"] == open_dataset(tmp_path / "camvid").totals()["pixels"]
     assert [6522134, 917459] == [camvid.totals()["pixels"][name] for name in ("Building", "Unlabelled")]
+
+
+def test_colours_are_the_way_back(tmp_path: Path) -> None:
+    """A data set's masks in colours, prepared again, have the same ids; with and without a place."""
+    masks = {"a": np.array([[0, 1, 2], [2, 2, 1]]), "b": np.array([[1, 1, 0]])}
+    dataset = prepare(MaskPlaces(folder_of(tmp_path / "in", masks)), table("x", "y", "z"), tmp_path / "set")
+    assert 2 == write_colours(dataset, tmp_path / "colours")
+    listed = read_class_list(tmp_path / "colours" / "classes.csv")
+    places = MaskPlaces(images=dataset.folder / "images", masks=tmp_path / "colours" / "masks")
+    again = prepare(places, listed, tmp_path / "again")
+    (tmp_path / "here").mkdir()
+    here = MaskPlaces(
+        images=write_scene(tmp_path / "here" / "image.tif", (20, 20)), masks=tmp_path / "here" / "m.tif"
+    )
+    write_scene(tmp_path / "here" / "m.tif", (20, 20), bands=1, nodata=9)
+    with rasterio.open(tmp_path / "here" / "m.tif", "r+") as file:
+        file.write(np.eye(20, dtype=np.uint8)[None])
+    placed = prepare(here, None, tmp_path / "p")
+    write_colours(placed, tmp_path / "q")
+
+    assert again.classes == dataset.classes
+    for item in dataset.items:
+        assert np.array_equal(read_labels(item).mask, read_labels(again[item.stem]).mask)
+    with (
+        rasterio.open(tmp_path / "q" / "masks" / "image.tif") as there,
+        rasterio.open(placed.items[0].image) as image,
+    ):
+        assert (image.crs, image.transform, 3) == (there.crs, there.transform, there.count)
+    with pytest.raises(OutputError, match="exists"):
+        write_colours(dataset, tmp_path / "q")

@@ -13,6 +13,7 @@ FORMS = {
     "palette": "Make a data set of masks in colours.",
     "folders": "Make a data set of images and masks with matching names.",
     "vectors": "Make a data set of scenes and the outlines on them.",
+    "colours": "Write a data set's masks in their classes' colours.",
     "merge": "Join data sets of the same classes.",
 }
 
