@@ -86,6 +86,7 @@ def test_palette_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ["palette", "x", "--class", "a=#12"],
         ["palette", "x", "--class", "a=1", "--classes", "y"],
         ["folders", "x", "--map", "a=b"],
+        ["folders", "x", "--map", "a,7=0"],
         ["folders", "x", "--mask-nodata", "some"],
         ["merge", "x", "y", "--weight", "z"],
         ["vectors", "x"],

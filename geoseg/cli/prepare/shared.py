@@ -230,13 +230,12 @@ def _mapping(given: tuple[str, ...]) -> dict[int, int] | None:
     """``7=0`` and files of such lines as one table."""
     pairs: dict[int, int] = {}
     for text in given:
-        lines = (
-            Path(text).read_text(encoding="utf-8").splitlines() if Path(text).is_file() else text.split(",")
-        )
-        for line in lines:
+        is_file = Path(text).is_file()
+        lines = Path(text).read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
+        for number, line in enumerate(lines):
             match = re.fullmatch(r"\s*(-?\d+)\s*[=:,;\t ]\s*(\d+)\s*", line)
             if match:
                 pairs[int(match[1])] = int(match[2])
-            elif line.strip() and not (lines[0] == line and len(lines) > 1):  # a file may have a header
+            elif line.strip() and not (is_file and number == 0):  # a file may have a header
                 raise click.UsageError(f"--map: {line!r} is no pair; use 7=0")
     return pairs or None
