@@ -23,7 +23,7 @@ COMMANDS = {
     "prepare": "Make a data set of images and labels of any form.",
     "train": "Train a model on data sets; the result is a bundle for `geoseg infer`.",
     "lr-find": "Find the learning rate for a data set, and draw the test.",
-    "model": "List, show, check and pack model bundles.",
+    "model": "List, show, check, pack and export model bundles.",
     "doctor": "Check this installation and tell what it can do.",
 }
 """Name and first line of each command's help, here so that ``--help`` loads none of them."""

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from geoseg.model.recipe import PackRecipe
 
 bundle_argument = click.argument("bundle", required=False, metavar="[NAME|DIR]")
+EXPORTS = ("onnx", "openvino", "mlm")
 MARKS = {True: "ok", False: "FAILED", None: "not checked"}
 
 
 @click.group("model", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """List, show, check and pack model bundles.
+    """List, show, check, pack and export model bundles.
 
     A bundle is a folder with a description, weights and a card. Nothing in it can run.
     """
@@ -111,21 +112,61 @@ def check_command(ctx: click.Context, bundle: str | None, as_json: bool) -> None
 def pack_command(weights: Path, output: Path, trust: bool, **values: Any) -> None:
     """Make a bundle of your own weights for a named architecture.
 
-    WEIGHTS is a safetensors file or a torch checkpoint (a state_dict, also inside one of Lightning's). What
-    the options do not cover (mean, std, max_value, dtype, stretch, activation, has_edges) goes into --recipe.
+    WEIGHTS is a safetensors file or a torch checkpoint (a state_dict, also inside one of Lightning's), or a
+    STAC item of a model (MLM) that lies beside its weights and says all the rest. What the options do not
+    cover (mean, std, max_value, dtype, stretch, activation, has_edges) goes into --recipe.
     """
+    from geoseg.model.mlm import is_item, read_item
     from geoseg.model.pack import pack_bundle
 
-    bundle = pack_bundle(weights, output, _recipe(output, values), trust=trust)
+    recipe = None
+    if is_item(weights):
+        weights, recipe = read_item(weights)
+    bundle = pack_bundle(weights, output, _recipe(output, values, recipe), trust=trust)
     show.table(describe(bundle.spec, output))
     click.echo(f"use it with: geoseg infer SCENE --bundle {output}")
 
 
-def _recipe(output: Path, values: dict[str, Any]) -> PackRecipe:
-    """The recipe file with the options laid over it."""
+@command.command("export")
+@click.argument("bundle", metavar="NAME|DIR")
+@click.option("-o", "--output", type=options.PATH, required=True, metavar="DIR", help="Folder for the files.")
+@click.option(
+    "--format",
+    "formats",
+    type=options.Words(EXPORTS),
+    default=EXPORTS,
+    help="Some of onnx, openvino and mlm, between commas; default: all.",
+)
+@options.overwrite_option
+@options.json_option
+@options.debug_option
+def export_command(
+    bundle: str, output: Path, formats: tuple[str, ...], overwrite: bool, as_json: bool
+) -> None:
+    """Write a bundle for other programs: ONNX, OpenVINO, and a STAC item (MLM) that describes it.
+
+    The networks take values as they are stored, and answer with probabilities; each is compared with torch.
+    """
+    from geoseg.model.bundle import load_bundle
+    from geoseg.model.export import export_bundle
+
+    written = export_bundle(load_bundle(bundle), output, formats, overwrite)
+    if as_json:
+        show.as_json([{"path": str(one.path), "difference": one.difference} for one in written])
+        return
+    show.table(
+        (str(one.path), "" if one.difference is None else f"within {one.difference:.1g} of torch")
+        for one in written
+    )
+
+
+def _recipe(output: Path, values: dict[str, Any], item: PackRecipe | None) -> PackRecipe:
+    """The recipe file, or what an item says, with the options laid over it."""
     from geoseg.model.recipe import PackRecipe
 
-    if values["recipe"]:
+    if item is not None:
+        recipe = item
+    elif values["recipe"]:
         recipe = PackRecipe.read(values["recipe"])
     elif values["architecture"]:
         recipe = PackRecipe(values["name"] or output.name, values["architecture"])

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.core import BundleSpec, GeoGrid, NetworkOptions, Plan, SceneInfo, SegmentOptions, make_plan
 from geoseg.core.bundle import Precision
-from geoseg.core.scene import Band
 from geoseg.model.bundle import Bundle
-from geoseg.model.machine import describe_machine
+from geoseg.model.patch_plan import plan_patches
 from geoseg.model.predictor import make_predictor
 
 Patches = Iterable[npt.NDArray[Any]]
@@ -55,7 +53,7 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
     predictors: list[Any] = []
     for patch in patches:
         if not predictors:
-            plan = _plan(bundle.spec, patch)
+            plan = plan_patches(bundle.spec, patch.shape[1:], str(patch.dtype))
             predictors = [make_predictor(bundle, replace(plan, precision=p)) for p in ("fp32", "bf16")]
         exact, rounded = (predictor.predict(patch[None])[0].copy() for predictor in predictors)
         difference = np.abs(exact - rounded)
@@ -67,14 +65,3 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
     if not count:
         raise ValueError("no patches to compare precisions on")
     return Agreement(total / (count * difference.size), largest, flipped / count)
-
-
-def _plan(spec: BundleSpec, patch: npt.NDArray[Any]) -> Plan:
-    """A plan for single patches on their own grid."""
-    height, width = patch.shape[1:]
-    bands = tuple(Band(i, name, name) for i, name in enumerate(spec.bands, 1))
-    grid = GeoGrid(height, width, (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), None)
-    info = SceneInfo("patch", grid, bands, str(patch.dtype))
-    network = NetworkOptions(patch=(height, width), overlap=(0, 0), batch=1)
-    plan = make_plan(info, spec, SegmentOptions(network=network), describe_machine(network))
-    return replace(plan, tta=False)
