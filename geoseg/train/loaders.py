@@ -76,11 +76,15 @@ class Loaders(pl.LightningDataModule):
         """Batches of random patches."""
         trainer = self.trainer
         assert trainer is not None
-        numbers = Numbers(self._recipe.sampling.patches_per_epoch, trainer.global_rank, trainer.world_size)
         # a run that goes on: processes begin to prepare patches before Lightning says which epoch comes
-        numbers.set_epoch(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
-        batch = max(1, self._recipe.sampling.batch // trainer.world_size)
-        return self._loader(self.samples, batch, numbers)
+        epoch = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
+        return self.batches(trainer.global_rank, trainer.world_size, epoch)
+
+    def batches(self, rank: int, world: int, epoch: int = 0) -> DataLoader[Sample]:
+        """A device's share of the random patches of an epoch."""
+        numbers = Numbers(self._recipe.sampling.patches_per_epoch, rank, world)
+        numbers.set_epoch(epoch)
+        return self._loader(self.samples, max(1, self._recipe.sampling.batch // world), numbers)
 
     def val_dataloader(self) -> DataLoader[Sample]:
         """Batches of tiles; each device takes every n-th."""
