@@ -119,6 +119,7 @@ def test_a_run_leaves_its_curves(unbroken: tuple[Path, Outcome]) -> None:
     assert {"confusion", "image, prediction, truth"} <= set(events.Tags()["images"])
 
 
+@pytest.mark.slow
 def test_a_network_learns_what_is_easy(squares: Path, tmp_path: Path) -> None:
     """Bright squares, by far better than by chance."""
     wanted = request(
@@ -129,7 +130,7 @@ def test_a_network_learns_what_is_easy(squares: Path, tmp_path: Path) -> None:
     assert spec.metrics["validation, 2 images"]["pixel_iou"] > 0.6
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_resume_equals_an_unbroken_run(
     unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path, workers: int
 ) -> None:
@@ -203,8 +204,20 @@ def test_other_data_are_another_run(unbroken: tuple[Path, Outcome], tmp_path: Pa
     ("bands", "dtype", "classes", "settings"),
     [
         (4, "uint16", 3, ("augment.band_drop=0.5", 'loss.terms={"cross_entropy":1,"jaccard":1}')),
-        (1, "float32", 2, ("fitting.schedule=one-cycle", "fitting.accumulate=2", 'loss.terms={"tversky":1}')),
-        (5, "uint8", 4, ("fitting.precision=bf16-mixed", 'loss.terms={"focal":1,"boundary":0.5}')),
+        pytest.param(
+            1,
+            "float32",
+            2,
+            ("fitting.schedule=one-cycle", "fitting.accumulate=2", 'loss.terms={"tversky":1}'),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            5,
+            "uint8",
+            4,
+            ("fitting.precision=bf16-mixed", 'loss.terms={"focal":1,"boundary":0.5}'),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_any_bands_and_classes(
@@ -272,6 +285,7 @@ def test_bands_that_differ(squares: Path, tmp_path: Path) -> None:
         train(request(tmp_path / "run", other))
 
 
+@pytest.mark.slow
 def test_two_sets_are_one(squares: Path, tmp_path: Path) -> None:
     """Of the same classes and bands."""
     other = write_set(tmp_path / "other", images=3, valid=1, objects=True)
@@ -280,6 +294,7 @@ def test_two_sets_are_one(squares: Path, tmp_path: Path) -> None:
     assert 2 == len(spec.training["data"])
 
 
+@pytest.mark.slow
 def test_a_damaged_image_is_named(tmp_path: Path) -> None:
     """Also where a process of the loader meets it; in one line."""
     folder = write_set(tmp_path / "set", size=(300, 300))
@@ -298,6 +313,7 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in caught.value.what
 
 
+@pytest.mark.slow
 def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
     """Patches are cut anywhere, so one image is enough."""
     folder = write_set(tmp_path / "set", images=2, valid=1)

@@ -19,6 +19,7 @@ from geoseg.train.fingerprint import TrainingData, look_at
 from geoseg.train.images import LabelledImages, Part
 from geoseg.train.recipe import Augment, Input, Network, Recipe, Sampling
 from geoseg.train.samples import Tiles, TrainingSamples
+from geoseg.train.show import draw_augmented
 from geoseg.train.windows import WindowSampler, tiles_of
 from tests.train.sets import rewrite, write_set
 
@@ -238,3 +239,14 @@ def test_turns_reach_all_eight() -> None:
     }
 
     assert expected == actual
+
+
+def test_samples_are_drawn(tmp_path: Path) -> None:
+    """A sheet of patches, with a colour for the class."""
+    folder = write_set(tmp_path / "set", objects=True)
+    picture = np.asarray(draw_augmented(folder, 8))
+    side = picture.shape[1] // 6
+
+    assert (2 * side, 6 * side, 3) == picture.shape
+    red = picture[..., 0].astype(int) - picture[..., 2]
+    assert (red > 40).mean() > 0.02
