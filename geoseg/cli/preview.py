@@ -1,4 +1,4 @@
-"""``geoseg preview``: a scene, its mask and its polygons as a picture."""
+"""``geoseg preview``: a scene with its results, or the patches of a data set, as a picture or a page."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.cli import options, show
+from geoseg.cli.progress import ProgressBar
 from geoseg.core import LabelClass
-from geoseg.errors import SceneError
+from geoseg.errors import OptionError, SceneError
 
 if TYPE_CHECKING:
     from geoseg.core import Window
     from geoseg.raster import Scene
     from geoseg.vector.read import Outline
 
+FOR_SCENES = ("results", "mask", "polygons", "zoom", "bbox")
+FOR_DATASETS = ("count", "worst")
 POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 
 
 @click.command("preview")
-@click.argument("scene", type=options.PATH)
+@click.argument("scene", metavar="SCENE|DATASET", type=options.PATH)
 @click.option(
     "--results",
     type=options.PATH,
@@ -35,7 +38,8 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     "--output",
     type=options.PATH,
     metavar="FILE",
-    help="A .png or .jpg; default: SCENE_preview.png in the current folder.",
+    help="A .png or .jpg, of a data set also .html: a page to leaf through. Default: SCENE_preview.png in "
+    "the current folder.",
 )
 @click.option(
     "--size",
@@ -52,33 +56,100 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     help="Show only the middle: half of each side with 2.",
 )
 @click.option("--bbox", type=options.Box(), help="Show only this box, in the scene's CRS.")
+@click.option(
+    "--bands",
+    type=options.Words(),
+    default=(),
+    help="The bands to show, one or three, by number from 1 or by name; by default red, green and blue.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 400),
+    help="Of a data set: how many patches; default: 24 on a sheet, 60 on a page.",
+)
+@click.option("--worst", is_flag=True, help="Of a data set: the patches with the most irregular labels.")
 @options.overwrite_option
 @options.json_option
 @options.debug_option
 def command(
     scene: Path, output: Path | None, size: int, as_json: bool, overwrite: bool, **values: Any
 ) -> None:
-    """Draw a scene, its mask and its polygons into a picture."""
+    """Draw a scene, its mask and its polygons into a picture.
+
+    Of a data set, draw a sheet of patches with their masks, or write a page (-o NAME.html) to leaf through
+    them in a browser.
+    """
+    name = scene.resolve().name if scene.is_dir() else scene.stem
+    target = output or Path(f"{name}_preview.png")
+    _check_bands(values["bands"])
+    if scene.is_dir():
+        _refuse(FOR_SCENES, "a data set")
+        told, tips = _draw_dataset(scene, target, size, overwrite, values)
+    else:
+        _refuse(FOR_DATASETS, "a scene")
+        told, tips = _draw_scene(scene, target, size, overwrite, values)
+    if as_json:
+        show.as_json(told)
+        return
+    for tip in tips:
+        show.warn(tip)
+    show.table((key, text) for key, text in told.items() if text)
+
+
+def _refuse(names: tuple[str, ...], what: str) -> None:
+    """Options of the other kind of preview are no options of this one."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name} is not for {what}")
+
+
+def _check_bands(bands: tuple[str, ...]) -> None:
+    if len(bands) not in (0, 1, 3):
+        raise OptionError(f"--bands {','.join(bands)} names {len(bands)} bands", "show one or three")
+
+
+def _draw_dataset(
+    folder: Path, target: Path, size: int, overwrite: bool, values: dict[str, Any]
+) -> tuple[dict[str, str], list[str]]:
+    from geoseg.dataset import preview
+    from geoseg.dataset.store import open_dataset
+    from geoseg.report.page import write_page
+    from geoseg.report.picture import check_target, save_picture
+
+    is_page = target.suffix.lower() in (".html", ".htm")
+    check_target(target, overwrite, is_page)
+    count = values["count"] or (60 if is_page else 24)
+    dataset = open_dataset(folder)
+    patches = preview.choose(dataset, preview.Choice(count, values["worst"], values["bands"]))
+    with ProgressBar(folder.name, len(patches)) as bar:
+        if is_page:
+            write_page(preview.page(patches, bar), target, overwrite)
+        else:
+            save_picture(preview.draw(patches, size, bar), target, overwrite)
+    return {"page" if is_page else "picture": str(target), "shown": patches.words}, []
+
+
+def _draw_scene(
+    scene: Path, target: Path, size: int, overwrite: bool, values: dict[str, Any]
+) -> tuple[dict[str, str], list[str]]:
+    from geoseg.core.bands import bind_bands
     from geoseg.raster import open_scene
     from geoseg.report.picture import Overlay, draw_picture, save_picture
-    from geoseg.report.view import read_view, view_window
+    from geoseg.report.view import Look, read_view, view_window
 
-    target = output or Path(f"{scene.stem}_preview.png")
     mask, polygons = _results(scene, values)
     with open_scene(scene) as opened:
         window = view_window(opened.info.grid, values["bbox"], values["zoom"])
-        view = read_view(opened, window, size)
+        bands = values["bands"] and bind_bands(opened.info, values["bands"], values["bands"])[0]
+        view = read_view(opened, window, size, Look(bands))
         classes, labels = _labels(mask, opened, window, size)
         outlines = _outlines(polygons, opened)
     overlay = Overlay(classes, labels, outlines, title=scene.name)
     save_picture(draw_picture(view, overlay), target, overwrite)
+    alone = f"no results for {scene.name} in {values['results']}: the scene alone is drawn"
     told = {"picture": str(target), "mask": str(mask or ""), "polygons": str(polygons or "")}
-    if as_json:
-        show.as_json(told)
-        return
-    if not (mask or polygons):
-        show.warn(f"no results for {scene.name} in {values['results']}: the scene alone is drawn")
-    show.table((key, text) for key, text in told.items() if text)
+    return told, [] if mask or polygons else [alone]
 
 
 def _results(scene: Path, values: dict[str, Any]) -> tuple[Path | None, Path | None]:

@@ -34,6 +34,11 @@ from rasterio.io import DatasetReader  # noqa: E402
 
 from geoseg.errors import SceneError  # noqa: E402
 
+DECODING = {"NUM_THREADS": "ALL_CPUS"}
+"""How GeoTIFFs are opened. GDAL's threads do not live on in a process that was forked, which would wait for
+them forever: there, files are decoded by the thread that reads them."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DECODING.clear)
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises when a file cannot be opened or decoded."""
 
@@ -180,7 +185,7 @@ def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
             declares sizes that do not fit.
     """
     driver = driver_of(path, first_bytes(path))
-    options: dict[str, Any] = {"NUM_THREADS": "ALL_CPUS"} if driver == "GTiff" else {}
+    options: dict[str, Any] = dict(DECODING) if driver == "GTiff" else {}
     if overview is not None:
         options["OVERVIEW_LEVEL"] = overview
     is_fenced()

@@ -47,7 +47,7 @@ def add_scale_bar(picture: Image.Image, pixel_m: float) -> None:
     draw = ImageDraw.Draw(picture, "RGBA")
     box = (left - 8, bottom - size - 18, left + max(width, 3 * size) + 8, bottom + 8)
     draw.rounded_rectangle(box, 4, fill=(255, 255, 255, 205))
-    draw.text((left, bottom - size - 14), length_text(length_m), fill=INK, font=_font(size))
+    draw.text((left, bottom - size - 14), length_text(length_m), fill=INK, font=letters(size))
     draw.rectangle((left, bottom - 4, left + width, bottom), fill=INK)
 
 
@@ -60,7 +60,7 @@ def add_caption(picture: Image.Image, title: str, legend: Sequence[tuple[Colour,
     page = Image.new("RGB", (picture.width, picture.height + strip), PAPER)
     page.paste(picture, (0, 0))
     draw = ImageDraw.Draw(page)
-    font = _font(size)
+    font = letters(size)
     middle = picture.height + strip // 2
     right = float(picture.width - MARGIN)
     for colour, text in reversed(legend):
@@ -71,11 +71,12 @@ def add_caption(picture: Image.Image, title: str, legend: Sequence[tuple[Colour,
             (right, middle - size // 2, right + size - 2, middle + size // 2 - 1), fill=colour, outline=INK
         )
         right -= MARGIN
-    draw.text((MARGIN, middle), _fitting(draw, title, right - MARGIN, font), fill=INK, font=font, anchor="lm")
+    draw.text((MARGIN, middle), fitting(draw, title, right - MARGIN, font), fill=INK, font=font, anchor="lm")
     return page
 
 
-def _fitting(draw: ImageDraw.ImageDraw, text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
+def fitting(draw: ImageDraw.ImageDraw, text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
+    """As much of a text as a width holds."""
     if draw.textlength(text, font) <= width:
         return text
     while text and draw.textlength(text + "...", font) > width:
@@ -83,7 +84,8 @@ def _fitting(draw: ImageDraw.ImageDraw, text: str, width: float, font: ImageFont
     return text + "..." if text else ""
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def letters(size: int) -> ImageFont.FreeTypeFont:
+    """Letters of a height in pixels."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font

@@ -80,15 +80,25 @@ def draw_picture(view: View, overlay: Overlay) -> Image.Image:
     return add_caption(picture, overlay.title, _legend(overlay, counts))
 
 
+def check_target(target: Path, overwrite: bool = False, is_page: bool = False) -> None:
+    """Find out before the work begins whether a picture, or a page, may be written.
+
+    Raises:
+        OutputError: if its suffix is another, or it exists and may not be replaced.
+    """
+    if not is_page and target.suffix.lower() not in KINDS:
+        raise OutputError(f"{target}: pictures are {', '.join(KINDS)}", "give -o a name that ends so")
+    PendingFile(target, overwrite).abort()
+
+
 def save_picture(picture: Image.Image, target: Path, overwrite: bool = False) -> None:
     """Write a picture as PNG or, by its suffix, JPEG; whole or not at all.
 
     Raises:
         OutputError: if its suffix is another, or it cannot be written.
     """
-    kind = KINDS.get(target.suffix.lower())
-    if kind is None:
-        raise OutputError(f"{target}: pictures are {', '.join(KINDS)}", "give -o a name that ends so")
+    check_target(target, overwrite)
+    kind = KINDS[target.suffix.lower()]
     with PendingFile(target, overwrite) as pending:
         with writing(target):
             picture.save(pending.temp, kind, quality=90, optimize=True)

@@ -23,6 +23,27 @@ NO_DATA = 236
 """Grey level of pixels without data."""
 
 
+Limits = tuple[tuple[float, float], ...]
+"""Per band the values that are shown black and white."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How values become colours.
+
+    Attributes:
+        bands: numbers from 1 of the one band, or three, to show; empty: red, green and blue where they are
+            known, else the first ones.
+        limits: of each of them; None: 8-bit values as they are, others between two percentiles.
+    """
+
+    bands: tuple[int, ...] = ()
+    limits: Limits | None = None
+
+
+AS_THEY_ARE = Look()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A picture and where it lies.
@@ -82,26 +103,27 @@ def to_pixels(grid: GeoGrid, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     return np.asarray((xy - (c, f)) @ inverse.T)
 
 
-def read_view(scene: Scene, window: Window, size: int) -> View:
+def read_view(scene: Scene, window: Window, size: int, look: Look = AS_THEY_ARE) -> View:
     """Read a part of a scene as a picture.
 
     Args:
         scene: open.
         window: what to show.
         size: longest side of the picture in pixels.
+        look: which bands, and how.
 
     Returns:
         The picture. Parts are reduced by averages; those much smaller than the picture are enlarged, but not
         by more than ``MOST_ENLARGED``.
     """
-    bands = _shown_bands(scene.info)
+    bands = look.bands or shown_bands(scene.info)
     with _coarse_enough(scene, window, size) as (read, part):
         factor = _reduction(part, size)
         rows = [_reduce(*block, factor) for block in _blocks(read, part, bands, factor)]
         box = _box_in(read.info.grid, scene.info.grid, window, part, factor)
     values = np.concatenate([values for values, _ in rows], axis=1)
     valid = np.concatenate([valid for _, valid in rows], axis=0)
-    levels = np.where(valid[..., None], _to_bytes(values, valid, scene.info.dtype), NO_DATA)
+    levels = np.where(valid[..., None], _to_bytes(values, valid, scene.info.dtype, look.limits), NO_DATA)
     levels = np.repeat(levels, 3, axis=2) if levels.shape[2] == 1 else levels
     height, width = picture_size(window, size)
     picture = Image.fromarray(np.rint(levels).astype(np.uint8))
@@ -169,7 +191,8 @@ def _reduction(window: Window, size: int) -> int:
     return max(1, max(window.size) // size)
 
 
-def _shown_bands(info: SceneInfo) -> tuple[int, ...]:
+def shown_bands(info: SceneInfo) -> tuple[int, ...]:
+    """Numbers from 1 of the bands that are shown unless others are asked for: three, or one."""
     by_colour = {band.colour: band.index for band in reversed(info.bands)}
     colours = [by_colour[name] for name in ("red", "green", "blue") if name in by_colour]
     if len(colours) == 3:
@@ -207,11 +230,11 @@ def _reduce(
 
 
 def _to_bytes(
-    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], dtype: str
+    values: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], dtype: str, limits: Limits | None
 ) -> npt.NDArray[np.float32]:
     """Values (bands, height, width) as grey levels (height, width, bands)."""
     levels = np.moveaxis(values, 0, -1)
-    if dtype == "uint8" or not valid.any():
+    if (dtype == "uint8" and limits is None) or not valid.any():
         return levels
-    low, high = np.percentile(levels[valid], PERCENTILES, axis=0)
+    low, high = np.percentile(levels[valid], PERCENTILES, axis=0) if limits is None else np.array(limits).T
     return np.asarray(np.clip((levels - low) / np.maximum(high - low, 1e-9), 0, 1) * 255, np.float32)
