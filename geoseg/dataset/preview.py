@@ -89,10 +89,10 @@ class Patches:
     @property
     def words(self) -> str:
         """How many of how many, and which."""
+        which = " with irregular labels, the worst first" if self.choice.worst else ""
         if len(self) == self.total:
-            return f"all {self.total:,} patches"
-        which = "the most irregular first" if self.choice.worst else "evenly chosen"
-        return f"{len(self):,} of {self.total:,} patches, {which}"
+            return f"all {self.total:,} patches{which}"
+        return f"{len(self):,} of {self.total:,} patches{which or ', evenly chosen'}"
 
 
 def choose(dataset: DataSet, choice: Choice) -> Patches:

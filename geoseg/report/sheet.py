@@ -20,6 +20,8 @@ TINT = 0.38
 GAP = 10
 RIM = 24
 WORDS = 36
+FEW = 480
+"""Pixels of a picture's side where there are only two or three."""
 SOFT = (104, 114, 124)
 WIDTHS = (168, 232)
 """Least and, about, most pixels of a picture's side on a sheet."""
@@ -62,14 +64,14 @@ def columns_of(count: int, width: int) -> int:
     most = max(1, (width - 2 * RIM + GAP) // (WIDTHS[0] + GAP))
     least = min(most, max(1, math.ceil((width - 2 * RIM + GAP) / (WIDTHS[1] + GAP))))
     if count <= most:
-        return count if count >= least else least
+        return count
     return max(range(least, most + 1), key=lambda n: (-(-count % n), n))
 
 
 def cell_side(count: int, width: int) -> int:
     """Pixels of a picture's side on a sheet of a width."""
     columns = columns_of(count, width)
-    return (width - 2 * RIM - (columns - 1) * GAP) // columns
+    return min((width - 2 * RIM - (columns - 1) * GAP) // columns, FEW)
 
 
 def draw_sheet(

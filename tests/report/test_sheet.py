@@ -39,7 +39,7 @@ def test_columns_fill_the_width(count: int, width: int) -> None:
     assert columns >= 1
     assert 2 * RIM + columns * side + (columns - 1) * GAP <= width
     if width > 400:
-        assert 150 <= side <= 270
+        assert 150 <= side <= 480
 
 
 def test_masks_tint_and_rim_their_class_only() -> None:
