@@ -108,12 +108,12 @@ def _single(prediction: Side, truth: Side) -> Matched:
 def _one(prediction: Side, truth: Side, only: str) -> Matched:
     ids = []
     for side in (prediction, truth):
-        lone = len(side.names) == 1
-        if only not in side.names and not lone and side.names:
+        nameless = len(side.names) == 1 and not side.named
+        if only not in side.names and not nameless and side.names:
             raise OptionError(
                 f"--class {only}: {side.what} has no such class", f"it has {', '.join(side.names)}"
             )
-        ids.append(tuple(int(lone or name == only) for name in side.names))
+        ids.append(tuple(int(nameless or name == only) for name in side.names))
     colour = prediction.colour(only) or truth.colour(only)
     return Matched(_class_list([only], [colour]), ids[0], ids[1])
 

@@ -171,9 +171,10 @@ def _caption(scene: SceneResult, marked: Marked | None) -> str:
 
 
 def _scenes(scenes: Sequence[Told]) -> str:
-    rows = [_scene_row(scene) for scene in scenes[:MOST_ROWS]]
     head = ("scene", "mean IoU", "accuracy", "F1 of objects", "found", "missed", "false")
-    body = table(head, rows, range(1, 7))
+    columns = len(head) if any("footprints" in scene for scene in scenes) else 3
+    rows = [_scene_row(scene)[:columns] for scene in scenes[:MOST_ROWS]]
+    body = table(head[:columns], rows, range(1, columns))
     if len(scenes) > MOST_ROWS:
         body += paragraph(f"The first {MOST_ROWS} of {len(scenes)}; evaluation.json has all.", "soft")
     return body

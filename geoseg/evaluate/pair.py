@@ -170,8 +170,8 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         InputError: if they cannot be read or compared; says why and what to do.
     """
     with ExitStack() as stack:
-        guess = _open(files.prediction, options.prediction, stack)
-        true = _open(files.truth, options.truth, stack)
+        guess = _open(files.prediction, options.prediction, "--value", stack)
+        true = _open(files.truth, options.truth, "--truth-value", stack)
         image = stack.enter_context(open_scene(files.image)) if files.image else None
         grid = _common_grid(guess, true, image)
         truth = true or read_outlines(files.truth, grid.crs if grid else None)
@@ -190,14 +190,21 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         yield Pair(files, grid, crs, prediction, truth, matched, scores, options.aoi, tuple(notes))
 
 
-def _open(path: Path, values: ValueOptions, stack: ExitStack) -> RasterLayer | None:
+def _open(path: Path, values: ValueOptions, option: str, stack: ExitStack) -> RasterLayer | None:
     if is_vector(path):
         if values.threshold is not None or values.values:
             raise OptionError(
                 f"{path.name} holds outlines, which have no values", "leave out --threshold and --value"
             )
         return None
-    return RasterLayer(stack.enter_context(open_scene(path, expand_palette=False)), values)
+    scene = stack.enter_context(open_scene(path, expand_palette=False))
+    layer = RasterLayer(scene, values)
+    if scene.info.nodata == 1 and layer.labelling.values and not (layer.side.named or values.values):
+        raise SceneError(
+            f"{path}: the value 1, which means the object in most masks, is declared as no data",
+            f"name it if it does: {option} 1=building; or take the declaration out of the file",
+        )
+    return layer
 
 
 def _common_grid(guess: RasterLayer | None, true: RasterLayer | None, image: Scene | None) -> GeoGrid | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -184,6 +185,9 @@ def common_classes(lists: Sequence[ClassList]) -> ClassList:
         for c in classes.foreground:
             found.setdefault(c.name, c)
     background = lists[0][0]
+    numbered = [re.fullmatch(r"class (\d+)", name) for name in found]
+    if all(numbered):  # names made of values come in the order of these
+        found = dict(sorted(found.items(), key=lambda item: int(item[0].removeprefix("class "))))
     own = [LabelClass(i, c.name, c.colour) for i, c in enumerate(found.values(), 1)]
     return ClassList((background, *own))
 

@@ -101,6 +101,8 @@ def test_classes_of_two_lists_meet_by_name_and_value(tmp_path):
     named = ValueOptions(values=((1, "road"), (7, "roof")))
     assert pixels_of(guess, other, truth=named).pooled.accuracy == 1
     assert [c.name for c in pixels_of(guess, other, truth=named, only="roof").classes][1:] == ["roof"]
+    with pytest.raises(OptionError, match="--class shed"):
+        pixels_of(guess, other, truth=named, only="shed")
 
 
 def test_holes_of_the_prediction_are_misses(tmp_path):
@@ -169,7 +171,9 @@ def test_truth_whose_class_is_declared_as_no_data(tmp_path):
     guess = write_raster(tmp_path / "guess.tif", mask)
     truth = write_raster(tmp_path / "truth.tif", mask, nodata=1)
 
-    assert pixels_of(guess, truth).pooled.counts[1].sum() == 0
+    with pytest.raises(SceneError, match="declared as no data") as error:
+        pixels_of(guess, truth)
+    assert "--truth-value 1=building" in str(error.value)
     named = ValueOptions(values=((1, "building"),))
     assert pixels_of(guess, truth, truth=named).pooled.accuracy == 1
 

@@ -126,10 +126,10 @@ def test_scenes_of_other_classes_add_up_by_name(tmp_path):
         scenes.append(SceneFiles(f"scene{i}", *paths))
     result = evaluate(scenes, EvaluateOptions(**NO_DRAWS))
 
-    assert [c.name for c in result.classes] == ["background", "class 1", "class 3", "class 2"]
+    assert [c.name for c in result.classes] == ["background", "class 1", "class 2", "class 3"]
     assert result.pixels is not None
     assert result.pixels.pooled.accuracy == 1
-    assert result.pixels.pooled.counts.diagonal().tolist() == [324, 162, 324, 162]
+    assert result.pixels.pooled.counts.diagonal().tolist() == [324, 162, 162, 324]
     assert result.footprints is None
 
 
