@@ -76,7 +76,7 @@ def finish(parts: Parts, rules: Rules) -> Features:
             shapes, straight = _kept_apart(shapes, straight, traced, objects)
         sizes = _sizes_on_map(shapes, frames, rules.grid)
     if rules.multi:
-        shapes = shapely.multipolygons(shapes, indices=objects)
+        shapes = _joined(shapes, objects)
     area, perimeter = (
         np.bincount(objects, s, len(first)).astype(np.float64)[keep] for s in (sizes.area, sizes.perimeter)
     )
@@ -127,8 +127,14 @@ def _kept_apart(
     shapes: Geometries, straight: Mask, traced: Geometries, objects: Longs
 ) -> tuple[Geometries, Mask]:
     """Objects whose parts overlap once they are redrawn, which only touched at a corner, stay as traced."""
-    good = shapely.is_valid(shapely.multipolygons(shapes, indices=objects))[objects]
+    good = shapely.is_valid(_joined(shapes, objects))[objects]
     return np.where(good, shapes, traced), straight & good
+
+
+def _joined(shapes: Geometries, objects: Longs) -> Geometries:
+    """A multipolygon for each object."""
+    order = np.argsort(objects, kind="stable")
+    return np.asarray(shapely.multipolygons(shapes[order], indices=objects[order]), object)
 
 
 def _sizes_on_map(shapes: Geometries, frames: Floats, grid: GeoGrid) -> Sizes:

@@ -199,6 +199,19 @@ def test_without_a_crs_sizes_are_in_pixels(tmp_path):
     assert frame.crs is None
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_objects_of_many_parts_beside_others(tmp_path, seed):
+    """With 8-connectivity and outlines redrawn, parts of an object need not follow each other."""
+    labels = np.random.default_rng(seed).integers(0, 3, (24, 24), dtype=np.uint8).repeat(3, 0).repeat(3, 1)
+    target = tmp_path / "eight.gpkg"
+    write(labels, [target], options=VectorOptions(connectivity=8))
+    frame = read(target)
+
+    parts = trace(labels, connectivity=8)
+    assert len(set(zip(parts.group, parts.object, strict=True))) == len(frame)
+    assert frame.is_valid.all()
+
+
 def test_eight_connected_objects_are_multipolygons(tmp_path):
     """Two squares that touch at a corner are one object."""
     labels = np.zeros((30, 30), np.uint8)
