@@ -18,7 +18,7 @@ from bench.child import ROOT, ChildError
 from bench.figures import Figure, commit, machine, save, table
 from bench.scenes import Skip, Workbench
 
-PARTS = ("start", "engine", "infer", "memory", "vectors", "prepare", "train", "accuracy")
+PARTS = ("start", "engine", "infer", "memory", "vectors", "regularise", "prepare", "train", "accuracy")
 RESULTS = ROOT / "bench" / "results.json"
 
 

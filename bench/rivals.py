@@ -56,8 +56,9 @@ def monai(scene: str, network: str, patch: int, overlap: int, target: str) -> di
 
 
 def shapes_to_file(mask: str, target: str) -> dict[str, Any]:
-    """``rasterio.features.shapes`` of a whole mask into a GeoDataFrame and a GeoPackage."""
+    """``rasterio.features.shapes`` of a whole mask into a GeoDataFrame and a GeoPackage, sizes geodesic."""
     import geopandas
+    from pyproj import Geod
     from rasterio.features import shapes
     from shapely.geometry import shape
 
@@ -66,8 +67,16 @@ def shapes_to_file(mask: str, target: str) -> dict[str, Any]:
         labels = src.read(1)
         found = [(shape(s), int(v)) for s, v in shapes(labels, mask=labels == 1, transform=src.transform)]
         crs = src.crs
-    frame = geopandas.GeoDataFrame({"class": [v for _, v in found]}, geometry=[g for g, _ in found], crs=crs)
-    frame["area_m2"] = frame.area
+    frame = geopandas.GeoDataFrame(
+        {"id": range(1, len(found) + 1), "class": [f"class {v}" for _, v in found]},
+        geometry=[g for g, _ in found],
+        crs=crs,
+    )
+    ellipsoid = Geod(ellps="WGS84")
+    sizes = np.abs([ellipsoid.geometry_area_perimeter(shape) for shape in frame.to_crs(4326).geometry])
+    frame["area_m2"], frame["perimeter_m"] = sizes.T
+    frame["compactness"] = 4 * np.pi * frame["area_m2"] / frame["perimeter_m"] ** 2
+    frame["scene"] = Path(mask).stem
     frame.to_file(target, driver="GPKG")
     return {"seconds": time.perf_counter() - started, "polygons": len(frame)}
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 from shapely.geometry import shape
 
+from geoseg.core import VectorOptions
 from geoseg.pipeline import vectorize as pipeline
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
@@ -29,9 +30,11 @@ def tracer(mask: str, strip: int) -> dict[str, Any]:
 
 
 def vectorize(mask: str, target: str) -> dict[str, Any]:
-    """geoseg: a mask to a file of polygons, with all defaults."""
+    """geoseg: a mask to a file of polygons, outlines along the pixels."""
+    outlines = VectorOptions(simplify_m=0, regularize=False)
     started = time.perf_counter()
-    done = pipeline.vectorize(mask, [target], pipeline.VectorizeOptions(overwrite=True))
+    options = pipeline.VectorizeOptions(vectors=outlines, overwrite=True)
+    done = pipeline.vectorize(mask, [target], options)
     found = done[0].summary.items()
     return {
         "seconds": time.perf_counter() - started,

@@ -31,7 +31,7 @@ def _trace(bench: Workbench) -> Iterator[Figure]:
         f"mask of {side}x{side} pixels in memory to {rounds[0][1]['polygons']} shapely polygons; "
         f"{len(rounds)} rounds in turn"
     )
-    yield median_of("trace.times_faster_than_shapes", ratios(rounds, 0, 1), "x", how)
+    yield median_of("trace.times_faster_than_shapes", ratios(rounds, 0, 1), "x", how, ">= 8")
     speeds = [side * side / 1e6 / done[1]["seconds"] for done in rounds]
     yield median_of("trace.mpix_per_s", speeds, "MPix/s", f"million pixels a second; {how}")
 
@@ -45,11 +45,11 @@ def _vectorize(bench: Workbench) -> Iterator[Figure]:
         lambda: measure("tracing:vectorize", **job),
     )
     how = (
-        f"seconds of rasterio.features.shapes, shapely and GeoDataFrame.to_file by those of geoseg vectorize "
-        f"with its defaults, from a mask of {side}x{side} pixels to a GeoPackage of "
-        f"{rounds[0][1]['polygons']} polygons; {len(rounds)} rounds in turn"
+        f"seconds of rasterio.features.shapes, shapely, geodesic areas and GeoDataFrame.to_file by those of "
+        f"geoseg vectorize, outlines along the pixels, from a mask of {side}x{side} pixels to a GeoPackage "
+        f"of {rounds[0][1]['polygons']} polygons; {len(rounds)} rounds in turn"
     )
-    yield median_of("vectorize.times_faster_than_user_code", ratios(rounds, 0, 1), "x", how)
+    yield median_of("vectorize.times_faster_than_user_code", ratios(rounds, 0, 1), "x", how, ">= 5")
     for name, index in (("user_code", 0), ("geoseg", 1)):
         peaks = [done[index]["peak_mb"] for done in rounds]
         yield median_of(f"vectorize.{name}_peak_mb", peaks, "MB", f"highest resident memory; {how}")
@@ -66,4 +66,7 @@ def _growth(bench: Workbench) -> Iterator[Figure]:
         f"highest resident memory of geoseg vectorize, masks {width} px wide of {heights[1]} rows "
         f"({rounds[0][1]['polygons']} polygons) by {heights[0]} rows; {len(rounds)} rounds in turn"
     )
-    yield median_of("vectorize.memory_growth_10k_to_100k_rows", growth, "x", how)
+    yield median_of("vectorize.memory_growth_10k_to_100k_rows", growth, "x", how, "<= 1.10")
+    peaks = [high["peak_mb"] for _, high in rounds]
+    tallest = f"highest resident memory of geoseg vectorize; {how}"
+    yield median_of("vectorize.peak_mb_100k_rows", peaks, "MB", tallest, "<= 700")
