@@ -227,6 +227,9 @@ def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
 
 def _distinct(pixels: Pixels, valid: Mask) -> list[int]:
     if pixels.dtype == np.uint8:
+        low, high = int(pixels.min()), int(pixels.max())
+        if valid.all() and bool(((pixels == low) | (pixels == high)).all()):
+            return sorted({low, high})  # most masks, at a tenth of a histogram's cost
         seen = np.bincount(pixels.ravel(), minlength=256)
         if not valid.all():
             seen -= np.bincount(pixels[~valid], minlength=256)

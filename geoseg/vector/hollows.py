@@ -14,7 +14,7 @@ from geoseg.core import LEVELS, Strip
 
 REACH = 12
 """Pixels of the network's grid within which the highest score is looked for."""
-SURE_DIP = 0.325 * LEVELS
+SURE_DIP = 0.37 * LEVELS
 """Levels below the highest score at which a pixel surely is on an edge, so that an object ends there."""
 EDGE_THERE = 0.4 * LEVELS
 """The level of such an edge."""

@@ -67,7 +67,7 @@ class PolygonSink:
     ) -> None:
         multi = options.connectivity == 8
         self._rules = Rules.of(plan.source, plan.classes, options, context)
-        self._table = TableFormat(plan.classes, context, plan.source.crs, multi)
+        self._table = TableFormat(plan.classes, context, plan.source.crs, multi, options.background)
         self._traced = np.arange(256) < len(plan.classes)
         self._traced[0] = options.background
         self._traced[NODATA] = False

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from geoseg.core import ClassList
+from geoseg.core import LabelClass
 
 FILL_ALPHA, CASING_ALPHA = 26, 190
 RAMP = ((0.5, "#d7191c"), (0.6, "#fdae61"), (0.7, "#ffffbf"), (0.8, "#a6d96a"), (0.9, "#1a9641"))
@@ -33,7 +34,7 @@ styleQML,
 """
 
 
-def class_style(classes: ClassList, attribute: str = "class") -> str:
+def class_style(classes: Iterable[LabelClass], attribute: str = "class") -> str:
     """QML that draws each class, whose name an attribute holds, in its colour."""
     items = [(c.name, c.name, c.colour) for c in classes]
     rows = [
@@ -58,7 +59,9 @@ def confidence_style() -> str:
     return _document(f"{head}{body}</renderer-v2>")
 
 
-def add_styles(package: Path, layer: str, column: str, classes: ClassList, attribute: str = "class") -> None:
+def add_styles(
+    package: Path, layer: str, column: str, classes: Iterable[LabelClass], attribute: str = "class"
+) -> None:
     """Put both styles into a GeoPackage, the one by class as the layer's default.
 
     Args:

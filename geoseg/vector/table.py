@@ -10,7 +10,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.core import ClassList
+from geoseg.core import ClassList, LabelClass
 from geoseg.vector.measure import Floats, Geometries, Sizes
 
 BUILDING = "building"
@@ -73,12 +73,19 @@ class TableFormat:
         context: constant columns.
         crs: as WKT, or None: sizes are then in pixels, and their columns say so.
         multi: whether geometries are multipolygons.
+        background: whether there are polygons of the background too.
     """
 
     classes: ClassList
     context: PolygonContext
     crs: str | None
     multi: bool = False
+    background: bool = False
+
+    @property
+    def drawn(self) -> tuple[LabelClass, ...]:
+        """Classes that there are polygons of: those of the legend."""
+        return tuple(self.classes) if self.background else self.classes.foreground
 
     @property
     def geometry_type(self) -> str:

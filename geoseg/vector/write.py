@@ -108,7 +108,7 @@ def _flatgeobuf(batches: Batches, pending: PendingFile, table: TableFormat) -> i
 
 def _geopackage(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
     count = _ogr(batches(), pending, table, "GPKG")
-    add_styles(pending.temp, pending.target.stem, GEOMETRY, table.classes)
+    add_styles(pending.temp, pending.target.stem, GEOMETRY, table.drawn)
     return count
 
 

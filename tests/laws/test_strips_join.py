@@ -109,7 +109,7 @@ def test_edges_of_scores(labels, heights, seed):
     for label in np.flatnonzero(traced):
         own = labels == label
         highest = maximum_filter(np.where(own, scores, 0).astype(int), 9, mode="constant")
-        expected[own] = np.minimum((highest - scores) * (0.4 / 0.325), 250)[own]
+        expected[own] = np.minimum((highest - scores) * (0.4 / 0.37), 250)[own]
 
     assert labels.tolist() == np.concatenate([strip.labels for strip in found]).tolist()
     edges = np.concatenate([strip.edges for strip in found if strip.edges is not None])

@@ -160,6 +160,9 @@ def test_styles_are_in_the_geopackage(tmp_path):
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", style[5]) for style in styles)
     renderers = [ET.fromstring(style[3]).find("renderer-v2").get("attr") for style in styles]
     assert ["class", "confidence"] == renderers
+    assert ["building", "water"] == [
+        item.get("value") for item in ET.fromstring(styles[0][3]).iter("category")
+    ]
 
 
 def test_geoparquet_says_what_it_holds(tmp_path):
