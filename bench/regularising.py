@@ -73,7 +73,8 @@ def _regularised(parts: Parts, grid: GeoGrid) -> Shapes:
     begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
     cols, rows = parts.xy[begin].T.astype(np.float64)
     place = Place(local_frames(grid, cols, rows), grid.transform)
-    return regularize(parts, traced, place, 0.0, np.ones(len(parts), bool))[0]
+    drawn, _ = regularize(parts, place, 0.0, np.ones(len(parts), bool))
+    return np.where(shapely.is_missing(drawn), traced, drawn)
 
 
 def _outlines(case: str, data: Path) -> tuple[Parts, GeoGrid, Shapes]:
