@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window
+from geoseg.core.queues import prefetch
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, SceneError
 from geoseg.raster.mask import classes_of
@@ -18,6 +20,8 @@ from geoseg.raster.scene import Scene
 
 MOST_VALUES = 250
 STRIP_PIXELS = 4_000_000
+AHEAD = 2
+"""Blocks read while one is looked through."""
 EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
 COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
 """Of classes that have none of their own, over and over."""
@@ -210,14 +214,15 @@ def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
     if scene.info.dtype.startswith("float"):
         raise _float_mask(scene)
     found: set[int] = set()
-    for window in _windows(scene):
-        pixels, valid = scene.read(window, (options.band,))
-        found.update(_distinct(pixels[0], valid))
-        if len(found) > MOST_VALUES:
-            raise SceneError(
-                f"{scene.path}: more than {MOST_VALUES} different values: no mask",
-                "cut scores with --threshold, or name values with --value",
-            )
+    read = (scene.read(window, (options.band,)) for window in _windows(scene))
+    with closing(prefetch(read, AHEAD)) as blocks:
+        for pixels, valid in blocks:
+            found.update(_distinct(pixels[0], valid))
+            if len(found) > MOST_VALUES:
+                raise SceneError(
+                    f"{scene.path}: more than {MOST_VALUES} different values: no mask",
+                    "cut scores with --threshold, or name values with --value",
+                )
     values = tuple(sorted(found - {0}))
     nodata = "" if scene.info.nodata is None else f" ({scene.info.nodata:g} is declared as no data)"
     told = ", ".join(f"{v} = class {v}" for v in values) or "no value but 0"
