@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from geoseg.vector.read import Outline
 
 FOR_SCENES = ("results", "mask", "polygons", "zoom", "bbox")
-FOR_DATASETS = ("count", "worst")
+FOR_DATASETS = ("count", "worst", "augmented")
 POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 
 
@@ -68,6 +68,11 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     help="Of a data set: how many patches; default: 24 on a sheet, 60 on a page.",
 )
 @click.option("--worst", is_flag=True, help="Of a data set: the patches with the most irregular labels.")
+@click.option(
+    "--augmented",
+    is_flag=True,
+    help="Of a data set: what geoseg train would show a network, turned, tinted, ...",
+)
 @options.overwrite_option
 @options.json_option
 @options.debug_option
@@ -117,9 +122,11 @@ def _draw_dataset(
     from geoseg.report.page import write_page
     from geoseg.report.picture import check_target, save_picture
 
-    is_page = target.suffix.lower() in (".html", ".htm")
+    is_page = target.suffix.lower() in (".html", ".htm") and not values["augmented"]
     check_target(target, overwrite, is_page)
     count = values["count"] or (60 if is_page else 24)
+    if values["augmented"]:
+        return _draw_augmented(folder, target, count, overwrite)
     dataset = open_dataset(folder)
     patches = preview.choose(dataset, preview.Choice(count, values["worst"], values["bands"]))
     with ProgressBar(folder.name, len(patches)) as bar:
@@ -128,6 +135,16 @@ def _draw_dataset(
         else:
             save_picture(preview.draw(patches, size, bar), target, overwrite)
     return {"page" if is_page else "picture": str(target), "shown": patches.words}, []
+
+
+def _draw_augmented(
+    folder: Path, target: Path, count: int, overwrite: bool
+) -> tuple[dict[str, str], list[str]]:
+    from geoseg.report.picture import save_picture
+    from geoseg.train.show import draw_augmented
+
+    save_picture(draw_augmented(folder, count), target, overwrite)
+    return {"picture": str(target), "shown": f"the first {count} samples of a training"}, []
 
 
 def _draw_scene(

@@ -13,6 +13,7 @@ from PIL import Image
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
 from tests.scenes import write_scene
+from tests.train.sets import write_set
 
 
 @pytest.fixture
@@ -96,6 +97,18 @@ def test_preview_of_a_scene_alone(scene: Path, capsys: pytest.CaptureFixture[str
     with Image.open("scene_preview.png") as picture:
         assert picture.width == 256
         assert picture.height >= round(96 / 130 * 256)
+
+
+def test_preview_of_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a network would be shown of a data set; of a scene there is no such thing."""
+    monkeypatch.chdir(tmp_path)
+    write_set(tmp_path / "set", objects=True)
+
+    assert geoseg("preview", "set", "--augmented", "--count", "3") == 0
+    with Image.open("set_preview.png") as picture:
+        assert picture.width > 3 * 64
+    assert geoseg("preview", "set", "--augmented", "-o", "page.html") == 1
+    assert not Path("page.html").exists()
 
 
 def test_preview_refuses_to_overwrite(scene: Path) -> None:
