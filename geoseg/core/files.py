@@ -45,8 +45,9 @@ def process_space() -> str:
     return "" if space == INITIAL_PIDS else f" {space} {boot}"
 
 
-_HOST = f"{zlib.crc32((platform.node() + process_space()).encode()):08x}"
-_TEMPORARY = re.compile(rf"\.geoseg-{_HOST}-(\d+)-[0-9a-f]{{8}}\..*")
+HOST = f"{zlib.crc32((platform.node() + process_space()).encode()):08x}"
+"""Names this machine, or this container."""
+_TEMPORARY = re.compile(rf"\.geoseg-{HOST}-(\d+)-[0-9a-f]{{8}}\..*")
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or write to another folder with -o"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, or write to another folder with -o"),
@@ -77,7 +78,7 @@ class PendingFile:
         self.overwrite = overwrite
         _check_folder(target.parent)
         self._check_target()
-        name = f".geoseg-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{target.suffix or '.tmp'}"
+        name = f".geoseg-{HOST}-{os.getpid()}-{secrets.token_hex(4)}{target.suffix or '.tmp'}"
         self.temp = target.with_name(name)
 
     def __enter__(self) -> PendingFile:
@@ -173,7 +174,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
         The files removed.
     """
     removed = []
-    for path in folder.glob(f".geoseg-{_HOST}-*"):
+    for path in folder.glob(f".geoseg-{HOST}-*"):
         match = _TEMPORARY.fullmatch(path.name)
         if match and not is_alive(int(match[1])):
             with suppress(OSError):

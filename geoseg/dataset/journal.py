@@ -6,8 +6,10 @@ it was made of is the same: the image, the labels and the options.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,21 +17,22 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TextIO
 
-from geoseg.core.files import is_alive, make_folder, writing
+from geoseg.core.files import make_folder, writing
+from geoseg.dataset.claim import OWNER, Claim
 from geoseg.dataset.pairs import DESCRIPTION
 from geoseg.errors import OutputError
 
-JOURNAL, OWNER = "journal.jsonl", "pid"
+JOURNAL = "journal.jsonl"
 FOLDERS = ("images", "masks", "instances")
 
 
 class Workshop:
     """The folder of an unfinished data set; a context manager.
 
-    Leaving it after a failure removes it; after an interruption it stays for the next run.
+    Leaving it after a failure or an interruption keeps it for the next run, unless nothing in it is finished.
 
     Args:
-        target: the data set's folder.
+        target: the data set's folder; of a link, the folder it leads to.
         overwrite: whether a data set there may be replaced.
 
     Attributes:
@@ -42,14 +45,17 @@ class Workshop:
     """
 
     def __init__(self, target: Path, overwrite: bool) -> None:
-        self.target = target.absolute()
+        self.target = target.resolve()
         self._overwrite = overwrite
         self._check_target()
         make_folder(self.target.parent)
         self.folder = self.target.with_name(f".{self.target.name}.geoseg-part")
-        self._claim()
+        with writing(self.target):
+            self.folder.mkdir(exist_ok=True)
+        self._claim = Claim(self.folder, self.target)
         self.finished = dict(_entries(self.folder / JOURNAL))
         self._lines: TextIO | None = None
+        self._has_entries = False
         self._lock = Lock()
 
     def __enter__(self) -> Workshop:
@@ -64,12 +70,11 @@ class Workshop:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self._lines is not None:
-            with suppress(OSError):  # a full disk refuses the flush too; the journal is not needed any more
+            with suppress(OSError):  # a full disk refuses the flush too; what is cut off is made anew
                 self._lines.close()
-        if kind is not None and issubclass(kind, Exception):
+        if kind is not None and not self._has_entries:
             shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            (self.folder / OWNER).unlink(missing_ok=True)
+        self._claim.release()
 
     def note(self, key: str, entry: Mapping[str, Any]) -> None:
         """Take down that something is finished.
@@ -85,6 +90,7 @@ class Workshop:
         with self._lock, writing(self.target):
             self._lines.write(line)
             self._lines.flush()
+            self._has_entries = True
 
     def publish(self, wanted: set[str]) -> None:
         """Give the folder its name; what an earlier run made and nobody wants any more is removed.
@@ -99,7 +105,7 @@ class Workshop:
         self._lines.close()
         with writing(self.target):
             for path in [p for p in self.folder.rglob("*") if p.is_file()]:
-                if path.relative_to(self.folder).as_posix() not in wanted:
+                if path.relative_to(self.folder).as_posix() not in {OWNER, *wanted}:
                     path.unlink()
             for name in FOLDERS:
                 with suppress(OSError):  # it holds something
@@ -108,14 +114,14 @@ class Workshop:
 
     def _swap(self) -> None:
         self._check_target()
+        self._claim.release()
         if not self.target.exists():
             self.folder.rename(self.target)
             return
-        old = self.target.with_name(f".{self.target.name}.geoseg-old")
-        shutil.rmtree(old, ignore_errors=True)
-        self.target.rename(old)
+        self.target.rename(self.target.with_name(f"{_old_name(self.target)}{secrets.token_hex(4)}"))
         self.folder.rename(self.target)
-        shutil.rmtree(old)
+        for old in replaced(self.target):
+            shutil.rmtree(old, ignore_errors=True)
 
     def _check_target(self) -> None:
         if not os.path.lexists(self.target) or (self.target.is_dir() and not any(self.target.iterdir())):
@@ -125,15 +131,15 @@ class Workshop:
         if not (self.target / DESCRIPTION).is_file():
             raise OutputError(f"{self.target} is no data set of geoseg's", "name another folder with -o")
 
-    def _claim(self) -> None:
-        owner = self.folder / OWNER
-        with writing(self.target):
-            self.folder.mkdir(exist_ok=True)
-            with suppress(FileNotFoundError, ValueError):
-                other = int(owner.read_text(encoding="ascii"))
-                if other != os.getpid() and is_alive(other):
-                    raise OutputError(f"{self.target}: another run (process {other}) makes it", "wait for it")
-            owner.write_text(str(os.getpid()), encoding="ascii")
+
+def replaced(target: Path) -> list[Path]:
+    """Folders that a data set has replaced and that could not be removed."""
+    target = target.resolve()
+    return sorted(target.parent.glob(f"{glob.escape(_old_name(target))}*"))
+
+
+def _old_name(target: Path) -> str:
+    return f".{target.name}.geoseg-old-"
 
 
 def _entries(path: Path) -> list[tuple[str, dict[str, Any]]]:

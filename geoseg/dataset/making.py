@@ -96,6 +96,10 @@ class Making:
         workshop.note(key, entry)
         return entry
 
+    def is_finished(self, workshop: Workshop, sample: Sample) -> bool:
+        """Whether an earlier run has made a sample."""
+        return self._key(sample) in workshop.finished
+
     def _write_labels(
         self, folder: Path, sample: Sample, scene: Scene, digest: Any
     ) -> tuple[dict[str, Any], list[PartStatistics]]:

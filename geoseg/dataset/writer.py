@@ -72,7 +72,8 @@ def write_dataset(
     options = json.dumps(recipe.options, sort_keys=True, default=str)
     making = Making(recipe.classes, draw, options, sampled)
     with Workshop(recipe.target, recipe.overwrite) as workshop:
-        check_space(workshop.folder, sum(s.image.stat().st_size for s in samples))
+        left = [s for s in samples if not making.is_finished(workshop, s)]
+        check_space(workshop.folder, sum(s.image.stat().st_size for s in left))
         entries = []
         for entry in in_threads(lambda sample: making.make(workshop, sample), samples):
             entries.append(entry)

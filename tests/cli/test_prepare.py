@@ -99,6 +99,34 @@ def test_wrong_words(tmp_path: Path, words: list[str], capsys: pytest.CaptureFix
     assert "Error" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("\ufeff7,0\n8,1\n".encode(), [1, 1]),
+        (b"raw,id\n7,0\n8,1\n", [1, 1]),
+        (b"", "holds no pairs"),
+        (b"7,O\n8,1\n", "line 1: '7,O' is no pair"),
+        (b"7,0\n8\n", "line 2: '8' is no pair"),
+        ("Wert f\u00fcr\n7,0\n".encode("latin-1"), "cannot be read"),
+    ],
+)
+def test_files_of_pairs(
+    tmp_path: Path, content: bytes, told: str | list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No pair is lost on the way: a byte order mark is none's part, and a header holds no number."""
+    folder = folder_of(tmp_path / "values", {"a": [[7, 8, 11]]})
+    (tmp_path / "map.csv").write_bytes(content)
+    words = ["prepare", "folders", str(folder), "-o", str(tmp_path / "set"), "--json", "--map"]
+    code = run(cli, [*words, str(tmp_path / "map.csv")])
+    out, err = capsys.readouterr()
+
+    if isinstance(told, str):
+        assert (1, True) == (code, told in err), err
+        assert "Traceback" not in err
+    else:
+        assert (0, told) == (code, list(json.loads(out)["pixels"].values())), err
+
+
 def test_merge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Images by source."""
     for name in ("one", "two"):

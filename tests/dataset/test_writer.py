@@ -16,6 +16,7 @@ from PIL import Image
 
 from geoseg.core import NODATA, ClassList, LabelClass, Window
 from geoseg.dataset.items import Labels, Source
+from geoseg.dataset.journal import Workshop, replaced
 from geoseg.dataset.making import Sample
 from geoseg.dataset.store import open_dataset, read_image, read_labels
 from geoseg.dataset.writer import Recipe, write_dataset
@@ -217,6 +218,93 @@ def test_only_data_sets_are_replaced(tmp_path: Path) -> None:
 
     assert [3, 1] == [len(first), len(second)]
     assert ["in", "mine", "set"] == sorted(p.name for p in tmp_path.iterdir())
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    """The data set goes where the link leads, again and again, and the link stays."""
+    samples = placed(tmp_path / "in")
+    (tmp_path / "disk" / "set").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "set")
+    write_dataset(recipe(tmp_path / "link"), samples, draw)
+    again = write_dataset(recipe(tmp_path / "link", overwrite=True), samples[:1], draw)
+
+    assert 1 == len(again) == len(open_dataset(tmp_path / "disk" / "set"))
+    assert (tmp_path / "link").is_symlink()
+    assert ["disk", "in", "link"] == sorted(p.name for p in tmp_path.iterdir())
+    assert ["set"] == [p.name for p in (tmp_path / "disk").iterdir()]
+
+
+def test_what_cannot_be_removed_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new data set is in place; what it replaced is told, and goes with the next."""
+    samples = placed(tmp_path / "in")
+    write_dataset(recipe(tmp_path / "set"), samples, draw)
+    with monkeypatch.context() as patched:
+        patched.setattr("geoseg.dataset.journal.shutil.rmtree", lambda *a, **k: None)
+        for count in (1, 2):
+            assert count == len(
+                write_dataset(recipe(tmp_path / "set", overwrite=True), samples[:count], draw)
+            )
+    assert 2 == len(replaced(tmp_path / "set"))
+    write_dataset(recipe(tmp_path / "set", overwrite=True), samples, draw)
+    assert [] == replaced(tmp_path / "set")
+
+
+def test_finished_work_survives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a wrong label stops a run; the next asks for the space of the rest alone."""
+    samples = placed(tmp_path / "in", 12)
+    drawn: list[str] = []
+    asked: list[int] = []
+
+    def failing(sample: Sample, scene: Scene, window: Window) -> Labels:
+        if len(drawn) == 9:
+            raise OutputError("the disk is full", "free some space")
+        return watching(sample, scene, window)
+
+    def watching(sample: Sample, scene: Scene, window: Window) -> Labels:
+        drawn.append(sample.stem)
+        return draw(sample, scene, window)
+
+    monkeypatch.setattr("geoseg.dataset.writer.check_space", lambda folder, needed: asked.append(needed))
+    with pytest.raises(OutputError, match="full"):
+        write_dataset(recipe(tmp_path / "set"), samples, failing)
+    drawn.clear()
+    write_dataset(recipe(tmp_path / "set"), samples, watching)
+
+    size = {s.stem: s.image.stat().st_size for s in samples}
+    assert 0 < len(drawn) < 12
+    assert [sum(size.values()), sum(size[stem] for stem in drawn)] == asked
+    assert ["in", "set"] == sorted(p.name for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("owner", [None, "0badcafe 1"])
+def test_one_run_at_a_time(tmp_path: Path, owner: str | None) -> None:
+    """Another run is refused, also one that this machine cannot see; the remedy names the file in the way."""
+    folder = tmp_path / ".set.geoseg-part"
+    with Workshop(tmp_path / "set", overwrite=False) as other:
+        other.note("key", {})
+        if owner is None:
+            with pytest.raises(
+                OutputError, match=r"another run makes it .*delete .*/\.set\.geoseg-part/owner"
+            ):
+                Workshop(tmp_path / "set", overwrite=False)
+    if owner is not None:
+        (folder / "owner").write_text(owner)
+        with pytest.raises(OutputError, match="another container or on another machine"):
+            Workshop(tmp_path / "set", overwrite=False)
+        (folder / "owner").unlink()
+    with Workshop(tmp_path / "set", overwrite=False) as mine:
+        assert {"key": {}} == mine.finished
+
+
+def test_a_killed_run_s_claim_ends_with_it(tmp_path: Path) -> None:
+    """Whatever its process number is by now: the lock went with it."""
+    script = (
+        "import os; from pathlib import Path; from geoseg.dataset.journal import Workshop;"
+        f"w = Workshop(Path({str(tmp_path / 'set')!r}), False).__enter__(); w.note('key', {{}}); os._exit(9)"
+    )
+    assert 9 == subprocess.run([sys.executable, "-c", script], check=False).returncode
+    with Workshop(tmp_path / "set", overwrite=False) as mine:
+        assert {"key": {}} == mine.finished
 
 
 @pytest.mark.parametrize(

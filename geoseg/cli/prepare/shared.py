@@ -170,6 +170,10 @@ def make_annotated(annotations: Annotations, target: Target, values: Mapping[str
 
 def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
     """Print what a data set holds."""
+    from geoseg.dataset.journal import replaced
+
+    for old in replaced(dataset.folder):
+        click.echo(f"{old}: the data set that was replaced could not be removed: delete it", err=True)
     counts = dataset.totals()
     told = {
         "folder": str(dataset.folder),
@@ -230,12 +234,37 @@ def _mapping(given: tuple[str, ...]) -> dict[int, int] | None:
     """``7=0`` and files of such lines as one table."""
     pairs: dict[int, int] = {}
     for text in given:
-        is_file = Path(text).is_file()
-        lines = Path(text).read_text(encoding="utf-8").splitlines() if is_file else text.split(",")
-        for number, line in enumerate(lines):
-            match = re.fullmatch(r"\s*(-?\d+)\s*[=:,;\t ]\s*(\d+)\s*", line)
-            if match:
-                pairs[int(match[1])] = int(match[2])
-            elif line.strip() and not (is_file and number == 0):  # a file may have a header
-                raise click.UsageError(f"--map: {line!r} is no pair; use 7=0")
+        pairs |= _map_file(Path(text)) if Path(text).is_file() else _map_words(text)
     return pairs or None
+
+
+def _map_words(text: str) -> dict[int, int]:
+    found = [(word, _pair(word)) for word in text.split(",") if word.strip()]
+    wrong = next((word for word, pair in found if pair is None), None if found else text)
+    if wrong is not None:
+        raise click.UsageError(f"--map: {wrong!r} is no pair; use 7=0")
+    return dict(pair for _, pair in found if pair)
+
+
+def _map_file(path: Path) -> dict[int, int]:
+    from geoseg.errors import InputError
+
+    remedy = "a pair a line: 7,0"
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--map {path}: cannot be read: {error}", remedy) from error
+    if lines and not re.search(r"\d", lines[0]):  # a header
+        lines[0] = ""
+    found = [(number, line, _pair(line)) for number, line in enumerate(lines, start=1) if line.strip()]
+    for number, line, pair in found:
+        if pair is None:
+            raise InputError(f"--map {path}: line {number}: {line[:80]!r} is no pair", remedy)
+    if not found:
+        raise InputError(f"--map {path}: holds no pairs", remedy)
+    return dict(pair for _, _, pair in found if pair)
+
+
+def _pair(text: str) -> tuple[int, int] | None:
+    match = re.fullmatch(r"\s*(-?\d+)\s*[=:,;\t ]\s*(\d+)\s*", text)
+    return (int(match[1]), int(match[2])) if match else None
