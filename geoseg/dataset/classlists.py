@@ -126,6 +126,22 @@ def named_classes(names: Sequence[str]) -> ClassList:
     return _class_list([ListedClass(BACKGROUNDS[0]), *(ListedClass(name) for name in names)], "classes")
 
 
+def foreground_classes(names: Sequence[str], origin: str) -> tuple[ClassList, tuple[int, ...]]:
+    """As :func:`named_classes`, but one called background is the background.
+
+    Returns:
+        The classes, and the id of each name.
+
+    Raises:
+        InputError: if two names are equal, or there is no other.
+    """
+    own = [name for name in names if name.casefold() not in BACKGROUNDS]
+    if not own:
+        raise InputError(f"{origin}: holds no class besides the background", "name one with --class")
+    ids = {name: i for i, name in enumerate(own, start=1)}
+    return named_classes(own), tuple(ids.get(name, 0) for name in names)
+
+
 def _class_list(ordered: Sequence[ListedClass], origin: str) -> ClassList:
     listed = {c.rgb for c in ordered}
     spare = [c for c in ("#000000", "#FFFFFF", "#808080", "#C0C0C0") if _rgb(c) not in listed]

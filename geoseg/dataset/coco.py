@@ -6,7 +6,6 @@ are there, and in what they leave behind; nothing but images, categories and seg
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.gather import Gathering
-from geoseg.dataset.irregular import LEFT_OUT, judge
+from geoseg.dataset.irregular import LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import run_lengths
 from geoseg.dataset.shapes import Shape
@@ -59,8 +58,8 @@ def read_coco(path: Path, images: Path | None = None) -> Annotations:
 def _categories(path: Path, records: Sequence[Any]) -> tuple[ClassList, dict[int, int]]:
     """Classes, and the class of each category id; categories of one name are one class."""
     try:
-        named = {int(record["id"]): str(record["name"]).strip() for record in records}
-    except (KeyError, TypeError, ValueError) as error:
+        named = {_category(record["id"]): str(record["name"]).strip() for record in records}
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{path}: a category lacks a whole id or a name", "correct its categories"
         ) from error
@@ -88,8 +87,9 @@ def _add_annotation(gathering: Gathering, record: Any, class_of: Mapping[Any, in
     image = gathering.image(_hashable(record.get("image_id")), name)
     if image is None:
         return
-    class_id = class_of.get(_hashable(record.get("category_id")))
-    if class_id is None:
+    try:
+        class_id = class_of[_category(record.get("category_id"))]
+    except (KeyError, TypeError, ValueError, OverflowError):
         gathering.tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
         return
     gathering.add_shape(image, name, *_shape(record, class_id, image.size))
@@ -110,15 +110,19 @@ def _shape(
     if not segmentation or not isinstance(segmentation, list):
         return None, kinds.EMPTY
     parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
-    if not all(_is_number(value) for part in parts for value in part):
+    if not all(isinstance(part, list) and all(map(is_coordinate, part)) for part in parts):
         return None, kinds.NULL
     rings, kind = judge([np.array(part[: len(part) // 2 * 2]).reshape(-1, 2) for part in parts], size)
     return (Shape(class_id, rings, is_crowd=is_crowd) if rings else None), kind
 
 
+def _category(key: Any) -> int:
+    """A category's id, which some tools write as text; raises what ``int`` does where it is none."""
+    if isinstance(key, float) and not key.is_integer():
+        raise ValueError(f"{key} is not whole")
+    return int(key)
+
+
 def _hashable(key: Any) -> Any:
-    return key if isinstance(key, int | str) else repr(key)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """An image's id: a number and the text that says it are the same."""
+    return str(key) if isinstance(key, int | str) else repr(key)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geoseg.core import Progress
 from geoseg.dataset.classlists import write_class_list
+from geoseg.dataset.images import strips
 from geoseg.dataset.items import DataSet, Item
 from geoseg.dataset.journal import Workshop
 from geoseg.dataset.palette import to_colours
@@ -39,10 +40,10 @@ def write_colours(dataset: DataSet, target: Path, progress: Progress = lambda ma
         def write(item: Item) -> str:
             with open_scene(item.image) as scene:
                 grid = scene.info.grid
-            colours = to_colours(read_labels(item).mask, dataset.classes)
             path, file = colour_file(workshop.folder / MASKS, item.stem, grid)
             with file:
-                file.add(colours)
+                for window in strips(grid.size):
+                    file.add(to_colours(read_labels(item, window).mask, dataset.classes))
             progress(1)
             return f"{MASKS}/{path.name}"
 

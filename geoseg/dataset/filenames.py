@@ -51,7 +51,10 @@ def without_prefix(name: str) -> str:
 
 def _path_of(name: str) -> str:
     """``/data/local-files/?d=tiles/a.png`` or an address: the path in it."""
-    address = urlsplit(name)
+    try:
+        address = urlsplit(name)
+    except ValueError:  # brackets where a host would be: no address
+        return name.replace("\\", "/")
     query = parse_qs(address.query).get("d")
     return (query[0] if query else unquote(address.path or name)).replace("\\", "/")
 

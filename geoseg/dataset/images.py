@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from geoseg.core.grid import GeoGrid
 from geoseg.core.window import Window
 from geoseg.raster import open_scene
+from geoseg.raster.labelfile import BLOCK
+
+STRIP_PIXELS = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,14 @@ def read_part(path: Path, window: Window | None = None, bands: tuple[int, ...] =
         part = window or Window(0, 0, whole.height, whole.width)
         pixels, valid = scene.read(part, bands)
         return ImagePart(np.ascontiguousarray(np.moveaxis(pixels, 0, 2)), valid, whole.crop(part))
+
+
+def strips(size: tuple[int, int]) -> Iterator[Window]:
+    """An image of this height and width from top to bottom, in parts that memory holds."""
+    height, width = size
+    rows = max(STRIP_PIXELS // width // BLOCK, 1) * BLOCK
+    for row in range(0, height, rows):
+        yield Window(row, 0, min(rows, height - row), width)
 
 
 def size_of(path: Path) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -13,7 +14,10 @@ from geoseg.dataset.shapes import Ring
 
 OUTSIDE_PX = 1.0
 """How far a vertex may lie beyond the image: annotation tools overshoot a little."""
+FAR_PX = 1_000_000.0
+"""No image is larger; drawing takes memory by the length of a side."""
 TINY_PX2 = 4.0
+LARGEST = 1e300
 
 OUTSIDE, CROSSING, TINY = "outside the image", "self-crossing", "tiny"
 SAME_POLYGON, SAME_ID = "duplicate polygon", "duplicate id"
@@ -58,6 +62,11 @@ def as_table(found: Sequence[Irregularity]) -> str:
     return "".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in rows)
 
 
+def is_coordinate(value: Any) -> bool:
+    """Whether a value from a file is a number that can be one; whole numbers in JSON have any length."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
 def judge(rings: Sequence[Ring], size: tuple[int, int]) -> tuple[tuple[Ring, ...], str | None]:
     """Tell an object's usable outlines, and what is irregular about it.
 
@@ -66,13 +75,16 @@ def judge(rings: Sequence[Ring], size: tuple[int, int]) -> tuple[tuple[Ring, ...
         size: height and width of the image.
 
     Returns:
-        Those with three points or more, and a kind; None where nothing is irregular.
+        Those with three points or more, and a kind; None where nothing is irregular. None of them where a
+        point is so far off that it is an error.
     """
     whole = tuple(np.asarray(ring, np.float64) for ring in rings if len(ring) >= 3)
     if len(whole) < len(rings):
         return whole, FEW_POINTS
     height, width = size
     points = np.concatenate(whole)
+    if (np.abs(points) > FAR_PX).any():
+        return (), OUTSIDE
     if (points < -OUTSIDE_PX).any() or (points > (width + OUTSIDE_PX, height + OUTSIDE_PX)).any():
         return whole, OUTSIDE
     polygons = [shapely.Polygon(ring) for ring in whole]

@@ -28,5 +28,5 @@ def read_json(path: Path) -> Any:
             f"{path}: is no JSON: line {error.lineno}, column {error.colno}: {error.msg}",
             "export it anew, or correct it there",
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no text, numbers of thousands of digits, ...
         raise InputError(f"{path}: is no JSON: {error}", "export it anew") from error

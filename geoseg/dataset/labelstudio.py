@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.gather import Gathered, Gathering
-from geoseg.dataset.irregular import DRAWN, LEFT_OUT, judge
+from geoseg.dataset.irregular import DRAWN, LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import brush_mask, lengths_of
 from geoseg.dataset.shapes import Shape
@@ -136,9 +135,7 @@ def _polygon(points: Any, class_id: int, size: tuple[int, int]) -> tuple[Shape |
     if not isinstance(points, Sequence) or not points:
         return None, kinds.EMPTY
     numbers = [v for point in points for v in (point if isinstance(point, list) else [None])]
-    if any(not isinstance(v, int | float) or not math.isfinite(v) for v in numbers) or any(
-        len(point) != 2 for point in points
-    ):
+    if not all(map(is_coordinate, numbers)) or any(len(point) != 2 for point in points):
         return None, kinds.NULL
     ring = np.array(points, np.float64) * (size[1] / 100, size[0] / 100)
     rings, kind = judge([ring], size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ import numpy as np
 
 from geoseg.core import NODATA, ClassList, Window
 from geoseg.core.files import writing
+from geoseg.dataset.images import strips
 from geoseg.dataset.items import Labels, picture_bands
 from geoseg.dataset.journal import Workshop
 from geoseg.dataset.statistics import PartStatistics, measure_part
 from geoseg.raster import Scene, open_scene
 from geoseg.raster.georef import world_file_path
-from geoseg.raster.labelfile import BLOCK, id_file, mask_file
+from geoseg.raster.labelfile import id_file, mask_file
 
-STRIP_PIXELS = 16_000_000
 COPY_BYTES = 1 << 22
 
 
@@ -113,7 +113,7 @@ class Making:
             if sample.objects is not None:
                 id_path, ids = id_file(folder / "instances", sample.stem, grid)
                 files.enter_context(ids)
-            windows = list(_strips(grid.size))
+            windows = list(strips(grid.size))
             for window in windows:
                 pixels, valid = scene.read(window, bands)
                 parts.append(measure_part(pixels, valid, max(1, self.sampled // len(windows))))
@@ -135,13 +135,6 @@ class Making:
         said = [self.options, self.classes.to_json(), self.sampled, states]
         own = [sample.stem, sample.source, sample.gsd_m, sample.key, sample.objects, sample.irregular]
         return hashlib.sha256(json.dumps([said, own]).encode()).hexdigest()
-
-
-def _strips(size: tuple[int, int]) -> Iterator[Window]:
-    height, width = size
-    rows = max(STRIP_PIXELS // width // BLOCK, 1) * BLOCK
-    for row in range(0, height, rows):
-        yield Window(row, 0, min(rows, height - row), width)
 
 
 def _copy_image(scene: Scene, folder: Path, stem: str) -> tuple[list[Path], Any]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from geoseg.core import NODATA, Progress, Window
 from geoseg.dataset.classlists import Rgb
+from geoseg.dataset.images import strips
 from geoseg.dataset.pairs import Pair, missing_text
 from geoseg.dataset.palette import UNKNOWN, Palette, count_colours
 from geoseg.dataset.parallel import in_threads
@@ -127,27 +128,30 @@ def _table(path: Path) -> dict[int, Rgb]:
     with open_scene(path) as shown, open_scene(path, expand_palette=False) as plain:
         if len(shown.info.bands) == len(plain.info.bands):
             return {}
-        whole = Window(0, 0, *plain.info.grid.size)
-        values, colours = plain.read(whole, (1,))[0][0], shown.read(whole, (1, 2, 3))[0]
-    found = {}
-    for value in np.unique(values):
-        row, col = np.argwhere(values == value)[0]
-        red, green, blue = (int(v) for v in colours[:, row, col])
-        found[int(value)] = (red, green, blue)
+        found: dict[int, Rgb] = {}
+        for window in strips(plain.info.grid.size):
+            values, colours = plain.read(window, (1,))[0][0], shown.read(window, (1, 2, 3))[0]
+            for value, place in zip(*np.unique(values, return_index=True), strict=True):
+                red, green, blue = (int(band.flat[place]) for band in colours)
+                found.setdefault(int(value), (red, green, blue))
     return found
 
 
 def _look(mask: Scene, kind: str) -> _Looked:
-    whole = Window(0, 0, *mask.info.grid.size)
-    if kind == "colours":
-        pixels, valid = mask.read(whole, (1, 2, 3))
-        return _Looked(mask.path, Counter[Key](dict(count_colours(pixels, valid).items())), Counter())
-    pixels, valid = mask.read(whole, (1,))
+    looked = _Looked(mask.path, Counter(), Counter())
     nodata = mask.info.nodata
-    hidden: Counter[int] = Counter()
-    if nodata is not None and nodata == int(nodata):
-        hidden[int(nodata)] = int(np.count_nonzero(~valid & (pixels[0] == nodata)))
-    return _Looked(mask.path, _count_values(pixels[0][valid]), hidden)
+    for window in strips(mask.info.grid.size):
+        if kind == "colours":
+            pixels, valid = mask.read(window, (1, 2, 3))
+            looked.counts.update(count_colours(pixels, valid))
+        else:
+            pixels, valid = mask.read(window, (1,))
+            looked.counts.update(_count_values(pixels[0][valid]))
+            if nodata is not None and nodata == int(nodata):
+                looked.hidden[int(nodata)] += int(np.count_nonzero(~valid & (pixels[0] == nodata)))
+        if len(looked.counts) > MOST_KINDS:  # a picture: refused by what is known of it
+            break
+    return looked
 
 
 def _count_values(values: npt.NDArray[Any]) -> Counter[Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def from_one_hot(layers: npt.NDArray[Any]) -> Ids:
 
 
 class Palette:
-    """Looks up the classes of colours.
+    """Looks up the classes of colours, in any thread.
 
     Args:
         ids: colour -> class id.
@@ -100,16 +101,22 @@ class Palette:
         self._tolerance = tolerance
         self._table = np.full(1 << 24, UNKNOWN, np.uint8)
         self._table[_packed(self._colours.T)] = self._ids
+        self._learning = Lock()
         self._seen = np.zeros(1 << 24 if tolerance else 0, np.bool_)
 
     def look_up(self, pixels: npt.NDArray[np.uint8]) -> Ids:
         """Colours (3, height, width) to ids (height, width); 254 where there is none."""
         packed = _packed(pixels)
         ids = np.asarray(self._table[packed])
-        if self._tolerance and (fresh := packed[(ids == UNKNOWN) & ~self._seen[packed]]).size:
-            self._learn(np.unique(fresh))
-            ids = np.asarray(self._table[packed])
-        return np.asarray(ids)
+        unknown = ids == UNKNOWN
+        if not self._tolerance or not unknown.any():
+            return ids
+        with self._learning:
+            fresh = packed[unknown & ~self._seen[packed]]
+            if fresh.size:
+                self._learn(np.unique(fresh))
+        # another thread may have learned them since the table was read
+        return np.asarray(self._table[packed])
 
     def _learn(self, packed: npt.NDArray[np.int64]) -> None:
         colours = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)

@@ -22,17 +22,20 @@ def run_lengths(segmentation: Mapping[str, Any], size: tuple[int, int]) -> list[
         None where they are not those of such an image.
     """
     counts = segmentation.get("counts")
-    if list(segmentation.get("size") or ()) != list(size):
+    if segmentation.get("size") != list(size):
         return None
     if isinstance(counts, str):
-        counts = _uncompressed(counts)
+        counts = uncompressed(counts)
     if not isinstance(counts, list) or not all(isinstance(c, int) and c >= 0 for c in counts):
         return None
     return counts if sum(counts) == size[0] * size[1] else None
 
 
-def _uncompressed(text: str) -> list[int] | None:
-    """COCO's text: six bits a character, five of them of a number; from the third on differences."""
+def uncompressed(text: str) -> list[int] | None:
+    """The numbers of COCO's text; None where it is no such text.
+
+    Six bits a character, five of them of a number; from the third on differences.
+    """
     counts: list[int] = []
     value = shift = 0
     for character in text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,14 @@ from scipy import ndimage
 
 from geoseg.core import ClassList, GeoGrid, Progress, Window
 from geoseg.dataset.annotated import Target
-from geoseg.dataset.classlists import named_classes
+from geoseg.dataset.classlists import foreground_classes
 from geoseg.dataset.items import DataSet, Labels
 from geoseg.dataset.making import Sample
 from geoseg.dataset.pairs import safe_stem
 from geoseg.dataset.writer import Recipe, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene, open_scene
-from geoseg.vector.read import read_frame
+from geoseg.vector.read import place_frame, read_frame
 
 BOUNDARY, CONTACT = "boundary", "contact"
 SHOWN = 8
@@ -70,6 +71,13 @@ class Features:
     shapes: npt.NDArray[np.object_]
     class_ids: npt.NDArray[np.uint8]
     bounds: npt.NDArray[np.float64] = field(repr=False)
+
+    def digest(self) -> str:
+        """The same for the same features alone."""
+        digest = sha256(self.class_ids.tobytes())
+        for shape in shapely.to_wkb(self.shapes):
+            digest.update(shape)
+        return digest.hexdigest()
 
     def draw(self, grid: GeoGrid, all_touched: bool) -> Ids:
         """Positions, from 1, of the features on a grid; 0 for none."""
@@ -126,7 +134,8 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
     names = _class_names(path, frame, labels)
     classes, ids = _classes(path, names, labels)
     shaped = ~(frame.geometry.is_empty | frame.geometry.isna()).to_numpy()
-    known = shaped & (ids > 0)
+    known = shaped & np.array([name is not None for name in names], np.bool_)
+    by_crs: dict[str | None, npt.NDArray[np.object_]] = {}
     by_stem: dict[str, Path] = {}
     features: dict[str, Features] = {}
     hit = np.zeros(len(frame), np.bool_)
@@ -136,7 +145,9 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
             raise InputError(f"{scene} and {by_stem[stem]} have one name", "rename one of them")
         by_stem[stem] = scene
         grid = _placed_grid(scene)
-        placed = read_frame(path, grid.crs).geometry.to_numpy()
+        if grid.crs not in by_crs:
+            by_crs[grid.crs] = place_frame(frame, str(grid.crs), path).geometry.to_numpy()
+        placed = by_crs[grid.crs]
         bounds = shapely.bounds(placed)
         on_it = known & np.isfinite(bounds).all(axis=1) & _meets(bounds, grid)
         hit |= on_it
@@ -153,7 +164,7 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
 def _classes(
     path: Path, names: Sequence[str | None], labels: VectorLabels
 ) -> tuple[ClassList, npt.NDArray[np.uint8]]:
-    """The classes, and the class of each feature; 0 where it has none."""
+    """The classes, and the class of each feature; 0 where it is background or has none."""
     present = {name for name in names if name is not None}
     listed = labels.names or tuple(sorted(present))
     strange = sorted(present - set(listed))
@@ -165,8 +176,8 @@ def _classes(
     if not present:
         raise InputError(f"{path}: holds no features with a class", "check the file")
     extra = [name for name, width in ((BOUNDARY, labels.boundary), (CONTACT, labels.contact)) if width]
-    classes = named_classes([*listed, *extra])
-    number = {name: i for i, name in enumerate(listed, start=1)}
+    classes, numbers = foreground_classes([*listed, *extra], str(path))
+    number = dict(zip([*listed, *extra], numbers, strict=True))
     return classes, np.array([number[n] if n is not None else 0 for n in names], np.uint8)
 
 
@@ -242,10 +253,9 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
         overwrite=target.overwrite,
     )
     samples = [
-        Sample(
-            stem, path, target.source.name, inputs=(vectors.path,), objects=len(vectors.features[stem].shapes)
-        )
+        Sample(stem, path, target.source.name, key=found.digest(), objects=len(found.shapes))
         for stem, path in vectors.scenes.items()
+        for found in [vectors.features[stem]]
     ]
     return write_dataset(recipe, samples, draw, progress)
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
-from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import AnnotatedImage, Annotations
-from geoseg.dataset.classlists import named_classes
+from geoseg.dataset.classlists import foreground_classes
 from geoseg.dataset.irregular import DRAWN, LEFT_OUT, Irregularity, judge
 from geoseg.dataset.pairs import IMAGE_FOLDER, list_rasters, safe_stem
 from geoseg.dataset.shapes import Shape
@@ -42,13 +41,13 @@ def read_yolo_folder(folder: Path, names: Sequence[str] = ()) -> Annotations:
         SceneError: if an image is damaged.
     """
     images = list_rasters(folder)
-    labels = {path: _label_of(path) for path in images}
+    labels = {path: _label_of(path, folder) for path in images}
     if not any(path.is_file() for path in labels.values()):
         raise InputError(
             f"{folder}: holds no labels of {len(images)} images", "they are expected in labels beside images"
         )
-    classes = named_classes(list(names) or _names(folder))
-    reading = _Reading(classes)
+    classes, ids = foreground_classes(list(names) or _names(folder), str(folder))
+    reading = _Reading(ids, labels)
     lonely = _without_image(folder, set(labels.values()))
     found = [Irregularity(kinds.MISSING, "image", path.stem, str(path), LEFT_OUT) for path in lonely]
     stems = _stems(folder, images)
@@ -68,12 +67,12 @@ def read_yolo_folder(folder: Path, names: Sequence[str] = ()) -> Annotations:
 class _Reading:
     """Reads labels, again when they are drawn: nothing of them is kept."""
 
-    def __init__(self, classes: ClassList) -> None:
-        self._count = len(classes) - 1
+    def __init__(self, ids: Sequence[int], labels: Mapping[Path, Path]) -> None:
+        self._ids, self._labels = ids, labels
 
     def read(self, image: Path) -> tuple[list[Shape], list[Irregularity]]:
         """The objects of an image, and what is irregular about its labels."""
-        label = _label_of(image)
+        label = self._labels[image]
         if not label.is_file():
             return [], []
         with open_scene(image) as scene:
@@ -101,13 +100,13 @@ class _Reading:
             return None, kinds.NULL
         if not np.isfinite(values).all():
             return None, kinds.NULL
-        if not 0 <= index < self._count:
+        if not 0 <= index < len(self._ids):
             return None, kinds.UNKNOWN_CLASS
         if len(values) == 4:
             return None, kinds.BOX
         ring = values[: len(values) // 2 * 2].reshape(-1, 2) * (size[1], size[0])
         rings, kind = judge([ring], size)
-        return (Shape(index + 1, rings) if rings else None), kind
+        return (Shape(self._ids[index], rings) if rings else None), kind
 
 
 def _lines(path: Path) -> list[str]:
@@ -119,15 +118,20 @@ def _lines(path: Path) -> list[str]:
         ) from error
 
 
-def _label_of(image: Path) -> Path:
-    """Ultralytics' rule: the last folder ``images`` in the path becomes ``labels``."""
+def _label_of(image: Path, folder: Path) -> Path:
+    """Ultralytics' rule: the last folder ``images`` in the path becomes ``labels``; else beside the image.
+
+    What lies above the folder that was named is nobody's concern, but its own name counts.
+    """
     beside = image.with_suffix(".txt")
-    parts = list(beside.parts)
-    if IMAGE_FOLDER not in parts:
+    base, parts = folder, [*beside.relative_to(folder).parts]
+    if folder.resolve().name == IMAGE_FOLDER:
+        base, parts = folder.resolve().parent, [IMAGE_FOLDER, *parts]
+    if IMAGE_FOLDER not in parts[:-1]:
         return beside
-    place = len(parts) - 1 - parts[::-1].index(IMAGE_FOLDER)
-    parts[place] = LABEL_FOLDER
-    return Path(*parts)
+    parts[len(parts) - 1 - parts[::-1].index(IMAGE_FOLDER)] = LABEL_FOLDER
+    apart = base.joinpath(*parts)
+    return apart if apart.is_file() or not beside.is_file() else beside
 
 
 def _without_image(folder: Path, known: set[Path]) -> list[Path]:

@@ -78,7 +78,7 @@ def rasterize(
     with open_scene(like, expand_palette=False) as scene:
         grid = scene.info.grid
         found = Burning.read(Path(vectors), grid.crs, options.field)
-        classes = classes_of(scene.source.tags, scene.path) or class_list(found.class_names())
+        classes = classes_of(scene.source.tags, scene.path) or class_list(found.class_names(), "--field")
         burner = Burner(found.shapes, found.labels(classes), options.all_touched)
         if len(found.shapes) and not burner.touches(grid):
             raise VectorError(

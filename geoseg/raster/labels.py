@@ -22,6 +22,7 @@ MOST_VALUES = 250
 STRIP_PIXELS = 4_000_000
 AHEAD = 2
 """Blocks read while one is looked through."""
+BACKGROUND = "background"
 EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
 COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
 """Of classes that have none of their own, over and over."""
@@ -150,14 +151,18 @@ def _check_band(scene: Scene, band: int) -> None:
         raise OptionError(f"--band {band}", f"{scene.path.name} has bands 1 to {len(scene.info.bands)}")
 
 
-def class_list(names: list[str]) -> ClassList:
-    """Classes of these names, after a background."""
-    background = LabelClass(0, "background", "#000000")
+def class_list(names: list[str], option: str = "--value") -> ClassList:
+    """Classes of these names, after a background.
+
+    Raises:
+        OptionError: if they make no list; names the option that they come from.
+    """
+    background = LabelClass(0, BACKGROUND, "#000000")
     own = [LabelClass(i, n, COLOURS[(i - 1) % len(COLOURS)]) for i, n in enumerate(names, start=1)]
     try:
         return ClassList((background, *own))
     except ValueError as error:
-        raise OptionError(f"--value: {error}", "give each value a name of its own") from error
+        raise OptionError(f"{option}: {error}", "give each value a name of its own") from error
 
 
 def _named(scene: Scene, options: ValueOptions) -> Labelling:

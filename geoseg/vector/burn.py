@@ -21,6 +21,7 @@ from geoseg.vector.read import read_frame
 
 CLASS_FIELD = "class"
 ONLY_CLASS = "object"
+BACKGROUND = "background"
 _NUMBERED = re.compile(r"class (\d+)")
 
 
@@ -57,8 +58,8 @@ class Burning:
         return cls(frame.geometry.to_numpy()[areal], names[areal], int((~areal).sum()))
 
     def class_names(self) -> list[str]:
-        """Names of the classes by id, from 1 on."""
-        names = sorted(set(self.names.tolist()))
+        """Names of the classes by id, from 1 on; the background, which may be drawn too, is 0."""
+        names = sorted(set(self.names.tolist()) - {BACKGROUND})
         numbers = [_NUMBERED.fullmatch(name) for name in names]
         if not names or not all(numbers):
             return names or [ONLY_CLASS]
@@ -73,7 +74,7 @@ class Burning:
         Raises:
             VectorError: if a class is not in the list.
         """
-        ids = {c.name: c.id for c in classes}
+        ids = {BACKGROUND: 0} | {c.name: c.id for c in classes}
         unknown = sorted(set(self.names.tolist()) - set(ids))
         if unknown:
             raise VectorError(

@@ -59,8 +59,20 @@ def read_frame(path: Path, crs: str | None) -> geopandas.GeoDataFrame:
         VectorError: if it is none of these, is damaged, or has no CRS while one is wanted.
     """
     frame = _READERS[_kind(path)](path)
-    if crs is None:
-        return frame
+    return frame if crs is None else place_frame(frame, crs, path)
+
+
+def place_frame(frame: geopandas.GeoDataFrame, crs: str, path: Path) -> geopandas.GeoDataFrame:
+    """Features of a file in another CRS.
+
+    Args:
+        frame: from :func:`read_frame`.
+        crs: what coordinates are wanted in.
+        path: of the file, for the message.
+
+    Raises:
+        VectorError: if the file has no CRS.
+    """
     if frame.crs is None:
         raise VectorError(f"{path} does not say its CRS", "assign one, e.g. with ogr2ogr -a_srs EPSG:4326")
     return frame.to_crs(CRS.from_user_input(crs))
@@ -183,7 +195,7 @@ def _named_crs(member: Any, path: Path) -> CRS:
 
 def _read_ogr(path: Path) -> geopandas.GeoDataFrame:
     try:
-        return pyogrio.read_dataframe(path, fid_as_index=False)
+        frame = pyogrio.read_dataframe(path, fid_as_index=False)
     except (
         RuntimeError,
         IndexError,
@@ -191,6 +203,11 @@ def _read_ogr(path: Path) -> geopandas.GeoDataFrame:
         shapely.GEOSException,
     ) as error:  # pyogrio's are RuntimeErrors
         raise VectorError(f"{path} cannot be read: {error}", "check the file") from error
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        raise VectorError(
+            f"{path}: its first layer has no geometry", "put the polygons into a file of their own"
+        )
+    return frame
 
 
 def _read_parquet(path: Path) -> geopandas.GeoDataFrame:

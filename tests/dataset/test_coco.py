@@ -2,19 +2,24 @@
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from geoseg.core import Window
 from geoseg.dataset.annotated import REPORT, Choice, Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
 from geoseg.dataset.items import Source
 from geoseg.dataset.runs import run_lengths
+from geoseg.dataset.shapes import Shape, draw_shapes
 from geoseg.dataset.store import open_dataset, read_labels
 from geoseg.errors import InputError
 
@@ -215,3 +220,88 @@ def test_boxes_beside_their_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="box without polygon: 1"):
         prepare(write_coco(tmp_path, boxes), tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "told"),
+    [
+        ([SQUARE, None], "null coordinate"),
+        ([None, SQUARE], "null coordinate"),
+        ({"size": 64, "counts": [2400]}, "run lengths of another size"),
+        ({"size": None, "counts": [2400]}, "run lengths of another size"),
+        ([[5, 5, 10**400, 5, 25, 25]], "null coordinate"),
+        ([[5, 5, 1e12, 5, 25, 25]], "outside the image"),
+    ],
+)
+def test_damaged_segmentations_are_told(tmp_path: Path, segmentation: Any, told: str) -> None:
+    """Each is left out, and the others are drawn."""
+    path = write_coco(tmp_path, [annotation(1, [SQUARE]), annotation(2, segmentation)])
+    found = read_coco(path).irregularities
+
+    assert [(told, "2", "left out")] == [(i.kind, i.annotation, i.done) for i in found]
+    assert 1 == prepare(path, tmp_path / "set")["a"].objects
+
+
+def test_numbers_and_names_that_nothing_can_read(tmp_path: Path) -> None:
+    """A number of thousands of digits is no JSON; brackets in a name are no address."""
+    path = write_coco(tmp_path, [annotation(1, [SQUARE])])
+    text = path.read_text()
+    path.write_text(text.replace('"id": 3', f'"id": {"3" * 5000}'))
+    with pytest.raises(InputError, match="is no JSON"):
+        read_coco(path)
+    path.write_text(text.replace('"a.png"', '"http://[x/a.png"'))
+    assert ["a", "b"] == [i.stem for i in read_coco(path).images]
+
+
+def test_ids_may_be_text(tmp_path: Path) -> None:
+    """Of categories and of images, on one side or on both."""
+    categories = [{"id": "3", "name": "roof"}, {"id": 7, "name": "road"}]
+    found = [
+        annotation(1, [SQUARE], "1", "3"),
+        annotation(2, [INNER], 1, "7"),
+        annotation(3, [SQUARE], "2", 3),
+    ]
+    path = write_coco(tmp_path, [*found, annotation(4, [SQUARE], 2, "x")], categories=categories)
+    annotations = read_coco(path)
+
+    assert [("unknown category", "4")] == [(i.kind, i.annotation) for i in annotations.irregularities]
+    assert [2, 1] == [image.objects for image in annotations.images]
+
+
+points = st.lists(st.tuples(st.floats(-20, 80), st.floats(-20, 60)), min_size=3, max_size=8)
+
+
+@given(st.lists(st.lists(points, min_size=1, max_size=2), min_size=1, max_size=5), st.integers(1, 25))
+def test_windows_are_what_pycocotools_draws(outlines: list[Any], rows: int) -> None:
+    """Object by object, whatever part of the image is wanted; parts join."""
+    shapes = [Shape(1, tuple(np.array(ring) for ring in rings)) for rings in outlines]
+    whole = draw_shapes(shapes, SIZE, Window(0, 0, *SIZE))
+    parts = [
+        draw_shapes(shapes, SIZE, Window(row, col, min(rows, SIZE[0] - row), 30))
+        for row in range(0, SIZE[0], rows)
+        for col in (0, 30)
+    ]
+    joined = np.block(
+        [[left.instances, right.instances] for left, right in zip(parts[::2], parts[1::2], strict=True)]
+    )
+    union = np.zeros(SIZE, np.uint8)
+    for rings, shape in zip(outlines, shapes, strict=True):
+        code = coco_mask.merge(coco_mask.frPyObjects([np.ravel(ring).tolist() for ring in rings], *SIZE))
+        own = coco_mask.decode(code)
+        union |= own
+        assert np.array_equal(own, draw_shapes([shape], SIZE, Window(0, 0, *SIZE)).mask)
+
+    assert np.array_equal(union, whole.mask)
+    assert np.array_equal(whole.instances, joined)
+
+
+def test_drawing_takes_memory_by_the_window() -> None:
+    """Not by the image, which may be a large orthophoto."""
+    ring = np.array([[x + 40_000.0, y + 50_000.0] for x, y in np.array(SQUARE).reshape(-1, 2)])
+    tracemalloc.start()
+    labels = draw_shapes([Shape(1, (ring,))], (60_000, 60_000), Window(50_000, 40_000, 40, 60))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert 400 == labels.mask.sum() == labels.mask[5:25, 5:25].sum()
+    assert peak < 1_000_000

@@ -163,3 +163,16 @@ def test_banepa_equals_its_coco_form(data_dir: Path, tmp_path: Path) -> None:
 
     assert (12, 505) == (len(dataset), sum(item.objects or 0 for item in dataset.items))
     assert both / either > 0.999
+
+
+def test_a_number_too_large_for_a_coordinate_is_told(tmp_path: Path) -> None:
+    """Whole numbers in JSON have any length."""
+    points = [[10, 10], [10**400, 10], [50, 60]]
+    Image.fromarray(np.full((*SIZE, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    value = {"points": points, "polygonlabels": ["roof"]}
+    task = {"data": {"image": "a.png"}, "annotations": [{"result": [result("polygonlabels", value)]}]}
+    (tmp_path / "labels.json").write_text(json.dumps([task]))
+
+    assert ["null coordinate"] == [
+        found.kind for found in read_labelstudio(tmp_path / "labels.json").irregularities
+    ]

@@ -11,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from geoseg.core import NODATA, ClassList, LabelClass
+from geoseg.core import NODATA, ClassList, LabelClass, Window
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import ClassTable, ListedClass, parse_class, read_class_list, write_class_list
 from geoseg.dataset.colours import write_colours
 from geoseg.dataset.items import Source
 from geoseg.dataset.maskrules import MaskOptions
 from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
-from geoseg.dataset.palette import from_one_hot, to_colours, to_ids, to_one_hot
+from geoseg.dataset.palette import Palette, from_one_hot, to_colours, to_ids, to_one_hot
 from geoseg.dataset.store import DataSet, open_dataset, read_labels
 from geoseg.errors import InputError, OptionError, OutputError
+from geoseg.raster import Scene
 from tests.scenes import write_scene
 
 RED, BLUE, GREY = (255, 0, 0), (0, 0, 255), (128, 128, 128)
@@ -400,3 +401,50 @@ def test_colours_are_the_way_back(tmp_path: Path) -> None:
         assert (image.crs, image.transform, 3) == (there.crs, there.transform, there.count)
     with pytest.raises(OutputError, match="exists"):
         write_colours(dataset, tmp_path / "q")
+
+
+def test_masks_are_looked_at_in_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colours, values, values with a colour table, and the way back: never a whole mask at once."""
+    rows = np.arange(600)[:, None] // 100 * np.ones((1, 4), int)
+    colours = np.array([RED, BLUE, GREY])[rows % 3].astype(np.uint8)
+    listed = table("red=#FF0000", "blue=#0000FF", "grey=#808080")
+    values = folder_of(tmp_path / "values", {"a": rows})
+    coloured = folder_of(tmp_path / "colours", {"a": colours})
+    indexed = folder_of(tmp_path / "indexed", {"a": colours}, as_indexed)
+    heights: list[int] = []
+    read = Scene.read
+
+    def recording(scene: Scene, window: Window, *bands: Any) -> Any:
+        heights.append(window.height)
+        return read(scene, window, *bands)
+
+    monkeypatch.setattr(Scene, "read", recording)
+    monkeypatch.setattr("geoseg.dataset.images.STRIP_PIXELS", 1)
+    plain = prepare(MaskPlaces(values), None, tmp_path / "1")
+    dataset = prepare(MaskPlaces(coloured), listed, tmp_path / "2")
+    tabled = prepare(MaskPlaces(indexed), None, tmp_path / "3")
+    write_colours(dataset, tmp_path / "4")
+
+    assert 256 == max(heights)
+    monkeypatch.setattr(Scene, "read", read)
+    assert np.array_equal(rows, only_mask(plain))
+    assert np.array_equal(rows % 3 + 1, only_mask(dataset))
+    assert {c.colour for c in tabled.classes} <= {"#FF0000", "#0000FF", "#808080", "#000000"}
+    assert np.array_equal(colours, np.asarray(Image.open(tmp_path / "4" / "masks" / "a.png")))
+
+
+def test_a_colour_learned_meanwhile_is_known() -> None:
+    """Another thread may learn the colours between two looks at the table."""
+    palette = Palette({RED: 1, BLUE: 2}, tolerance=10)
+    pixels = np.array([[[250, 3]], [[5, 3]], [[5, 250]]], np.uint8)
+    seen = palette._seen
+
+    class Racing:
+        def __getitem__(self, packed: Any) -> Any:
+            palette._seen = seen
+            palette._learn(np.unique(packed))
+            return seen[packed]
+
+    palette._seen = Racing()  # type: ignore[assignment]
+
+    assert [[1, 2]] == palette.look_up(pixels).tolist()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rasterio.features import shapes as traced
 from shapely.geometry import box, shape
 
+import geoseg.dataset.vectors as module
 from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.dataset.annotated import Target, prepare_annotated
 from geoseg.dataset.classlists import named_classes
@@ -219,3 +220,47 @@ def test_banepa_through_geojson_and_coco(data_dir: Path, tmp_path: Path) -> None
 def test_nothing_is_drawn_of_nothing() -> None:
     """No shapes, no labels."""
     assert not draw_shapes([], (5, 6), Window(0, 0, 5, 6)).mask.any()
+
+
+def test_the_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many scenes there are; its coordinates are changed once for each system."""
+    scenes = [write_scene(tmp_path / f"{i}.tif", (40, 50), seed=i) for i in range(3)]
+    vectors = write_vectors(tmp_path / "v.gpkg", [pixels(4, 5, 10, 10)])
+    calls: list[str] = []
+    for name in ("read_frame", "place_frame"):
+        whole = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, n=name, f=whole: (calls.append(n), f(*a))[1])
+    read_vector_set(vectors, scenes, VectorLabels())
+
+    assert ["read_frame", "place_frame"] == calls
+
+
+def test_a_class_that_changed_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the classes lie in a file of their own, as a Shapefile's do."""
+    scene = write_scene(tmp_path / "scene.tif", (40, 50))
+    keys = []
+    monkeypatch.setattr(module, "write_dataset", lambda recipe, samples, *a: keys.append(samples[0]))
+    for kinds in (["a", "b"], ["a", "b"], ["b", "a"]):
+        write_vectors(tmp_path / "new.shp", [pixels(4, 5, 9, 9), pixels(20, 5, 9, 9)], kind=kinds)
+        for path in tmp_path.glob("new.*"):
+            kept = path.with_name(f"v{path.suffix}")
+            if not (kept.exists() and path.suffix == ".shp"):
+                path.rename(kept)
+        prepare(tmp_path / "v.shp", scene, target=tmp_path / "set", class_field="kind")
+
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_background_may_be_drawn(tmp_path: Path) -> None:
+    """A feature of that class is pixels of 0, on top of what it lies on."""
+    scene = write_scene(tmp_path / "scene.tif", (40, 50))
+    shapes = [pixels(4, 5, 10, 10), pixels(6, 7, 4, 4)]
+    vectors = write_vectors(tmp_path / "v.gpkg", shapes, kind=["roof", "Background"])
+    dataset = prepare(vectors, scene, target=tmp_path / "set", class_field="kind")
+    mask = read_labels(dataset.items[0]).mask
+
+    assert ["background", "roof"] == [c.name for c in dataset.classes]
+    assert [1, 0] == [mask[5, 6], mask[8, 9]]
+    only = write_vectors(tmp_path / "only.gpkg", shapes, kind=["background", "background"])
+    with pytest.raises(InputError, match="no class besides the background"):
+        prepare(only, scene, target=tmp_path / "x", class_field="kind")

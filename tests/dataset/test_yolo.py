@@ -96,6 +96,43 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
             read_yolo_folder(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["data", "images/data", "images"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_folders_above_do_not_count(
+    tmp_path: Path, place: str, inside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels beside their images are found, whatever folders above are called and wherever one works."""
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    Image.fromarray(np.full((*SIZE, 3), 90, np.uint8)).save(folder / "a.jpg")
+    (folder / "a.txt").write_text(SQUARE)
+    monkeypatch.chdir(folder if inside else tmp_path)
+    found = read_yolo_folder(Path() if inside else Path(place), ["roof"])
+
+    assert [1] == [image.objects for image in found.images]
+
+
+def test_the_folder_named_may_be_that_of_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its labels lie beside it, also when it is called by a dot."""
+    write_yolo(tmp_path, {"a": SQUARE})
+    monkeypatch.chdir(tmp_path / "images")
+
+    for folder in (Path(), tmp_path / "images"):
+        assert [1] == [image.objects for image in read_yolo_folder(folder, ["roof"]).images]
+
+
+def test_a_class_may_be_the_background(tmp_path: Path) -> None:
+    """Its objects are pixels of 0, and the others keep their names."""
+    write_yolo(tmp_path, {"a": f"1 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6\n0 0.6 0 1 0 1 0.5 0.6 0.5\n"})
+    dataset = prepare_annotated(read_yolo_folder(tmp_path, ["Background", "roof"]), target(tmp_path))
+    mask = read_labels(dataset["a"]).mask
+
+    assert ["background", "roof"] == [c.name for c in dataset.classes]
+    assert [1, 0] == [mask[10, 10], mask[5, 50]]
+    with pytest.raises(InputError, match="no class besides the background"):
+        read_yolo_folder(tmp_path, ["background"])
+
+
 @pytest.mark.slow
 def test_building_segmentation(data_dir: Path, tmp_path: Path) -> None:
     """973 chips with 31,297 polygons to train on and 150 with 4,963 to validate."""

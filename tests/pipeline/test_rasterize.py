@@ -186,3 +186,24 @@ def test_an_existing_mask_is_kept(tmp_path):
     with pytest.raises(OutputError):
         rasterize(vectors, like, tmp_path / "m.tif")
     rasterize(vectors, like, tmp_path / "m.tif", RasterizeOptions(overwrite=True))
+
+
+@pytest.mark.parametrize("names", [["background", "roof"], ["background", "background"]])
+def test_polygons_of_the_background_are_0(tmp_path, names):
+    """As ``--background`` writes them; drawn later, they lie on top."""
+    raster = _raster(tmp_path / "r.tif", np.zeros((10, 10), np.uint8))
+    upper = shapely.box(5e5, 4e6 - 2.5, 5e5 + 5, 4e6)
+    lower = shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6 - 2.5)
+    polygons = _polygons(tmp_path / "p.gpkg", [upper, lower], **{"class": names})
+    rasterize(polygons, raster, tmp_path / "m.tif")
+
+    assert [0, int(names[1] == "roof")] == [_pixels(tmp_path / "m.tif")[row, 3] for row in (1, 8)]
+
+
+def test_classes_that_make_no_list_are_told_in_their_own_words(tmp_path):
+    """More than a mask can hold: it is the field of the polygons that says so."""
+    raster = _raster(tmp_path / "r.tif", np.zeros((10, 10), np.uint8))
+    shapes = [shapely.box(5e5, 4e6 - 2.5, 5e5 + 5, 4e6)] * 300
+    polygons = _polygons(tmp_path / "p.gpkg", shapes, kind=[f"k{i}" for i in range(300)])
+    with pytest.raises(OptionError, match="--field"):
+        rasterize(polygons, raster, tmp_path / "m.tif", RasterizeOptions("kind"))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas
+import pyogrio
 import pytest
 import shapely
 
@@ -157,3 +159,13 @@ def test_no_polygons(tmp_path: Path) -> None:
 
     with pytest.raises(VectorError, match="no polygons"):
         read_area(path, "EPSG:4326")
+
+
+def test_a_first_layer_without_shapes_is_refused(tmp_path: Path) -> None:
+    """A GeoPackage may begin with a table."""
+    table = pandas.DataFrame({"name": ["x"]})
+    pyogrio.write_dataframe(table, tmp_path / "v.gpkg", layer="table", driver="GPKG")
+
+    for crs in (None, "EPSG:4326"):
+        with pytest.raises(VectorError, match="first layer has no geometry"):
+            read_frame(tmp_path / "v.gpkg", crs)
