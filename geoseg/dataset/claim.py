@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -40,7 +41,8 @@ class Claim:
         try:
             self._take()
         except BaseException:
-            self._file.close()
+            with suppress(OSError):  # a full disk refuses what is left to write once more
+                self._file.close()
             raise
 
     def release(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):
 
 @pytest.mark.parametrize("leave_kb", [40, 600, 1500])
 def test_prepare(geoseg, full_disk, tmp_path, leave_kb):
-    """A data set that does not fit, refused before or cut off in the middle, leaves nothing."""
+    """A data set that does not fit is refused before, or leaves at most what is finished, to go on from."""
     for kind in ("images", "masks"):
         (tmp_path / "in" / kind).mkdir(parents=True)
     for i in range(12):
@@ -154,4 +155,7 @@ def test_prepare(geoseg, full_disk, tmp_path, leave_kb):
         assert_done(ran)
     else:
         assert_one_line(ran, "-o")
+        if (journal := full_disk / ".set.geoseg-part" / "journal.jsonl").is_file():
+            assert journal.stat().st_size
+            shutil.rmtree(journal.parent)
         check_nothing_left(full_disk)
