@@ -123,7 +123,7 @@ def test_the_folder_named_may_be_that_of_the_images(tmp_path: Path, monkeypatch:
 
 def test_a_class_may_be_the_background(tmp_path: Path) -> None:
     """Its objects are pixels of 0, and the others keep their names."""
-    write_yolo(tmp_path, {"a": f"1 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6\n0 0.6 0 1 0 1 0.5 0.6 0.5\n"})
+    write_yolo(tmp_path, {"a": "1 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6\n0 0.6 0 1 0 1 0.5 0.6 0.5\n"})
     dataset = prepare_annotated(read_yolo_folder(tmp_path, ["Background", "roof"]), target(tmp_path))
     mask = read_labels(dataset["a"]).mask
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
-import pandas
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
@@ -163,7 +163,7 @@ def test_no_polygons(tmp_path: Path) -> None:
 
 def test_a_first_layer_without_shapes_is_refused(tmp_path: Path) -> None:
     """A GeoPackage may begin with a table."""
-    table = pandas.DataFrame({"name": ["x"]})
+    table = pd.DataFrame({"name": ["x"]})
     pyogrio.write_dataframe(table, tmp_path / "v.gpkg", layer="table", driver="GPKG")
 
     for crs in (None, "EPSG:4326"):
