@@ -242,7 +242,7 @@ def test_a_class_that_changed_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(module, "write_dataset", lambda recipe, samples, *a: keys.append(samples[0]))
     for kinds in (["a", "b"], ["a", "b"], ["b", "a"]):
         write_vectors(tmp_path / "new.shp", [pixels(4, 5, 9, 9), pixels(20, 5, 9, 9)], kind=kinds)
-        for path in tmp_path.glob("new.*"):
+        for path in sorted(tmp_path.glob("new.*")):
             kept = path.with_name(f"v{path.suffix}")
             if not (kept.exists() and path.suffix == ".shp"):
                 path.rename(kept)
