@@ -9,6 +9,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
+from geoseg.dataset.pairs import counted
 from geoseg.dataset.split.options import WAYS, Shares, SplitOptions
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ MOST_CLASSES = 12
 @click.option(
     "--valid-list", type=options.PATH, metavar="FILE", help="Validate on the images that this file names."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Another one gives another split.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Another one gives another split.",
+)
 @click.option("--check", is_flag=True, help="Only look for leaks in the lists that are there.")
 @options.overwrite_option
 @options.json_option
@@ -116,6 +123,6 @@ def _tell(split: Split, dataset: DataSet, files: list[Path]) -> None:
 def _leak_text(leak: Leak) -> str:
     distance = "no distance known" if leak.distance is None else f"{leak.distance:,.1f} {leak.unit} apart"
     return (
-        f"{distance}, {leak.shared_pixels:,} pixels shared, {leak.identical:,} identical images, "
-        f"{leak.alike:,} nearly identical"
+        f"{distance}, {counted(leak.shared_pixels, 'pixel')} shared, "
+        f"{counted(leak.identical, 'identical image')}, {leak.alike:,} nearly identical"
     )

@@ -143,6 +143,12 @@ def missing_text(names: Sequence[str], what: str) -> str:
     return f"{len(names)} {what} ({shown})"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``1,200 images``, ``2 patches``."""
+    ending = "es" if noun.endswith(("s", "ch")) else "s"
+    return f"{number:,} {noun}{ending if number != 1 else ''}"
+
+
 def safe_stem(parts: Iterable[str]) -> str:
     """A name for a file in a data set, made of the parts of a path."""
     return re.sub(r"[^\w.+-]+", "_", "_".join(parts)).lstrip(".") or "_"

@@ -12,6 +12,7 @@ from PIL import Image
 from geoseg.core import NODATA, LabelClass, PatchGrid, Progress, Window
 from geoseg.core.bands import bind_bands
 from geoseg.dataset.items import DataSet, Item
+from geoseg.dataset.pairs import counted
 from geoseg.dataset.store import read_labels
 from geoseg.errors import InputError
 from geoseg.raster import Scene, measure_stretch, open_scene
@@ -91,7 +92,7 @@ class Patches:
         """How many of how many, and which."""
         which = " with irregular labels, the worst first" if self.choice.worst else ""
         if len(self) == self.total:
-            return f"all {self.total:,} patches{which}"
+            return ("all " if self.total > 1 else "") + counted(self.total, "patch") + which
         return f"{len(self):,} of {self.total:,} patches{which or ', evenly chosen'}"
 
 
@@ -217,12 +218,12 @@ def _has_background(dataset: DataSet) -> bool:
 
 def _lead(patches: Patches) -> str:
     items = patches.dataset.items
-    images = f"{len(items):,} images, {len(patches.dataset.classes)} classes"
+    images = f"{counted(len(items), 'image')}, {counted(len(patches.dataset.classes), 'class')}"
     objects = [item.objects for item in items if item.objects is not None]
-    counted = f", {sum(objects):,} objects" if objects else ""
+    outlined = f", {counted(sum(objects), 'object')}" if objects else ""
     gsds = [item.gsd_m for item in items if item.gsd_m is not None]
     pixel = f", pixels of {_range(min(gsds), max(gsds))} m" if gsds else ""
-    return f"{images}{counted}{pixel}; {patches.words}"
+    return f"{images}{outlined}{pixel}; {patches.words}"
 
 
 def _range(low: float, high: float) -> str:

@@ -13,7 +13,8 @@ from PIL import Image
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
-from geoseg.dataset.preview import Choice, choose, draw, page, read_shown
+from geoseg.dataset.pairs import counted
+from geoseg.dataset.preview import Choice, Patches, choose, draw, page, read_shown
 from geoseg.dataset.store import open_dataset
 from geoseg.errors import InputError
 
@@ -45,6 +46,15 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path / "set", "large", rng.integers(200, 1800, (4, 600, 1200)).astype(np.uint16), large)
     (tmp_path / "set" / "valid.txt").write_text("i03\n")
     return tmp_path / "set"
+
+
+def test_one_is_one_patch(folder: Path) -> None:
+    """Not ``all 1 patches``."""
+    dataset = open_dataset(folder)
+    one = Patches(dataset, ((dataset.items[0], None),), 1, Choice(4))
+
+    assert one.words == "1 patch"
+    assert [counted(n, "class") for n in (0, 1, 1200)] == ["0 classes", "1 class", "1,200 classes"]
 
 
 def test_patches_are_chosen_evenly(folder: Path) -> None:

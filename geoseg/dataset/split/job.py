@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from geoseg.core import NODATA, Progress
 from geoseg.dataset.items import SPLITS, DataSet, Item
+from geoseg.dataset.pairs import counted
 from geoseg.dataset.split.assign import Images, Parts
 from geoseg.dataset.split.leakage import Leak, find_leaks
 from geoseg.dataset.split.likeness import look_at
@@ -122,12 +123,27 @@ def split_dataset(dataset: DataSet, facts: Facts, options: SplitOptions, listed:
         OptionError: if the pattern does not fit.
     """
     assigned = from_list(facts, listed, options) if listed else assign(facts, options)
+    _refuse_empty(dataset, assigned, options.shares)
     remarks = [
         *_on_way(facts, assigned),
         *([] if listed else _on_shares(facts, assigned, options.shares)),
         *_on_losses(facts, assigned),
     ]
     return _report(dataset, facts, assigned, remarks)
+
+
+def _refuse_empty(dataset: DataSet, assigned: Assigned, shares: Shares) -> None:
+    """All that was to train, or to judge, may be near what is held out, or look like it."""
+    for part in (TRAIN, *shares.held):
+        if not (assigned.parts == part).any():
+            left_out = int((assigned.parts == OUT).sum())
+            raise InputError(
+                f"{dataset.folder}: no image is left for {SPLITS[part]}; {left_out:,} of {len(dataset):,} "
+                "are too near or too like those of another part",
+                "list fewer images, or use a smaller --buffer"
+                if assigned.by == LISTED
+                else "a smaller --buffer leaves out less; --by random ignores neighbours",
+            )
 
 
 def check_split(dataset: DataSet, facts: Facts) -> Split:
@@ -183,7 +199,8 @@ def _on_random(facts: Facts, parts: Parts) -> list[str]:
     overlapping = near_pairs(facts.places, np.zeros(len(facts)))
     parted = int((parts[overlapping[:, 0]] != parts[overlapping[:, 1]]).sum())
     if parted:
-        return [f"{parted:,} pairs of patches that overlap lie on both sides: the scores will be too high"]
+        pairs = counted(parted, "pair")
+        return [f"patches that overlap lie on both sides ({pairs}): the scores will be too high"]
     if facts.places.known.any():
         return ["neighbours may lie on both sides: the scores will be too high (--by blocks parts them)"]
     if look_like_sequences(sequence_names(facts.stems)):
@@ -230,8 +247,8 @@ def _on_leak(leak: Leak) -> list[str]:
     first, second = leak.parts
     pairs = ", ".join(f"{one} and {other}" for one, other in leak.examples[:2])
     found = [
-        (leak.shared_pixels, f"{leak.shared_pixels:,} pixels of {second} lie in images of {first} too"),
-        (leak.identical, f"{leak.identical:,} images of {second} are in {first} too ({pairs})"),
-        (leak.alike, f"{leak.alike:,} images of {second} look nearly like one of {first} ({pairs})"),
+        (leak.shared_pixels, f"{counted(leak.shared_pixels, 'pixel')} of {second} in images of {first} too"),
+        (leak.identical, f"{counted(leak.identical, 'image')} of {second} in {first} too ({pairs})"),
+        (leak.alike, f"{counted(leak.alike, 'image')} of {second} nearly like one of {first} ({pairs})"),
     ]
     return [words for count, words in found if count]

@@ -34,6 +34,8 @@ FLAT = 0.02
 """Images whose squares vary by less of their mean are not compared: all water looks alike."""
 PIXELS_AT_ONCE = 16_000_000
 COMPARED_AT_ONCE = 1 << 20
+CORRELATED_AT_ONCE = 1 << 14
+"""Pairs: their squares are copied, 8 kB a pair."""
 ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
@@ -99,10 +101,13 @@ def alike_pairs(looks: Looks) -> Ints:
 
     The work grows with the number of images that share a byte of their hashes: hardly faster than the images.
     """
-    found = [pairs[_are_alike(looks, pairs)] for pairs in _candidates(looks)]
-    if not found:
-        return np.empty((0, 2), np.int64)
-    return np.unique(np.concatenate(found), axis=0)
+    found = [np.empty((0, 2), np.int64)]
+    for pairs in _candidates(looks):
+        for start in range(0, len(pairs), CORRELATED_AT_ONCE):
+            some = pairs[start : start + CORRELATED_AT_ONCE]
+            found.append(some[_are_alike(looks, some)])
+    joined = np.concatenate(found)
+    return np.asarray(joined[np.lexsort((joined[:, 1], joined[:, 0]))], np.int64)
 
 
 def _are_alike(looks: Looks, pairs: Ints) -> npt.NDArray[np.bool_]:
@@ -112,13 +117,16 @@ def _are_alike(looks: Looks, pairs: Ints) -> npt.NDArray[np.bool_]:
 
 
 def _candidates(looks: Looks) -> Iterator[Ints]:
+    """Pairs of images whose hashes differ in few bits, each once: at the first byte that they share."""
     compared = np.flatnonzero(~looks.flat)
     for place in range(looks.hashes.shape[1]):
         byte = looks.hashes[compared, place]
         order = compared[np.argsort(byte, kind="stable")]
         bounds = np.searchsorted(np.sort(byte), np.arange(257))
         for start, stop in pairwise(bounds.tolist()):
-            yield from _close(looks.hashes, order[start:stop])
+            for pairs in _close(looks.hashes, order[start:stop]):
+                one, other = looks.hashes[pairs.T, :place]
+                yield pairs[(one != other).all(axis=1)]
 
 
 def _close(hashes: Bytes, bucket: Ints) -> Iterator[Ints]:
@@ -129,9 +137,7 @@ def _close(hashes: Bytes, bucket: Ints) -> Iterator[Ints]:
         bits = ONES[hashes[rows, None] ^ hashes[None, bucket]].sum(axis=2)
         one, other = np.nonzero(bits <= MOST_BITS)
         pairs = np.stack([rows[one], bucket[other]], axis=1)
-        pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-        if len(pairs):
-            yield pairs
+        yield pairs[pairs[:, 0] < pairs[:, 1]]
 
 
 def _dhash(grey: Floats) -> Bytes:

@@ -21,13 +21,13 @@ def check_lists(folder: Path, overwrite: bool, kept: Path | None = None) -> None
     Args:
         folder: of the data set.
         overwrite: whether lists there may be replaced.
-        kept: a list that is used and not written.
+        kept: a list that is used, and not written where it is the data set's own ``valid.txt``.
 
     Raises:
         OutputError: if there are some already.
     """
     there = [folder / f"{part}.txt" for part in SPLITS if (folder / f"{part}.txt").exists()]
-    found = [path for path in there if not _is_same(path, kept)]
+    found = [path for path in there if not _is_kept(path, kept)]
     if found and not overwrite:
         raise OutputError(
             f"{found[0]} exists",
@@ -38,13 +38,14 @@ def check_lists(folder: Path, overwrite: bool, kept: Path | None = None) -> None
 def write_lists(folder: Path, split: Split, about: dict[str, Any], kept: Path | None = None) -> list[Path]:
     """Write ``train.txt``, ``valid.txt``, ``test.txt`` where there is a test, and ``split.json`` at last.
 
-    All are on the disk before the first is given its name; a test list of an earlier split is removed.
+    All are on the disk before the first is given its name. What an earlier split held out is removed before
+    that: a run killed in between leaves a list of training alone, never lists that do not belong together.
 
     Args:
         folder: of the data set.
         split: to be written.
         about: what else the record tells.
-        kept: a list that is used and stays as it is.
+        kept: a list that is used, and stays as it is where it is the data set's own ``valid.txt``.
 
     Returns:
         The files.
@@ -54,7 +55,8 @@ def write_lists(folder: Path, split: Split, about: dict[str, Any], kept: Path | 
     """
     remove_leftovers(folder)
     texts = {folder / f"{part}.txt": "".join(f"{s}\n" for s in stems) for part, stems in split.stems.items()}
-    texts = {path: text for path, text in texts.items() if text and not _is_same(path, kept)}
+    own = [path for path in texts if not _is_kept(path, kept)]
+    texts = {path: texts[path] for path in own if texts[path] or path.stem == "train"}
     record = json.dumps(split.to_json() | about, indent=2, ensure_ascii=False) + "\n"
     with ExitStack() as stack:
         pending = []
@@ -65,12 +67,13 @@ def write_lists(folder: Path, split: Split, about: dict[str, Any], kept: Path | 
             pending.append(file)
         with writing(folder):
             (folder / RECORD).unlink(missing_ok=True)
-            if not split.stems["test"]:
-                (folder / "test.txt").unlink(missing_ok=True)
+            for path in own:
+                if path.stem != "train":  # without that list, all that is not held out would train
+                    path.unlink(missing_ok=True)
         for file in pending:
             file.commit()
     return [*texts, folder / RECORD]
 
 
-def _is_same(path: Path, other: Path | None) -> bool:
-    return other is not None and path.exists() and other.exists() and path.samefile(other)
+def _is_kept(path: Path, kept: Path | None) -> bool:
+    return path.name == "valid.txt" and kept is not None and path.exists() and path.samefile(kept)

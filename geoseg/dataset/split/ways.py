@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -128,11 +127,12 @@ def neighbours(facts: Facts, buffers: npt.NDArray[np.float64]) -> csr_array:
 
 def _twins(looks: Looks) -> Ints:
     """All pairs of identical images that are not flat."""
-    by_content: dict[int, list[int]] = {}
-    for index in np.flatnonzero(~looks.flat).tolist():
-        by_content.setdefault(int(looks.content[index]), []).append(index)
-    pairs = [pair for same in by_content.values() for pair in combinations(same, 2)]
-    return np.array(pairs, np.int64).reshape(-1, 2)
+    compared = np.flatnonzero(~looks.flat)
+    order = compared[np.argsort(looks.content[compared], kind="stable")]
+    found = [np.empty((0, 2), np.int64)]
+    for same in np.split(order, np.flatnonzero(np.diff(looks.content[order])) + 1):
+        found.append(np.stack([same[side] for side in np.triu_indices(len(same), 1)], axis=1))
+    return np.concatenate(found)
 
 
 def _blocks(facts: Facts, options: SplitOptions, buffers: npt.NDArray[np.float64]) -> Parts:

@@ -168,6 +168,41 @@ def test_a_class_that_is_missing_is_said(tmp_path: Path) -> None:
     assert any("no pixel of" in words for words in split(tmp_path / "s").remarks)
 
 
+@pytest.fixture
+def alike(tmp_path: Path) -> Path:
+    """Twelve frames of three sequences that all look the same."""
+    for n in range(12):
+        save(tmp_path / "s", f"{'abc'[n % 3]}_{n}", pixels(0))
+    return tmp_path / "s"
+
+
+def test_nothing_left_to_train_on_is_refused(alike: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All are left out as they look like those held out; lists that are there stay as they are."""
+    (alike / "train.txt").write_text("a_0\n")
+    assert geoseg("split", alike, "--overwrite", "--pattern", "^(.)_") == 1
+
+    assert "no image is left for train; 8 of 12" in capsys.readouterr().err
+    assert (alike / "train.txt").read_text() == "a_0\n"
+    assert not (alike / "valid.txt").exists()
+
+
+def test_nothing_left_to_test_on_is_refused(alike: Path) -> None:
+    """Training has one of its own, and all of the test looks like validation."""
+    for n in range(30):
+        save(alike, f"d_{n}", pixels(n + 1))
+    with pytest.raises(InputError, match="no image is left for test"):
+        split(alike, SplitOptions(pattern="^(.)_", shares=Shares(0.1, 0.1)))
+
+
+def test_a_list_of_all_is_refused(patches: Path) -> None:
+    """With or without a buffer, something has to train."""
+    stems = tuple(item.stem for item in open_dataset(patches).items)
+    with pytest.raises(InputError, match=r"no image is left for train; 0 of 64.*list fewer"):
+        split(patches, SplitOptions(valid_list=Path("any")), stems)
+    with pytest.raises(InputError, match=r"no image is left for train; 63 of 64"):
+        split(patches, SplitOptions(valid_list=Path("any"), buffer=500), stems[:1])
+
+
 def test_one_scene_cannot_be_split(tmp_path: Path) -> None:
     """Said with the remedy."""
     save(tmp_path / "s", "scene", pixels(0))
@@ -271,6 +306,42 @@ def test_lists_are_whole_or_not_there(patches: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OutputError):
         lists.write_lists(patches, found, {})
     assert {p.name: p.read_bytes() for p in patches.iterdir() if p.is_file()} == before
+
+
+def test_killed_between_two_names(patches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists of two splits never lie side by side."""
+    assert geoseg("split", patches, "--test", "0.2") == 0
+    found = split(patches, SplitOptions(seed=5))
+
+    class Killed(PendingFile):
+        """Dies when validation gets its name."""
+
+        def commit(self) -> None:
+            if self.target.name == "valid.txt":
+                raise KeyboardInterrupt
+            super().commit()
+
+    monkeypatch.setattr(lists, "PendingFile", Killed)
+    with pytest.raises(KeyboardInterrupt):
+        lists.write_lists(patches, found, {})
+    assert {p.name for p in patches.iterdir() if p.is_file()} == {"train.txt"}
+    assert open_dataset(patches).splits["train"] == found.stems["train"]
+
+
+def test_a_list_given_under_another_name_of_the_data_set(patches: Path) -> None:
+    """It is in the way: what validates would train or test too."""
+    (patches / "test.txt").write_text("p000x\n")
+    assert geoseg("split", patches, "--valid-list", patches / "test.txt") == 1
+    assert geoseg("split", patches, "--valid-list", patches / "test.txt", "--overwrite") == 0
+
+    assert open_dataset(patches).splits["valid"] == ("p000x",)
+    assert not (patches / "test.txt").exists()
+
+
+def test_a_seed_below_zero_is_refused(patches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, as a wrong option."""
+    assert geoseg("split", patches, "--seed", "-1") == 2
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_camvid_is_split_by_sequence(data_dir: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,19 @@ def test_buckets_miss_no_pair(seed: int, count: int) -> None:
     correlation = looks.squares @ looks.squares.T
     expected = np.argwhere(np.triu((distance <= MOST_BITS) & (correlation >= likeness.ALIKE), 1))
     assert alike_pairs(looks).tolist() == expected.tolist()
+
+
+def test_many_alike_are_compared_a_few_at_a_time() -> None:
+    """Frames of a camera that stands still: their squares are not copied for all pairs at once."""
+    frame = np.random.default_rng(0).random((SIDE, SIDE)).astype(np.float32)
+    looks = looks_of([frame + n * 1e-4 for n in range(400)], [str(n) for n in range(400)])
+
+    tracemalloc.start()
+    found = alike_pairs(looks)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 400 * 399 // 2
+    assert peak < 200_000_000
 
 
 def test_pairs_between_groups() -> None:
