@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from geoseg.core import ClassList, LabelClass
-from geoseg.errors import OptionError
+from geoseg.errors import OptionError, SceneError
 
 BACKGROUND = LabelClass(0, "background", "#000000")
 COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
@@ -87,6 +87,36 @@ def match_classes(prediction: Side, truth: Side, only: str = "") -> Matched:
     ):
         return _all_of_one(prediction, truth)
     return _by_name(prediction, truth)
+
+
+def score_channels(prediction: Side, matched: Matched, scores: Side, channels: int) -> tuple[int, ...]:
+    """Which channels of probabilities are those of the common classes.
+
+    Args:
+        prediction: whose classes were matched.
+        matched: them.
+        scores: the classes that the probabilities name.
+        channels: how many they are: one for each class; where there are several, the background's is first.
+
+    Returns:
+        The channel of the one class that is compared; of several each one's by its id, the background first.
+
+    Raises:
+        SceneError: if the probabilities are of other classes.
+    """
+    names, named = scores.names, prediction.named and scores.named
+    if len(prediction.names) == len(names) and not (named and len(names) > 1):
+        names = prediction.names  # in the same order, where one side has no names of its own to tell
+    first = channels - len(names)
+    wanted = sorted((i, name) for name, i in zip(prediction.names, matched.prediction, strict=True) if i)
+    missing = [name for _, name in wanted if name not in names]
+    if missing:
+        raise SceneError(
+            f"{scores.what} holds no probabilities of {missing[0]}",
+            f"it has {', '.join(scores.names)}; name the file of the same run with --probabilities",
+        )
+    found = tuple(first + names.index(name) for _, name in wanted)
+    return found if channels == 1 or len(matched.classes) == 2 else (0, *found)
 
 
 def _apart(prediction: Side, truth: Side) -> bool:

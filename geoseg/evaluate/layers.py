@@ -68,6 +68,11 @@ class RasterLayer:
         """Whether it tells how sure it is."""
         return self.labelling.scale > 0
 
+    @property
+    def channels(self) -> int:
+        """Of its scores, edges left out."""
+        return len(self.labelling.bands) - self.labelling.has_edges
+
     def read(self, window: Window, ids: Sequence[int]) -> tuple[Labels, Labels]:
         """Labels (rows, width) and scores (channels, rows, width) of whole rows.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Window
 from geoseg.errors import OptionError, SceneError, VectorError
-from geoseg.evaluate.classes import Matched, match_classes
+from geoseg.evaluate.classes import Matched, match_classes, score_channels
 from geoseg.evaluate.find import is_vector
 from geoseg.evaluate.layers import Burner, OutlineLayer, RasterLayer, read_outlines
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
@@ -59,6 +59,7 @@ class Pair:
         truth: likewise.
         matched: which class is which.
         scores: probabilities, or None.
+        channels: of the probabilities that are compared; none without.
         aoi: area of interest as GeoJSON, or None.
         notes: what the user should know.
     """
@@ -70,6 +71,7 @@ class Pair:
     truth: RasterLayer | OutlineLayer
     matched: Matched
     scores: RasterLayer | None
+    channels: tuple[int, ...]
     aoi: str | None
     notes: tuple[str, ...]
 
@@ -100,22 +102,16 @@ class Pair:
             if inside is not None:
                 truth = np.where(inside.rows(row, window.stop_row), truth, np.uint8(NODATA))
             prediction = np.where(truth == NODATA, np.uint8(NODATA), prediction)
-            yield Piece(row, prediction, truth, self._own_scores(scores), ignored)
-
-    def _own_scores(self, scores: Labels) -> Labels:
-        """Those of the one class that is compared, where the file has others too."""
-        ids = self.matched.prediction
-        if len(scores) > 1 and len(self.classes) == 2 and len(ids) > 1:
-            channel = ids.index(1) + 1
-            return scores[channel : channel + 1]
-        return scores
+            own = scores[list(self.channels)] if self.channels else NO_SCORES
+            yield Piece(row, prediction, truth, own, ignored)
 
     @staticmethod
     def _reader(layer: RasterLayer | OutlineLayer, ids: tuple[int, ...], grid: GeoGrid) -> _Reader:
         if isinstance(layer, RasterLayer):
             return _Reader(layer, ids, None)
-        burner = Burner(layer.geometry, np.array(ids, np.int64)[layer.owner], grid)
-        return _Reader(None, ids, burner)
+        burned = np.array(ids, np.int64)[layer.owner]
+        compared = burned > 0  # an outline of another class hides nothing of one that lies under it
+        return _Reader(None, ids, Burner(layer.geometry[compared], burned[compared], grid))
 
     def _good_rows(self, grid: GeoGrid) -> int:
         layers = [layer for layer in (self.prediction, self.truth) if isinstance(layer, RasterLayer)]
@@ -177,8 +173,9 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         truth = true or read_outlines(files.truth, grid.crs if grid else None)
         crs = grid.crs if grid else getattr(truth, "crs", None)
         prediction = guess or read_outlines(files.prediction, crs)
-        scores = _scores(files, guess, options, stack)
+        scores = _scores(files, guess, grid, options, stack)
         matched = match_classes(prediction.side, truth.side, options.only)
+        channels = score_channels(prediction.side, matched, scores.side, scores.channels) if scores else ()
         if isinstance(truth, OutlineLayer) and grid is not None:
             _check_hit(truth, grid, files)
         if options.aoi and grid is not None and not Aoi(options.aoi, grid).meets_grid():
@@ -187,7 +184,8 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
                 "check its coordinates and its CRS; --bbox is in the CRS of the prediction's grid",
             )
         notes = [*_told(prediction), *_told(truth), *filter(None, [matched.told])]
-        yield Pair(files, grid, crs, prediction, truth, matched, scores, options.aoi, tuple(notes))
+        aoi = options.aoi
+        yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, aoi, tuple(notes))
 
 
 def _open(path: Path, values: ValueOptions, option: str, stack: ExitStack) -> RasterLayer | None:
@@ -214,17 +212,25 @@ def _common_grid(guess: RasterLayer | None, true: RasterLayer | None, image: Sce
     grid = reference.scene.info.grid
     others = ([true.scene] if guess and true else []) + ([image] if image else [])
     for other in others:
-        difference = grid_difference(other.info.grid, grid)
-        if difference:
-            raise SceneError(
-                f"{other.path.name} does not lie on the grid of {reference.scene.path.name}: {difference}",
-                "bring it there with gdalwarp -te ... -ts ... -r near; outlines are drawn onto any grid",
-            )
+        _check_grid(other, grid, reference.scene.path)
     return grid
 
 
+def _check_grid(scene: Scene, grid: GeoGrid, reference: Path) -> None:
+    difference = grid_difference(scene.info.grid, grid)
+    if difference:
+        raise SceneError(
+            f"{scene.path.name} does not lie on the grid of {reference.name}: {difference}",
+            "bring it there with gdalwarp -te ... -ts ... -r near; outlines are drawn onto any grid",
+        )
+
+
 def _scores(
-    files: SceneFiles, guess: RasterLayer | None, options: EvaluateOptions, stack: ExitStack
+    files: SceneFiles,
+    guess: RasterLayer | None,
+    grid: GeoGrid | None,
+    options: EvaluateOptions,
+    stack: ExitStack,
 ) -> RasterLayer | None:
     if files.probabilities is None:
         return guess if guess is not None and guess.has_scores else None
@@ -234,6 +240,8 @@ def _scores(
         raise SceneError(
             f"{files.probabilities}: holds no probabilities", "geoseg infer --probabilities writes them"
         )
+    if grid is not None:
+        _check_grid(scene, grid, files.prediction)
     return layer
 
 
