@@ -12,7 +12,7 @@ from geoseg.cli.infer import box_text
 from geoseg.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from geoseg.evaluate.options import EvaluateOptions, SceneFiles
+    from geoseg.evaluate.options import EvaluateOptions
 
 
 @click.command("evaluate")
@@ -81,6 +81,7 @@ def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None
     Outlines are drawn onto the grid of the other side. Two folders are compared file by file, by their names.
     What is taken for what is told on stderr.
     """
+    from geoseg.evaluate.area import limit_scenes
     from geoseg.evaluate.find import Given, find_scenes
     from geoseg.evaluate.options import EvaluateListener
     from geoseg.evaluate.run import evaluate
@@ -91,10 +92,15 @@ def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
     given = Given(prediction, truth, values["scene"], values["probabilities"], values["polygons"])
     scenes = find_scenes(given, _tell)
-    chosen = _chosen(scenes, values)
+    area = box_text(values["bbox"]) if values["bbox"] else values["aoi"]
+    if area:
+        scenes = limit_scenes(scenes, area, _tell)
+    chosen = _chosen(values)
     bars = _Bars()
     listener = EvaluateListener(_tell, bars.begin, bars.progress)
-    files = EvaluationFiles(values["output"], values["overwrite"]) if values["output"] else None
+    files = None
+    if values["output"]:
+        files = EvaluationFiles(values["output"], values["overwrite"], [scene.name for scene in scenes])
     try:
         result = evaluate(scenes, chosen, listener, files.maps if files else None)
         paths = files.finish(result) if files else []
@@ -114,19 +120,14 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _chosen(scenes: list[SceneFiles], values: dict[str, Any]) -> EvaluateOptions:
+def _chosen(values: dict[str, Any]) -> EvaluateOptions:
     from geoseg.evaluate.options import EvaluateOptions
-    from geoseg.evaluate.pair import read_aoi
     from geoseg.raster.labels import ValueOptions
 
-    area = box_text(values["bbox"]) if values["bbox"] else None
-    if values["aoi"]:
-        area = read_aoi(values["aoi"], scenes[0])
     return EvaluateOptions(
         prediction=ValueOptions(values["band"], values["named"], values["threshold"]),
         truth=ValueOptions(values["truth_band"], values["truth_values"]),
         only=values["only"],
-        aoi=area,
         min_area_m2=values["min_area_m2"],
         footprints=values["footprints"],
         seed=values["seed"],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from geoseg.errors import InputError, OptionError
 from geoseg.evaluate.options import SceneFiles
 from geoseg.raster.labels import RUN_TAG
 from geoseg.raster.scene import open_scene
+from geoseg.vector.read import read_frame
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".png", ".jpg", ".jpeg", ".jp2", ".img")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".fgb", ".parquet", ".shp")
 MASK, PROBABILITIES, POLYGONS, ERRORS = "_mask", "_probabilities", "_polygons", "_errors"
+RUN = "_run.json"
 _ENDING = re.compile(
     r"[_-](mask|masks|probabilities|polygons|pred|preds|prediction|truth|gt|label|labels|footprints|P)$"
 )
@@ -98,12 +101,12 @@ def _truth(given: Given, found: dict[str, Path], told: Callable[[str], None]) ->
     if missing:
         raise InputError(
             f"{given.prediction} holds no prediction for {len(missing)} files of {given.truth}: "
-            f"{_some(missing)}",
+            f"{some(missing)}",
             "predict them, or take them out of the folder",
         )
     spare = [path.name for key, path in found.items() if key not in truth]
     if spare:
-        told(f"{len(spare)} predictions have no truth and are left out: {_some(spare)}")
+        told(f"{len(spare)} predictions have no truth and are left out: {some(spare)}")
     return truth
 
 
@@ -164,16 +167,41 @@ def _with_siblings(files: SceneFiles, given: Given, told: Callable[[str], None])
             probabilities = beside
             told(f"{beside.name} of the same run tells the probabilities")
         if polygons is None:
-            polygons = _outlines_beside(path)
-            if polygons is not None:
-                told(f"{polygons.name} tells the footprints")
+            polygons = _outlines_beside(path, told)
     return replace(files, probabilities=probabilities, polygons=polygons)
 
 
-def _outlines_beside(mask: Path) -> Path | None:
+def _outlines_beside(mask: Path, told: Callable[[str], None]) -> Path | None:
     stem = mask.stem.removesuffix(MASK) + POLYGONS
-    candidates = (mask.with_name(stem + suffix) for suffix in VECTOR_SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
+    candidates = [mask.with_name(stem + suffix) for suffix in VECTOR_SUFFIXES]
+    found = [path for path in candidates if path.is_file()]
+    run = _run_of(mask) if found else ""
+    own = next((path for path in found if run and _is_of_run(path, mask, run)), None)
+    if own is not None:
+        told(f"{own.name} of the same run tells the footprints")
+    elif found:
+        told(
+            f"{found[0].name} is not known to be of the run of {mask.name} and left out; else use --polygons"
+        )
+    return own
+
+
+def _is_of_run(outlines: Path, mask: Path, run: str) -> bool:
+    """By the record of the run; where there is none, by what each outline says."""
+    listed = _outputs(mask.with_name(mask.stem.removesuffix(MASK) + RUN), run)
+    if listed is not None:
+        return outlines.name in listed
+    frame = read_frame(outlines, None)
+    return "run" in frame and set(frame["run"]) == {run}
+
+
+def _outputs(record: Path, run: str) -> set[str] | None:
+    """Names of the files that a run wrote; None where its record is not there."""
+    try:
+        told = json.loads(record.read_text(encoding="utf-8"))
+        return set(told["outputs"]) if told["run"] == run else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _run_of(path: Path) -> str:
@@ -181,5 +209,6 @@ def _run_of(path: Path) -> str:
         return scene.source.tags.get(RUN_TAG, "")
 
 
-def _some(names: list[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first of many names, for messages."""
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")

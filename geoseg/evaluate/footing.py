@@ -19,6 +19,7 @@ from geoseg.evaluate.objects import (
     Objects,
     ObjectTracer,
     Region,
+    grid_outline,
     ground_areas,
     in_pixels,
     outlines_as_objects,
@@ -156,14 +157,12 @@ class FootprintFinder:
         return {name: names.get(name, 0) for name in layer.side.names}
 
     def _region(self) -> Region:
-        pair = self._pair
-        inside = shapely.union_all(shapely.get_parts(shapely.from_geojson(pair.aoi))) if pair.aoi else None
+        pair, aoi = self._pair, self._pair.files.aoi
+        inside = shapely.union_all(shapely.get_parts(shapely.from_geojson(aoi))) if aoi else None
         if pair.grid is None:
             return Region(inside)
         height, width = pair.grid.size
-        whole = shapely.Polygon(
-            [pair.grid.xy(*c) for c in ((0, 0), (width, 0), (width, height), (0, height))]
-        )
+        whole = grid_outline(pair.grid)
         ignored = self._ignored_tracer.finish().geometry if self._ignored_tracer else None
         return Region(
             whole if inside is None else shapely.intersection(whole, inside),

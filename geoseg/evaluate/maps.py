@@ -34,7 +34,7 @@ ERRORS = ClassList(
 )
 """True and false positives and false negatives in words, in colours that the colour-blind can tell apart."""
 STATUS = "status"
-ENDING = "_errors"
+ENDING, MAP_SUFFIXES = "_errors", (".tif", ".qml", ".gpkg")
 
 Labels = npt.NDArray[np.uint8]
 

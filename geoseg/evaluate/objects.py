@@ -139,6 +139,14 @@ def outlines_as_objects(layer: OutlineLayer, ids: dict[str, int]) -> Objects:
     return Objects(layer.geometry, labels, layer.confidence).take(labels > 0)
 
 
+def grid_outline(grid: GeoGrid) -> shapely.Polygon:
+    """The border of a grid, in its CRS."""
+    height, width = grid.size
+    return shapely.Polygon(
+        [grid.xy(*corner) for corner in ((0, 0), (width, 0), (width, height), (0, height))]
+    )
+
+
 def in_pixels(shapes: Geometries, grid: GeoGrid) -> Geometries:
     """Map coordinates to columns and rows of a grid."""
     inverse = ~Affine(*grid.transform)

@@ -19,7 +19,6 @@ class EvaluateOptions:
         prediction: what the values of a raster of results mean.
         truth: what those of the truth mean.
         only: name of the class that is compared, all others being background; empty: all classes.
-        aoi: GeoJSON text of a (multi)polygon, in the CRS of the grid, outside of which nothing counts.
         min_area_m2: objects of the truth below it, and proposals that are not above it, are left out.
         footprints: compare objects; None: where there are outlines, or one class only.
         resamples: draws of the bootstrap.
@@ -29,7 +28,6 @@ class EvaluateOptions:
     prediction: ValueOptions = field(default_factory=ValueOptions)
     truth: ValueOptions = field(default_factory=ValueOptions)
     only: str = ""
-    aoi: str | None = None
     min_area_m2: float = 0.0
     footprints: bool | None = None
     resamples: int = 1000
@@ -51,6 +49,7 @@ class SceneFiles:
         probabilities: of the prediction, or None.
         polygons: outlines that were made from the prediction, which is a mask, or None.
         image: the scene itself, for pictures and, where there are outlines alone, for its grid; or None.
+        aoi: GeoJSON text of a (multi)polygon, in the CRS of the grid, or None; nothing outside counts.
     """
 
     name: str
@@ -59,6 +58,7 @@ class SceneFiles:
     probabilities: Path | None = None
     polygons: Path | None = None
     image: Path | None = None
+    aoi: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from geoseg.raster.aoi import Aoi
 from geoseg.raster.georef import grid_difference
 from geoseg.raster.labels import ValueOptions
 from geoseg.raster.scene import Scene, open_scene
-from geoseg.vector.read import read_area
 
 PIXELS_AT_ONCE = 4_000_000
 NO_SCORES: npt.NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
@@ -60,7 +59,6 @@ class Pair:
         matched: which class is which.
         scores: probabilities, or None.
         channels: of the probabilities that are compared; none without.
-        aoi: area of interest as GeoJSON, or None.
         notes: what the user should know.
     """
 
@@ -72,7 +70,6 @@ class Pair:
     matched: Matched
     scores: RasterLayer | None
     channels: tuple[int, ...]
-    aoi: str | None
     notes: tuple[str, ...]
 
     @property
@@ -90,7 +87,7 @@ class Pair:
         assert grid is not None
         guess = self._reader(self.prediction, self.matched.prediction, grid)
         true = self._reader(self.truth, self.matched.truth, grid)
-        inside = Aoi(self.aoi, grid) if self.aoi else None
+        inside = Aoi(self.files.aoi, grid) if self.files.aoi else None
         rows = rows_at_once or self._good_rows(grid)
         for row in range(0, grid.height, rows):
             window = Window(row, 0, min(rows, grid.height - row), grid.width)
@@ -134,23 +131,6 @@ class _Reader:
         return self.burner.rows(window.row, window.stop_row), NO_SCORES
 
 
-def read_aoi(path: Path, files: SceneFiles) -> str:
-    """The polygons of a file as an area of interest of a scene, in the CRS of its grid.
-
-    Args:
-        path: any vector file.
-        files: of the scene.
-
-    Raises:
-        InputError: if it cannot be read, or holds no polygon.
-    """
-    for place in (files.prediction, files.truth, files.image):
-        if place is not None and not is_vector(place):
-            with open_scene(place, expand_palette=False) as scene:
-                return read_area(path, scene.info.grid.crs)
-    return read_area(path, read_outlines(files.truth, None).crs)
-
-
 @contextmanager
 def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
     """Open a prediction and its truth and find out what they are.
@@ -178,14 +158,13 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         channels = score_channels(prediction.side, matched, scores.side, scores.channels) if scores else ()
         if isinstance(truth, OutlineLayer) and grid is not None:
             _check_hit(truth, grid, files)
-        if options.aoi and grid is not None and not Aoi(options.aoi, grid).meets_grid():
+        if files.aoi and grid is not None and not Aoi(files.aoi, grid).meets_grid():
             raise OptionError(
                 f"the area of interest lies outside of {files.prediction.name}",
                 "check its coordinates and its CRS; --bbox is in the CRS of the prediction's grid",
             )
         notes = [*_told(prediction), *_told(truth), *filter(None, [matched.told])]
-        aoi = options.aoi
-        yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, aoi, tuple(notes))
+        yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, tuple(notes))
 
 
 def _open(path: Path, values: ValueOptions, option: str, stack: ExitStack) -> RasterLayer | None:

@@ -95,7 +95,11 @@ class Evaluation:
         return all(scene.footprints.crs is not None for scene in self.scenes if scene.footprints)
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as plain values."""
+        """All figures as plain values, drawn once."""
+        return self._told
+
+    @cached_property
+    def _told(self) -> dict[str, Any]:
         options = self.options
         draws = options.resamples, options.seed
         total: dict[str, Any] = {}
@@ -108,7 +112,11 @@ class Evaluation:
             "format": FORMAT,
             "geoseg": version("geoseg"),
             "options": {"class": options.only, "min_area_m2": options.min_area_m2}
-            | {"resamples": options.resamples, "seed": options.seed, "area_limited": options.aoi is not None},
+            | {
+                "resamples": options.resamples,
+                "seed": options.seed,
+                "area_limited": any(scene.files.aoi for scene in self.scenes),
+            },
             "classes": self.classes.to_json(),
             "total": total,
             "scenes": [_scene_json(scene, draws) for scene in self.scenes],

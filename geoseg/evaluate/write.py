@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from geoseg.core.files import PendingFile, make_folder, remove_leftovers, writing
-from geoseg.evaluate.maps import SceneMaps
+from geoseg.evaluate.maps import ENDING, MAP_SUFFIXES, SceneMaps
 from geoseg.evaluate.page import build_page
 from geoseg.evaluate.pair import Pair
 from geoseg.evaluate.run import Evaluation
@@ -22,14 +23,17 @@ class EvaluationFiles:
     Args:
         folder: made where it is missing.
         overwrite: replace files of an earlier evaluation.
+        names: of scenes whose maps are looked for at once, not when they are begun.
 
     Raises:
         OutputError: if a file exists and may not be replaced, or cannot be written, here or in any method.
     """
 
-    def __init__(self, folder: Path, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, overwrite: bool = False, names: Sequence[str] = ()) -> None:
         make_folder(folder)
         remove_leftovers(folder)
+        for path in (folder / f"{name}{ENDING}{suffix}" for name in names for suffix in MAP_SUFFIXES):
+            PendingFile(path, overwrite)
         self._folder = folder
         self._overwrite = overwrite
         self._figures = PendingFile(folder / FIGURES, overwrite)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
+from geoseg.evaluate.blocks import bootstrap
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 
 
@@ -120,3 +122,33 @@ def test_bad_input_is_one_line(
     assert complaint in lines[-1]
     assert "Traceback" not in "".join(lines)
     assert "bug" not in lines[-1]
+
+
+def test_files_in_the_way_are_refused_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any scene is compared: the report, the figures, and each scene's maps."""
+    write_raster(Path("guess.tif"), random_mask(1, (40, 40)))
+    write_raster(Path("truth.tif"), random_mask(2, (40, 40)))
+    monkeypatch.setattr("geoseg.evaluate.run.evaluate", lambda *_: pytest.fail("it was compared"))
+    for name in ("evaluation.json", "evaluation.html", "guess_errors.tif", "guess_errors.gpkg"):
+        Path("out").mkdir(exist_ok=True)
+        Path("out", name).touch()
+        assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out") == 1
+        assert f"{name} exists" in capsys.readouterr().err
+        Path("out", name).unlink()
+
+
+def test_intervals_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the files and for what is printed: two for each of two classes, of the scene and in total."""
+    write_raster(Path("guess.tif"), random_mask(1, (40, 40)))
+    write_raster(Path("truth.tif"), random_mask(2, (40, 40)))
+    drawn = []
+
+    def counted(*args: Any) -> Any:
+        drawn.append(args)
+        return bootstrap(*args)
+
+    monkeypatch.setattr("geoseg.evaluate.totals.bootstrap", counted)
+    assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out", "--no-footprints") == 0
+    assert len(drawn) == 8

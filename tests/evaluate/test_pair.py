@@ -20,7 +20,8 @@ from tests.evaluate.files import PLACE, box_px, random_mask, write_outlines, wri
 
 def pixels_of(guess, true, /, **options):
     """Pixel scores of one scene."""
-    return evaluate([SceneFiles("scene", guess, true)], EvaluateOptions(**options)).pixels
+    files = SceneFiles("scene", guess, true, aoi=options.pop("aoi", None))
+    return evaluate([files], EvaluateOptions(**options)).pixels
 
 
 def test_outlines_are_drawn_onto_the_predictions_grid(tmp_path):
@@ -48,7 +49,7 @@ def test_pieces_do_not_matter(tmp_path, pieces, outlined):
     if outlined:
         truth = write_outlines(tmp_path / "truth.geojson", boxes)
     aoi = str(shapely.to_geojson(box_px(3, 3, 250, 70)))
-    with open_pair(SceneFiles("scene", guess, truth), EvaluateOptions(aoi=aoi)) as pair:
+    with open_pair(SceneFiles("scene", guess, truth, aoi=aoi), EvaluateOptions()) as pair:
         parts = list(pair.pieces(-(-size[0] // pieces)))
         whole = next(pair.pieces(size[0]))
 

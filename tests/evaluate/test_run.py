@@ -31,7 +31,7 @@ def mask_of(boxes, size=(80, 70), value=1):
 
 def figures(guess, true, /, **options):
     """All figures of one scene."""
-    files = SceneFiles("scene", guess, true)
+    files = SceneFiles("scene", guess, true, aoi=options.pop("aoi", None))
     return evaluate([files], EvaluateOptions(**(NO_DRAWS | options))).to_json()["total"]
 
 
