@@ -17,6 +17,9 @@ from geoseg.evaluate.options import SceneFiles
 from geoseg.raster.scene import open_scene
 from geoseg.vector.read import read_area
 
+LEAST_PX = 1e-3
+"""A border that an area shares with a scene is no part of it, whichever way the last digit was rounded."""
+
 
 def limit_scenes(
     scenes: Sequence[SceneFiles], area: Path | str, told: Callable[[str], None] = lambda line: None
@@ -61,5 +64,6 @@ def _grid(files: SceneFiles) -> GeoGrid | None:
 
 
 def _touches(text: str, grid: GeoGrid) -> bool:
-    area, whole = shapely.from_geojson(text), grid_outline(grid)
-    return bool(shapely.intersects(area, whole) and not shapely.touches(area, whole))
+    whole = grid_outline(grid)
+    least = LEAST_PX * whole.area / (grid.height * grid.width)
+    return bool(shapely.intersection(shapely.from_geojson(text), whole).area > least)
