@@ -181,7 +181,8 @@ def _outlines_beside(mask: Path, told: Callable[[str], None]) -> Path | None:
         told(f"{own.name} of the same run tells the footprints")
     elif found:
         told(
-            f"{found[0].name} is not known to be of the run of {mask.name} and left out; else use --polygons"
+            f"{found[0].name} is left out: it is not known to be of the run that made {mask.name}; "
+            "if it is, name it with --polygons"
         )
     return own
 
