@@ -167,9 +167,12 @@ def test_geoparquet_by_its_schema(files):
 def test_nothing_found_is_valid_too(tmp_path, options):
     """Empty files keep to their schemas."""
     write(np.zeros((50, 50), np.uint8), [tmp_path / "p.geojson", tmp_path / "p.parquet"], options=options)
-    Draft202012Validator(GEOJSON).validate(json.loads((tmp_path / "p.geojson").read_text()))
+    geojson = json.loads((tmp_path / "p.geojson").read_text())
     geo = json.loads(pq.read_metadata(tmp_path / "p.parquet").metadata[b"geo"])
-    Draft202012Validator(GEOPARQUET).validate(geo)
+
+    assert [] == geojson["features"]
+    assert Draft202012Validator(GEOJSON).is_valid(geojson)
+    assert Draft202012Validator(GEOPARQUET).is_valid(geo)
 
 
 def test_the_schemas_notice_faults():

@@ -106,7 +106,9 @@ def test_boxes_stay_inside_the_image(gsd_m):
     """Also where the scale wants more than there is."""
     samples = sampler(white_squares(), gsd_m=gsd_m)
     for number in range(20):
-        samples[number]
+        pixels, _, weights = samples[number]
+        assert (3, 96, 96) == pixels.shape
+        assert weights.sum() > 0
 
 
 def test_label_rasters_are_drawn_by_the_nearest_pixel():
