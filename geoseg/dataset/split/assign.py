@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ MISS = 10.0
 FINISHED = 6
 """Of the trials, the best are brought to the shares exactly."""
 GROUP_TRIALS = 400
+GROUP_WAYS = 4096
+"""Where there are no more ways to deal groups out, all of them are tried."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ def assign_groups(images: Images, groups: Ints, shares: Shares, seed: int = 0) -
         images: to be split.
         groups: (images,) the number of each image's group, from 0.
         shares: asked for.
-        seed: of the random orders that are tried.
+        seed: of the random orders that are tried where there are too many ways to try them all.
 
     Returns:
         The part of each image; None where there are fewer groups than parts.
@@ -242,16 +245,26 @@ def assign_groups(images: Images, groups: Ints, shares: Shares, seed: int = 0) -
     counts = np.zeros((count, images.counts.shape[1]))
     np.add.at(counts, groups, images.counts)
     whole = Images(weight, counts)
-    rng = np.random.default_rng(seed)
     best: tuple[float, Parts] | None = None
-    for _ in range(GROUP_TRIALS):
-        parts = _dealt(weight, shares, rng)
+    for parts in _ways(weight, shares, seed):
         cost = MISS * float(np.abs(whole.misses(parts, shares)).max()) / float(weight.sum())
         cost += whole.imbalance(parts, shares)
         if best is None or cost < best[0]:
             best = cost, parts
     assert best is not None
     return best[1][groups]
+
+
+def _ways(weight: Floats, shares: Shares, seed: int) -> Iterator[Parts]:
+    """All ways to deal groups out that leave no part empty; random ones where those are too many."""
+    parts = (TRAIN, *shares.held)
+    if len(parts) ** len(weight) <= GROUP_WAYS:
+        ways = itertools.product(parts, repeat=len(weight))
+        yield from (np.array(way, np.int8) for way in ways if set(way) == set(parts))
+        return
+    rng = np.random.default_rng(seed)
+    for _ in range(GROUP_TRIALS):
+        yield _dealt(weight, shares, rng)
 
 
 def _dealt(weight: Floats, shares: Shares, rng: np.random.Generator) -> Parts:
