@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +31,7 @@ class Fingerprint:
 
     Attributes:
         data: fingerprints of the data sets.
+        splits: of each, SHA-256 of the names and file sizes of its training and validation images.
         classes: names, from id 0.
         bands: names in order.
         dtype: of the images.
@@ -47,6 +50,7 @@ class Fingerprint:
     """
 
     data: tuple[str, ...]
+    splits: tuple[str, ...]
     classes: tuple[str, ...]
     bands: tuple[str, ...]
     dtype: str
@@ -155,6 +159,7 @@ def _summary(
     known = [d for d in distances if d is not None]
     return Fingerprint(
         data=tuple(one.fingerprint for one in sets),
+        splits=tuple(_digest(one) for one in sets),
         classes=tuple(c.name for c in sets[0].classes),
         bands=sets[0].bands,
         dtype=sets[0].dtype,
@@ -171,6 +176,16 @@ def _summary(
         objects=all(item.instances is not None for item in train.items),
         sources=tuple((source.name, source.licence) for one in sets for source in one.sources),
     )
+
+
+def _digest(one: DataSet) -> str:
+    """Of what trains and what validates; sizes instead of times, so that copies of the files are the same."""
+    rows = [
+        [split, item.stem, *(path.stat().st_size for path in (item.image, item.mask, item.instances) if path)]
+        for split in ("train", "valid")
+        for item in one.subset(split)
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _measure(images: LabelledImages) -> BandStatistics:

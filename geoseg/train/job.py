@@ -18,7 +18,7 @@ from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.weights import expected_shapes
 from geoseg.train.callbacks import TellEpoch, TellStep
 from geoseg.train.choose import choose, usual_network, with_epochs
-from geoseg.train.fingerprint import TrainingData, look_at
+from geoseg.train.fingerprint import Fingerprint, TrainingData, look_at
 from geoseg.train.loaders import Loaders
 from geoseg.train.losses import Truth, segmentation_loss
 from geoseg.train.rates import RangeTest, find_rate
@@ -148,7 +148,7 @@ def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Re
     """The recipe of a new run: chosen from the data, with the user's entries laid over it.
 
     Raises:
-        OptionError, BundleError: an entry makes no sense, or there is no such network.
+        OptionError, BundleError: an entry makes no sense or does not fit the data; no such network.
     """
     gpu = request.hardware.accelerator == "gpu"
     network = usual_network(data.fingerprint)
@@ -163,6 +163,7 @@ def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Re
     if init is not None and init.spec.scaling.dtype == recipe.input.dtype:
         recipe = _scaled_as(recipe, init)
     recipe = with_entries(recipe, {**request.entries, "network": {}})
+    _check_fits(recipe, data.fingerprint)
     expected_shapes(recipe.network.architecture, arguments_of(recipe, data.classes))
     if request.auto_rate:
         rate, _ = find_rate(data, recipe, request.hardware)
@@ -233,6 +234,21 @@ def _recipe_of(
     if request.entries or request.auto_rate or request.minutes is not None:
         raise OptionError("a run that goes on keeps its recipe", "leave the recipe's options out")
     return resume_point(request.folder, data, listener.warn)
+
+
+def _check_fits(recipe: Recipe, data: Fingerprint) -> None:
+    """Refuse a recipe of other bands, values or classes: it would learn from wrong numbers."""
+    given, weights = recipe.input, recipe.loss.class_weights
+    for entry, mine, theirs in (
+        ("input.bands", ", ".join(given.bands), ", ".join(data.bands)),
+        ("input.dtype", given.dtype, data.dtype),
+        ("loss.class_weights", len(weights or data.classes), len(data.classes)),
+    ):
+        if mine != theirs:
+            raise OptionError(
+                f"the recipe's {entry} is for {mine}, the data are {theirs}",
+                f"leave {entry.partition('.')[0]} out of the recipe: it is chosen from the data",
+            )
 
 
 def _scaled_as(recipe: Recipe, init: Bundle) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,7 @@ class Findings:
     Attributes:
         threshold: probability from which a pixel of a binary network counts.
         min_area_m2: smallest polygon worth keeping; None where areas are not known.
-        metrics: name -> figure.
+        metrics: name -> figure; those that are no number are left out.
         calibration: how far probabilities are frequencies: ``ece`` and the ``bins`` of the reliability curve,
             each with its mean probability, the share that was right, and its share of the pixels.
         images: how many were looked at.
@@ -154,7 +155,8 @@ def findings(looks: Sequence[Look], recipe: Recipe, classes: ClassList) -> Findi
     for one in looks:
         confusion = confusion.with_pixels(mask_of(one.scores, classes, threshold), one.classes)
     metrics = {**pixel_figures(confusion, classes), **metrics}
-    rounded = {name: round(value, 4) for name, value in metrics.items()}
+    # of nothing shown or nothing found some figures are no number: these are left out
+    rounded = {name: round(value, 4) for name, value in metrics.items() if math.isfinite(value)}
     return Findings(threshold, area, rounded, calibration(looks, classes), len({one.stem for one in looks}))
 
 

@@ -14,7 +14,7 @@ from geoseg.core import NODATA
 from geoseg.errors import InputError
 from geoseg.train.losses import Truth, segmentation_loss
 from geoseg.train.recipe import Fitting, Recipe
-from geoseg.train.samples import Sample
+from geoseg.train.samples import Sample, seed_of
 
 _FIRST_RATE = 0.04
 """Of the highest rate, at the first step of the warm-up."""
@@ -53,9 +53,12 @@ class Segmentation(pl.LightningModule):
         return self.network(pixels.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
 
     def on_train_epoch_start(self) -> None:
-        """Chance within the network (dropout) depends on the epoch alone: a resumed run is the same."""
-        torch.manual_seed((self.recipe.seed << 20) + self.current_epoch)
+        """No loss is known yet."""
         self._losses.clear()
+
+    def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
+        """Chance within the network (dropout) depends on the step alone: a resumed run is the same."""
+        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """The loss of a batch.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightning.pytorch.tuner.tuning import Tuner
+from torch import Tensor
 
-from geoseg.errors import OptionError
+from geoseg.errors import InputError, OptionError
 from geoseg.model.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.module import Segmentation
 from geoseg.train.recipe import Recipe
 from geoseg.train.run import Hardware, make_trainer, quiet
+from geoseg.train.samples import Sample
 from geoseg.train.start import start_network
 
 LOWEST, HIGHEST = 1e-5, 0.2
@@ -32,6 +35,18 @@ class RangeTest:
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
+
+
+class _Sweep(Segmentation):
+    """Its high rates may well lead to no number: that ends the sweep and is no failure."""
+
+    def training_step(self, batch: Sample, batch_idx: int) -> Tensor | None:  # type: ignore[override]
+        """As in a run, or None."""
+        try:
+            return super().training_step(batch, batch_idx)
+        except InputError:
+            self.trainer.should_stop = True
+            return None
 
 
 def find_rate(
@@ -57,7 +72,7 @@ def find_rate(
     fitting = replace(recipe.fitting, schedule="constant", warm_up=0.0, encoder_share=1.0)
     recipe = replace(recipe, sampling=long, fitting=fitting)
     loaders = Loaders(data, recipe, hardware.workers)
-    module = Segmentation(start_network(recipe, data.classes), recipe, len(data.classes), loaders.name_of())
+    module = _Sweep(start_network(recipe, data.classes), recipe, len(data.classes), loaders.name_of())
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(recipe, hardware, Path(folder), [])
         finder = Tuner(trainer).lr_find(
@@ -73,5 +88,6 @@ def find_rate(
     suggestion = None if finder is None else finder.suggestion()
     if finder is None or suggestion is None:
         raise OptionError("the range test finds no learning rate", "give one: --set fitting.rate=0.001")
-    found = RangeTest(tuple(finder.results["lr"]), tuple(finder.results["loss"]))
-    return float(f"{suggestion:.3g}"), found
+    tried = zip(finder.results["lr"], finder.results["loss"], strict=True)
+    rates, losses = zip(*((rate, loss) for rate, loss in tried if math.isfinite(loss)), strict=True)
+    return float(f"{suggestion:.3g}"), RangeTest(rates, losses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,12 @@ LOSSES = ("cross_entropy", "focal", "dice", "jaccard", "tversky", "boundary")
 SCHEDULES = ("cosine", "one-cycle", "constant")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _HELP = "see `geoseg train --help`, or the recipe.json of a run"
+
+
+def _need(right: bool, words: str) -> None:
+    """Refuse a value; comparisons are written so that NaN is refused too."""
+    if not right:
+        raise ValueError(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,20 @@ class Input:
     high: tuple[float, ...] = (255.0,) * 3
     gsd_m: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        columns = (self.gain, self.bias, self.low, self.high)
+        _need(
+            bool(self.bands) and all(len(column) == len(self.bands) for column in columns),
+            "input.gain, bias, low and high have one number per band",
+        )
+        _need(all(math.isfinite(v) for column in columns for v in column), "input holds finite numbers")
+        _need(all(self.gain), "input.gain is not 0")
+        _need(
+            all(low < high for low, high in zip(self.low, self.high, strict=True)), "input.low is below high"
+        )
+        if self.gsd_m is not None:
+            _need(0 < self.gsd_m[0] <= self.gsd_m[1] < math.inf, "input.gsd_m goes from fine to coarse")
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -79,6 +100,14 @@ class Sampling:
     balance: float = 0.5
     patches_per_epoch: int = 400
     valid_patches: int = 160
+
+    def __post_init__(self) -> None:
+        _need(self.patch > 0 and self.patch % 32 == 0, "sampling.patch is a multiple of 32")
+        _need(
+            min(self.batch, self.patches_per_epoch, self.valid_patches) > 0,
+            "sampling.batch, patches_per_epoch and valid_patches are above 0",
+        )
+        _need(0 <= self.balance <= 1, "sampling.balance lies between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +136,12 @@ class Augment:
     noise: float = 0.25
     blur: float = 0.2
 
+    def __post_init__(self) -> None:
+        for name in ("zoom", "tone", "cast", "colour"):
+            _need(0 <= getattr(self, name) < math.inf, f"augment.{name} is not below 0")
+        for name in ("band_drop", "noise", "blur"):
+            _need(0 <= getattr(self, name) <= 1, f"augment.{name} lies between 0 and 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -134,6 +169,16 @@ class Loss:
         unknown = sorted(set(self.terms) - set(LOSSES))
         if unknown or not self.terms:
             raise ValueError(f"loss terms are some of {', '.join(LOSSES)}, not {unknown}")
+        for name, weight in self.terms.items():
+            right = type(weight) in (int, float) and 0 < weight < math.inf
+            _need(right, f"the weight of loss term {name} is a number above 0, not {weight!r}")
+        if self.class_weights is not None:
+            right = all(0 <= w < math.inf for w in self.class_weights) and any(self.class_weights)
+            _need(right, "loss.class_weights are not below 0, nor all 0")
+        for name in ("edges", "focal_gamma", "boundary_weight"):
+            _need(0 <= getattr(self, name) < math.inf, f"loss.{name} is not below 0")
+        _need(0 <= self.contact <= 25, "loss.contact lies between 0 and 25")  # it travels as a byte
+        _need(0 <= self.tversky_alpha <= 1, "loss.tversky_alpha lies between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +216,12 @@ class Fitting:
             raise ValueError(f"fitting.schedule is one of {', '.join(SCHEDULES)}, not {self.schedule!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"fitting.precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}")
-        if self.epochs < 1 or self.accumulate < 1 or self.rate <= 0:
-            raise ValueError("fitting.epochs, accumulate and rate are above 0")
+        right = self.epochs >= 1 and self.accumulate >= 1 and 0 < self.rate < math.inf
+        _need(right, "fitting.epochs, accumulate and rate are above 0")
+        for name in ("patience", "encoder_share", "weight_decay", "clip"):
+            _need(0 <= getattr(self, name) < math.inf, f"fitting.{name} is not below 0")
+        for name in ("warm_up", "average"):
+            _need(0 <= getattr(self, name) < 1, f"fitting.{name} lies between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +253,12 @@ class Recipe:
     threshold: float | None = None
     licence: str = ""
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        _need(0 <= self.seed < 2**63, "seed lies between 0 and 2^63")
+        _need(self.threshold is None or 0 < self.threshold < 1, "threshold lies between 0 and 1")
+        area = self.min_area_m2
+        _need(area is None or 0 <= area < math.inf, "min_area_m2 is not below 0")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -277,6 +332,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         place = entries
         for group in groups:
             place = place.setdefault(group, {})
+            if not isinstance(place, dict):
+                raise OptionError(f"--set {text!r}: {group} has a value of its own already", _HELP)
         place[last] = _value(value.strip())
     return entries
 

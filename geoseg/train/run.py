@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
@@ -138,6 +139,8 @@ class Run:
             InputError: the loss is no number, or an image cannot be read.
             OutputError: a checkpoint cannot be written.
         """
+        if resume is not None and _has_stopped(resume, self.recipe.fitting.patience):
+            return False
         quiet()
         keep_memory()
         remove_leftovers(self.folder)
@@ -180,8 +183,21 @@ class Run:
             Record(self.folder, epoch),
         ]
         if fitting.patience:
-            found.append(EarlyStopping("iou", mode="max", patience=fitting.patience))
+            found.append(_stopping(fitting.patience))
         return found
+
+
+def _stopping(patience: int) -> EarlyStopping:
+    """Ends a run without progress; asked before the epoch's checkpoint is written, which has to know."""
+    return EarlyStopping("iou", mode="max", patience=patience, check_on_train_epoch_end=False)
+
+
+def _has_stopped(checkpoint: Path, patience: int) -> bool:
+    """Whether the run of a checkpoint had ended for want of progress."""
+    if not patience:
+        return False
+    state = load_checkpoint(checkpoint).get("callbacks", {}).get(_stopping(patience).state_key, {})
+    return int(state.get("wait_count", 0)) >= patience
 
 
 def is_leader() -> bool:
@@ -236,9 +252,15 @@ def resume_point(folder: Path, data: TrainingData, warn: Callable[[str], None]) 
     if not (folder / RECIPE).exists():
         raise ResumeError(f"{folder} holds no run", "train without --resume")
     recipe = written_recipe(folder)
-    before = read_entries(folder / FINGERPRINT).get("data")
-    if before != list(data.fingerprint.data):
+    before, now = read_entries(folder / FINGERPRINT), json.loads(json.dumps(data.fingerprint.to_json()))
+    if before.get("data") != now["data"]:
         raise ResumeError(f"{folder} was trained on other data", "begin a new run with another -o")
+    if before != now:
+        names = ", ".join(name for name in now if before.get(name) != now[name])
+        raise ResumeError(
+            f"{folder} was trained on another split, or its files were changed: {names}",
+            "begin a new run with another -o",
+        )
     damaged = []
     for name in (LAST, PREVIOUS):
         path = folder / name

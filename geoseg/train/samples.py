@@ -23,6 +23,11 @@ MARGIN = max(targets.RIM_PX, targets.CONTACT_PX)
 """Pixels drawn around a patch, so that the rim of an object that it cuts is right up to its edge."""
 
 
+def seed_of(*numbers: int) -> int:
+    """A seed for torch from numbers of any size, none below 0."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
 class TrainingSamples(Dataset[Sample]):
     """Random patches, changed at random.
 
@@ -51,7 +56,7 @@ class TrainingSamples(Dataset[Sample]):
         values = _unit(patch, recipe.input)
         answers = torch.from_numpy(_answers(patch, recipe))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((recipe.seed << 40) + number)
+            torch.manual_seed(seed_of(recipe.seed, number))
             image, mask = self._transform(tv_tensors.Image(values), tv_tensors.Mask(answers))
         return _sample(image.as_subclass(Tensor), mask.as_subclass(Tensor), recipe.input, number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from geoseg.errors import BundleError, InputError, OptionError, OutputError, ResumeError
 from geoseg.model.bundle import check_bundle, load_bundle
-from geoseg.train import job
+from geoseg.train import job, rates
 from geoseg.train.callbacks import Epoch, Step
 from geoseg.train.job import Listener, Request
 from geoseg.train.recipe import parse_settings
@@ -148,6 +149,26 @@ def test_resume_equals_an_unbroken_run(
     assert outcome.bundle.spec.threshold == again.bundle.spec.threshold
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("network.architecture=FPN", "fitting.average=0"),
+        ("fitting.patience=2", "fitting.epochs=6", "fitting.rate=1e-9"),
+    ],
+)
+def test_resume_equals_an_unbroken_run_of(squares: Path, tmp_path: Path, settings: tuple[str, ...]) -> None:
+    """A network with dropout; a run that ends for want of progress, and stays ended."""
+    whole, broken = (request(tmp_path / name / "roofs", squares, settings=settings) for name in "ab")
+    train(whole)
+    with pytest.raises(ZeroDivisionError):
+        train(broken, stop_at(3, ZeroDivisionError))
+    for folder in (broken.folder, broken.folder, whole.folder):
+        train(Request((squares,), folder, resume=True))
+
+        assert (whole.folder / "metrics.csv").read_bytes() == (broken.folder / "metrics.csv").read_bytes()
+    assert len((broken.folder / "metrics.csv").read_text().splitlines()) == 4
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path
 ) -> None:
@@ -198,6 +219,47 @@ def test_other_data_are_another_run(unbroken: tuple[Path, Outcome], tmp_path: Pa
     other = write_set(tmp_path, images=5, objects=True)
     with pytest.raises(ResumeError, match="trained on other data"):
         train(Request((other,), unbroken[0], resume=True))
+
+
+def test_another_split_is_another_run(squares: Path, tmp_path: Path) -> None:
+    """So are labels that were changed since."""
+    folder = Path(shutil.copytree(squares, tmp_path / "set"))
+    run = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError):
+        train(request(run, folder), stop_at(1, ZeroDivisionError))
+    kept = folder / "train.txt"
+    stems = kept.read_text()
+    kept.write_text("\n".join(stems.split()[:-1]))
+    with pytest.raises(ResumeError, match=r"another split.*splits"):
+        train(Request((folder,), run, resume=True))
+    kept.write_text(stems)
+    rewrite(folder / "masks" / "p0.tif", lambda pixels: pixels * 0)
+    with pytest.raises(ResumeError, match=r"files were changed.*pixels"):
+        train(Request((folder,), run, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (('input.bands=["blue","green","red"]',), "input.bands is for blue, green, red"),
+        (("input.dtype=uint16",), "input.dtype is for uint16, the data are uint8"),
+        (("loss.class_weights=[1]",), "loss.class_weights is for 1, the data are 2"),
+    ],
+)
+def test_a_recipe_of_other_data_is_refused(
+    squares: Path, tmp_path: Path, settings: tuple[str, ...], words: str
+) -> None:
+    """Before it learns from wrong numbers."""
+    with pytest.raises(OptionError, match=words):
+        job.plan(request(tmp_path / "x", squares, settings=settings), listener())
+
+
+def test_a_network_that_finds_nothing_is_a_bundle_all_the_same(squares: Path, tmp_path: Path) -> None:
+    """Figures that are no number are left out."""
+    settings = ("threshold=0.999999", "fitting.rate=1e-9", "fitting.epochs=1")
+    spec = train(request(tmp_path / "run", squares, settings=settings)).bundle.spec
+
+    assert "pixel_precision" not in spec.metrics["validation, 2 images"]
 
 
 @pytest.mark.parametrize(
@@ -342,6 +404,18 @@ def test_the_range_test_suggests_a_rate(squares: Path, tmp_path: Path) -> None:
 
     assert 1e-5 < rate < 0.2
     assert len(test.rates) == len(test.losses) > 40
+
+
+def test_a_loss_that_is_no_number_ends_the_range_test(
+    squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was measured before counts."""
+    monkeypatch.setattr(rates, "HIGHEST", 1e30)
+    rate, test = job.range_test(request(tmp_path / "x", squares), listener())
+
+    assert 1e-5 < rate < 1e30
+    assert 10 < len(test.rates) == len(test.losses) < 60
+    assert np.isfinite(test.losses).all()
 
 
 def test_minutes_become_epochs(squares: Path, tmp_path: Path) -> None:
