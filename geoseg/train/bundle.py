@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from geoseg.core import BundleSpec
 from geoseg.core.bundle import Precision, Scaling
@@ -52,10 +51,17 @@ def make_bundle(
     with tempfile.TemporaryDirectory() as folder:
         draft = write_bundle(Path(folder) / "draft", spec, tensors)
         spec = replace(spec, precision=_precision(draft, data, recipe))
-    with writing(target):
+    return _replace_bundle(target, spec, tensors, card(spec, data))
+
+
+def _replace_bundle(target: Path, spec: BundleSpec, tensors: Mapping[str, Tensor], text: str) -> Bundle:
+    """The new one is whole before the old one goes."""
+    with writing(target), tempfile.TemporaryDirectory(prefix=".bundle-", dir=target.parent) as folder:
+        bundle = write_bundle(Path(folder) / "new", spec, tensors, text)
         if target.exists():
-            shutil.rmtree(target)
-    return write_bundle(target, spec, tensors, card(spec, data))
+            target.rename(Path(folder) / "old")
+        bundle.folder.rename(target)
+    return replace(bundle, folder=target)
 
 
 def measured_windows(data: TrainingData, recipe: Recipe) -> int:
@@ -144,7 +150,11 @@ def _sources(data: TrainingData, recipe: Recipe) -> tuple[dict[str, Any], ...]:
         {"name": name or "images", "licence": licence or "not stated", "use": "training and validation"}
         for name, licence in data.fingerprint.sources
     ]
-    if recipe.network.encoder_weights is not None:
+    init = recipe.init
+    if init is not None:
+        licence = init.licence or "not stated"
+        rows.append({"name": f"bundle {init.name}", "licence": licence, "use": "first weights"})
+    elif recipe.network.encoder_weights is not None:
         weights = Path(recipe.network.encoder_weights).name
         rows.append({"name": f"encoder weights {weights}", "licence": "see there", "use": "first weights"})
     return tuple(rows)

@@ -14,13 +14,14 @@ import torch
 from geoseg.dataset.store import open_dataset
 from geoseg.errors import OptionError
 from geoseg.model.allocator import keep_memory
-from geoseg.model.bundle import Bundle, load_bundle
+from geoseg.model.bundle import Bundle
 from geoseg.model.weights import expected_shapes
 from geoseg.train.callbacks import TellEpoch, TellStep
 from geoseg.train.choose import choose, usual_network, with_epochs
 from geoseg.train.fingerprint import Fingerprint, TrainingData, look_at
 from geoseg.train.loaders import Loaders
 from geoseg.train.losses import Truth, segmentation_loss
+from geoseg.train.origin import Origin, recorded
 from geoseg.train.rates import RangeTest, find_rate
 from geoseg.train.recipe import Recipe, with_entries
 from geoseg.train.run import (
@@ -113,9 +114,10 @@ def range_test(request: Request, listener: Listener) -> tuple[float, RangeTest]:
         GeosegError: as for `train`; or the loss falls nowhere.
     """
     data = _look(request, listener)
-    recipe = plan_recipe(replace(request, auto_rate=False), data, _init_of(request))
+    init = _init_of(request)
+    recipe = plan_recipe(replace(request, auto_rate=False), data, init)
     check_hardware(recipe, request.hardware)
-    return find_rate(data, recipe, request.hardware)
+    return find_rate(data, recipe, request.hardware, init)
 
 
 def train(request: Request, listener: Listener) -> Outcome | None:
@@ -132,8 +134,8 @@ def train(request: Request, listener: Listener) -> Outcome | None:
         GeosegError: data, options, disk or machine do not allow it; one line.
     """
     data = _look(request, listener)
-    init = _init_of(request)
-    recipe, checkpoint = _recipe_of(request, data, init, listener)
+    recipe, checkpoint = _recipe_of(request, data, listener)
+    init = recipe.init.load() if recipe.init is not None and checkpoint is None else None
     check_hardware(recipe, request.hardware)
     run = Run(request.folder, data, recipe, request.hardware)
     if not request.resume:
@@ -162,24 +164,40 @@ def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Re
     recipe = choose(data.fingerprint, request.folder.resolve().name, network, gpu)
     if init is not None and init.spec.scaling.dtype == recipe.input.dtype:
         recipe = _scaled_as(recipe, init)
-    recipe = with_entries(recipe, {**request.entries, "network": {}})
+    recipe = with_entries(recipe, {**request.entries, "network": {}, "init": None})
+    given_init = _origin_of(request)
+    if init is not None and given_init is not None:
+        recipe = replace(recipe, init=recorded(init, given_init.bundle))
     _check_fits(recipe, data.fingerprint)
     expected_shapes(recipe.network.architecture, arguments_of(recipe, data.classes))
     if request.auto_rate:
-        rate, _ = find_rate(data, recipe, request.hardware)
+        rate, _ = find_rate(data, recipe, request.hardware, init)
         recipe = replace(recipe, fitting=replace(recipe.fitting, rate=rate))
     if request.minutes is not None:
-        recipe = fit_into(recipe, data, request.minutes)
+        recipe = _fitted(recipe, request, data)
     return recipe
 
 
-def fit_into(recipe: Recipe, data: TrainingData, minutes: float) -> Recipe:
-    """The recipe with as many epochs as fit into a time, by the speed of a few steps on the CPU.
+def _fitted(recipe: Recipe, request: Request, data: TrainingData) -> Recipe:
+    """With as many epochs as fit; what the user gave stays, and epochs that were given are not exceeded."""
+    given = request.entries.get("fitting", {})
+    epochs = epochs_within(recipe, data, request.minutes or 0.0, request.hardware)
+    if "epochs" in given:
+        epochs = min(epochs, recipe.fitting.epochs)
+    fitted = with_epochs(recipe, epochs)
+    if "average" in given:
+        return replace(fitted, fitting=replace(fitted.fitting, average=recipe.fitting.average))
+    return fitted
+
+
+def epochs_within(recipe: Recipe, data: TrainingData, minutes: float, hardware: Hardware) -> int:
+    """How many epochs fit into a time, by the speed of a few steps.
 
     Raises:
         OptionError: not even one does.
     """
-    seconds = seconds_per_patch(recipe, data)
+    devices = hardware.devices * hardware.nodes
+    seconds = seconds_per_patch(recipe, data, hardware.accelerator == "gpu") / devices
     loaders = Loaders(data, recipe, 0)
     tiles = len(loaders.tiles) * loaders.side**2 / recipe.sampling.patch**2
     epoch = seconds * (recipe.sampling.patches_per_epoch + tiles / 3)  # no backward pass there
@@ -189,28 +207,32 @@ def fit_into(recipe: Recipe, data: TrainingData, minutes: float) -> Recipe:
             f"an epoch takes about {epoch / 60 / _FOR_TRAINING:.1f} minutes, more than --minutes {minutes:g}",
             "--set sampling.patches_per_epoch=... makes it shorter",
         )
-    return with_epochs(recipe, epochs)
+    return epochs
 
 
-def seconds_per_patch(recipe: Recipe, data: TrainingData, batches: int = _TRIED) -> float:
-    """Time of a forward and a backward pass, on this machine's CPU; the first batch does not count."""
+def seconds_per_patch(recipe: Recipe, data: TrainingData, gpu: bool, batches: int = _TRIED) -> float:
+    """Time of a forward and a backward pass on this machine; the first batch does not count."""
     keep_memory()
+    device = "cuda" if gpu else "cpu"
     network = start_network(
         replace(recipe, network=replace(recipe.network, encoder_weights=None)), data.classes
     )
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     side, batch = recipe.sampling.patch, recipe.sampling.batch
-    pixels = torch.zeros(batch, len(recipe.input.bands), side, side).contiguous(
+    pixels = torch.zeros(batch, len(recipe.input.bands), side, side, device=device).contiguous(
         memory_format=torch.channels_last
     )
-    truth = torch.zeros(batch, side, side, dtype=torch.uint8)
+    truth = torch.zeros(batch, side, side, dtype=torch.uint8, device=device)
     rim = truth if recipe.network.edges else None
+    half = torch.float16 if recipe.fitting.precision.startswith("16") else torch.bfloat16
     started = 0.0
     for number in range(batches):
         if number == 1:
             started = time.monotonic()
-        loss = segmentation_loss(network(pixels), Truth(truth, rim), recipe.loss)
+        with torch.autocast(device, half, recipe.fitting.precision != "32-true"):
+            loss = segmentation_loss(network(pixels), Truth(truth, rim), recipe.loss)
         loss.backward()  # type: ignore[no-untyped-call]
+        loss.item()  # a GPU answers before it is done
     return (time.monotonic() - started) / (batches - 1) / batch
 
 
@@ -222,16 +244,25 @@ def _look(request: Request, listener: Listener) -> TrainingData:
 
 
 def _init_of(request: Request) -> Bundle | None:
-    return None if request.init is None else load_bundle(request.init)
+    given = _origin_of(request)
+    return None if given is None else given.load()
 
 
-def _recipe_of(
-    request: Request, data: TrainingData, init: Bundle | None, listener: Listener
-) -> tuple[Recipe, Path | None]:
+def _origin_of(request: Request) -> Origin | None:
+    """The bundle to begin with: that of the option, else that of the recipe's file."""
+    if request.init is not None:
+        return Origin(request.init)
+    return with_entries(Recipe(), {"init": request.entries.get("init")}).init
+
+
+def _recipe_of(request: Request, data: TrainingData, listener: Listener) -> tuple[Recipe, Path | None]:
     """The recipe, and where to go on; a helper takes what its leader has written."""
     if not request.resume:
-        return plan_recipe(request, data, init) if is_leader() else written_recipe(request.folder), None
-    if request.entries or request.auto_rate or request.minutes is not None:
+        leads = is_leader()
+        return plan_recipe(request, data, _init_of(request)) if leads else written_recipe(
+            request.folder
+        ), None
+    if request.entries or request.auto_rate or request.minutes is not None or request.init is not None:
         raise OptionError("a run that goes on keeps its recipe", "leave the recipe's options out")
     return resume_point(request.folder, data, listener.warn)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from geoseg.errors import InputError, OptionError
 from geoseg.model.allocator import keep_memory
+from geoseg.model.bundle import Bundle
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.module import Segmentation
@@ -50,14 +51,15 @@ class _Sweep(Segmentation):
 
 
 def find_rate(
-    data: TrainingData, recipe: Recipe, hardware: Hardware, steps: int = STEPS
+    data: TrainingData, recipe: Recipe, hardware: Hardware, init: Bundle | None = None, steps: int = STEPS
 ) -> tuple[float, RangeTest]:
-    """Try growing learning rates on a fresh network and suggest one.
+    """Try growing learning rates on the network that a run begins with and suggest one.
 
     Args:
         data: to learn from.
         recipe: with any rate.
         hardware: where.
+        init: a bundle to begin with, as the run does.
         steps: how many rates are tried.
 
     Returns:
@@ -72,7 +74,7 @@ def find_rate(
     fitting = replace(recipe.fitting, schedule="constant", warm_up=0.0, encoder_share=1.0)
     recipe = replace(recipe, sampling=long, fitting=fitting)
     loaders = Loaders(data, recipe, hardware.workers)
-    module = _Sweep(start_network(recipe, data.classes), recipe, len(data.classes), loaders.name_of())
+    module = _Sweep(start_network(recipe, data.classes, init), recipe, len(data.classes), loaders.name_of())
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(recipe, hardware, Path(folder), [])
         finder = Tuner(trainer).lr_find(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import OptionError
+from geoseg.train.origin import Origin
 
 LOSSES = ("cross_entropy", "focal", "dice", "jaccard", "tversky", "boundary")
 SCHEDULES = ("cosine", "one-cycle", "constant")
@@ -231,6 +232,7 @@ class Recipe:
     Attributes:
         name: of the bundle.
         network: what is trained.
+        init: the bundle that it begins with; None: the network says what it begins with.
         input: what it sees.
         sampling: which patches.
         augment: how they are changed.
@@ -244,6 +246,7 @@ class Recipe:
 
     name: str = "model"
     network: Network = field(default_factory=Network)
+    init: Origin | None = None
     input: Input = field(default_factory=Input)
     sampling: Sampling = field(default_factory=Sampling)
     augment: Augment = field(default_factory=Augment)

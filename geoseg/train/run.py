@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pickle
+import shutil
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from geoseg.train.board import Board
 from geoseg.train.bundle import make_bundle, measured_windows
 from geoseg.train.callbacks import (
     BEST,
+    CURVES,
     LAST,
     METRICS,
     PREVIOUS,
@@ -116,8 +118,11 @@ class Run:
             )
         make_folder(self.folder)
         with writing(self.folder):
-            for name in (LAST, PREVIOUS, BEST, METRICS):
+            for name in (LAST, PREVIOUS, BEST, METRICS, CURVES):
                 (self.folder / name).unlink(missing_ok=True)
+            for name in (BUNDLE, BOARD):
+                if (self.folder / name).exists():
+                    shutil.rmtree(self.folder / name)
         write_json(self.folder / RECIPE, self.recipe.to_json(), overwrite=True)
         write_json(self.folder / FINGERPRINT, self.data.fingerprint.to_json(), overwrite=True)
 

@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from geoseg.errors import BundleError, InputError, OptionError, OutputError, ResumeError
 from geoseg.model.bundle import check_bundle, load_bundle
+from geoseg.train import bundle as bundle_module
 from geoseg.train import job, rates
 from geoseg.train.callbacks import Epoch, Step
 from geoseg.train.job import Listener, Request
@@ -214,6 +215,37 @@ def test_a_run_is_not_overwritten_by_chance(unbroken: tuple[Path, Outcome], squa
         train(Request((squares,), folder / "none", resume=True))
 
 
+def test_a_run_that_is_overwritten_leaves_nothing(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path
+) -> None:
+    """Neither the old bundle nor its curves are taken for those of the new run."""
+    folder = Path(shutil.copytree(unbroken[0], tmp_path / "run"))
+    with pytest.raises(ZeroDivisionError):
+        train(request(folder, squares, overwrite=True), stop_at(1, ZeroDivisionError))
+
+    assert {"recipe.json", "fingerprint.json", "tensorboard"} >= {path.name for path in folder.iterdir()}
+    assert len(list((folder / "tensorboard").iterdir())) <= 1
+
+
+def test_a_bundle_that_cannot_be_written_leaves_the_one_before(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swap comes last; afterwards nothing lies beside it."""
+    folder = Path(shutil.copytree(unbroken[0], tmp_path / "run"))
+    before = (folder / BUNDLE / "bundle.json").read_bytes()
+    again = Request((squares,), folder, resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_module, "card", lambda spec, data: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(again)
+    assert before == (folder / BUNDLE / "bundle.json").read_bytes()
+    names = {path.name for path in folder.iterdir()}
+    train(again)
+
+    assert names == {path.name for path in folder.iterdir()}
+    assert all(check.passed for check in check_bundle(folder / BUNDLE))
+
+
 def test_other_data_are_another_run(unbroken: tuple[Path, Outcome], tmp_path: Path) -> None:
     """The fingerprint tells."""
     other = write_set(tmp_path, images=5, objects=True)
@@ -314,6 +346,37 @@ def test_a_bundle_is_refined_to_other_classes_and_bands(
     assert torch.allclose(before[name].mean(1), after[name][:, 3], atol=1e-5)
     head = "segmentation_head.0.weight"
     assert torch.allclose(before[head][0], after[head][1], atol=1e-5)
+
+
+def test_a_bundle_to_begin_with_is_not_forgotten(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path
+) -> None:
+    """Recipe and bundle name it; a run that was killed at once begins with it again, or refuses another."""
+    init = Path(shutil.copytree(unbroken[0] / BUNDLE, tmp_path / "init"))
+    entries = parse_settings([s for s in TINY if "network" not in s] + ["fitting.epochs=1"])
+    wanted = Request((squares,), tmp_path / "run", entries, init=str(init))
+    with pytest.raises(ZeroDivisionError):
+        train(wanted, stop_at(1, ZeroDivisionError))
+    first = load_bundle(init)
+    spec = train(Request((squares,), wanted.folder, resume=True)).bundle.spec
+    whole = train(replace(wanted, folder=tmp_path / "whole"))
+    recorded = spec.training["recipe"]["init"]
+
+    assert recorded == {
+        "bundle": str(init),
+        "name": "roofs",
+        "licence": first.spec.licence,
+        "sha256": first.sha256,
+    }
+    assert "bundle roofs" in [row["name"] for row in spec.data]
+    assert whole.bundle.spec.files["weights.safetensors"] == spec.files["weights.safetensors"]
+    from_recipe = replace(wanted, init=None, entries={**entries, "init": recorded})
+    assert recorded == job.plan(from_recipe, listener()).to_json()["init"]
+    with pytest.raises(OptionError, match="keeps its recipe"):
+        train(Request((squares,), wanted.folder, init=str(init), resume=True))
+    from_recipe.entries["init"]["sha256"] = "0"
+    with pytest.raises(BundleError, match="is not the bundle"):
+        job.plan(from_recipe, listener())
 
 
 def test_a_loss_that_is_no_number_stops_the_run(squares: Path, tmp_path: Path) -> None:
@@ -419,11 +482,16 @@ def test_a_loss_that_is_no_number_ends_the_range_test(
 
 
 def test_minutes_become_epochs(squares: Path, tmp_path: Path) -> None:
-    """More minutes, more epochs; too few are refused."""
+    """More minutes, more epochs, but no more than were asked for; too few are refused."""
+    free = parse_settings([s for s in TINY if "epochs=3" not in s])
     epochs = [
-        job.plan(request(tmp_path / "x", squares, minutes=m), listener()).fitting.epochs for m in (1, 10)
+        job.plan(Request((squares,), tmp_path / "x", free, minutes=m), listener()).fitting.epochs
+        for m in (1, 10)
     ]
 
     assert epochs[1] > 3 * epochs[0]
+    kept = ("fitting.epochs=2", "fitting.average=0.5")
+    fitting = job.plan(request(tmp_path / "x", squares, settings=kept, minutes=10), listener()).fitting
+    assert (2, 0.5) == (fitting.epochs, fitting.average)
     with pytest.raises(OptionError, match="an epoch takes about"):
         job.plan(request(tmp_path / "x", squares, minutes=1e-5), listener())
