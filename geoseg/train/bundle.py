@@ -44,8 +44,7 @@ def make_bundle(
     Raises:
         OutputError: the bundle cannot be written.
     """
-    looks = list(look(network, data.valid, recipe, data.classes, done))
-    found = findings(looks, recipe, data.classes)
+    found = findings(look(network, data.valid, recipe, data.classes, done), recipe, data.classes)
     spec = describe_bundle(data, recipe, found)
     tensors = network.cpu().state_dict()
     with tempfile.TemporaryDirectory() as folder:

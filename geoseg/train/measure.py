@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,17 +132,19 @@ def probabilities(logits: Tensor, classes: ClassList, edges: bool) -> Tensor:
     return torch.cat([scores, torch.sigmoid(logits[len(classes) :])]) if edges else scores
 
 
-def findings(looks: Sequence[Look], recipe: Recipe, classes: ClassList) -> Findings:
+def findings(looks: Iterable[Look], recipe: Recipe, classes: ClassList) -> Findings:
     """Choose and measure.
 
     Args:
-        looks: at the validation images.
+        looks: at the validation images; those of a binary network are kept until the threshold is chosen,
+            others are measured on one by one.
         recipe: whose threshold and smallest area win over chosen ones.
         classes: of the network.
     """
     metrics: dict[str, float] = {}
     threshold, area = recipe.threshold or 0.5, recipe.min_area_m2
     if classes.is_binary:
+        looks = list(looks)
         footprints = _some(looks) if recipe.network.edges else []
         if recipe.threshold is None:
             threshold = best_threshold(looks, footprints)
@@ -151,13 +153,15 @@ def findings(looks: Sequence[Look], recipe: Recipe, classes: ClassList) -> Findi
             if area is None and all(one.gsd_m is not None for one in footprints):
                 area = best_area(found, footprints)
             metrics["footprint_f1"] = score_of(found, footprints, area or 0.0).f1
-    confusion = Confusion.empty(len(classes))
+    confusion, sums, stems = Confusion.empty(len(classes)), np.zeros((3, _BINS)), set()
     for one in looks:
         confusion = confusion.with_pixels(mask_of(one.scores, classes, threshold), one.classes)
+        sums += reliability(one, classes)
+        stems.add(one.stem)
     metrics = {**pixel_figures(confusion, classes), **metrics}
     # of nothing shown or nothing found some figures are no number: these are left out
     rounded = {name: round(value, 4) for name, value in metrics.items() if math.isfinite(value)}
-    return Findings(threshold, area, rounded, calibration(looks, classes), len({one.stem for one in looks}))
+    return Findings(threshold, area, rounded, calibration(sums), len(stems))
 
 
 def mask_of(scores: Scores, classes: ClassList, threshold: float) -> npt.NDArray[np.uint8]:
@@ -260,19 +264,20 @@ def numbered(mask: npt.NDArray[np.bool_]) -> Ids:
     return np.asarray(ndimage.label(mask)[0], np.uint32)
 
 
-def calibration(looks: Sequence[Look], classes: ClassList) -> dict[str, object]:
-    """The reliability curve of the chosen class's probability, and its expected calibration error."""
-    sums = np.zeros((3, _BINS))
-    for one in looks:
-        known = one.classes != NODATA
-        if classes.is_binary:
-            sure, right = one.scores[0][known], one.classes[known] == 1
-        else:
-            scores = one.scores[: len(classes)]
-            sure, right = scores.max(0)[known], (scores.argmax(0) == one.classes)[known]
-        bins = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
-        for row, values in enumerate((np.ones_like(sure), sure, right)):
-            sums[row] += np.bincount(bins, values, _BINS)
+def reliability(one: Look, classes: ClassList) -> npt.NDArray[np.float64]:
+    """``(3, bins)`` by the chosen class's probability: pixels, and the sums of probability and of right ones."""
+    known = one.classes != NODATA
+    if classes.is_binary:
+        sure, right = one.scores[0][known], one.classes[known] == 1
+    else:
+        scores = one.scores[: len(classes)]
+        sure, right = scores.max(0)[known], (scores.argmax(0) == one.classes)[known]
+    bins = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
+    return np.stack([np.bincount(bins, values, _BINS) for values in (np.ones_like(sure), sure, right)])
+
+
+def calibration(sums: npt.NDArray[np.float64]) -> dict[str, object]:
+    """The reliability curve and its expected calibration error, from the sums of :func:`reliability`."""
     counts, sure_sums, right_sums = sums
     total = max(counts.sum(), 1.0)
     ece = float(np.abs(sure_sums - right_sums).sum() / total)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +20,7 @@ from geoseg.train.measure import (
     findings,
     match_ids,
     numbered,
+    reliability,
     separate,
 )
 from geoseg.train.recipe import Network, Recipe
@@ -49,8 +53,10 @@ def test_calibration_of_frequencies() -> None:
     truth = (rng.random((400, 400)) < 0.9).astype(np.uint8)
     scores = np.full((1, 400, 400), 0.9, np.float32)
     ids = np.zeros(truth.shape, np.uint32)
-    honest = calibration([Look("a", scores, truth, ids, None)], class_list(2))
-    humble = calibration([Look("a", scores, truth * 0 + 1, ids, None)], class_list(2))
+    honest, humble = (
+        calibration(reliability(Look("a", scores, answers, ids, None), class_list(2)))
+        for answers in (truth, truth * 0 + 1)
+    )
 
     assert honest["ece"] == pytest.approx(0, abs=0.005)
     assert humble["ece"] == pytest.approx(0.1, abs=1e-4)
@@ -104,3 +110,35 @@ def test_classes_are_named() -> None:
 
     assert {"mean_iou": 1.0, "pixel_accuracy": 1.0, "iou background": 1.0, "iou water": 1.0} == result.metrics
     assert result.min_area_m2 is None
+
+
+def test_windows_of_several_classes_are_not_kept() -> None:
+    """Memory is that of one, however many there are."""
+    alive: list[weakref.ref[Look]] = []
+
+    def looks() -> Iterator[Look]:
+        for k in range(5):
+            assert sum(one() is not None for one in alive) <= 1
+            truth = np.full((8, 8), k % 3, np.uint8)
+            scores = np.stack([truth == c for c in range(3)]).astype(np.float32)
+            made = Look(f"p{k}", scores, truth, None, None)
+            alive.append(weakref.ref(made))
+            yield made
+            del made
+
+    result = findings(looks(), Recipe(), class_list(3))
+
+    assert (1.0, 5) == (result.metrics["mean_iou"], result.images)
+    assert {"ece": 0.0, "bins": [[1.0, 1.0, 1.0]]} == result.calibration
+
+
+def test_figures_that_are_no_number_are_left_out() -> None:
+    """Nothing is shown and nothing found."""
+    nothing = np.zeros((8, 8), np.uint8)
+    scores = np.zeros((2, 8, 8), np.float32)
+    for edges in (False, True):
+        recipe = Recipe(network=Network(edges=edges))
+        metrics = findings(
+            [Look("a", scores, nothing, numbered(nothing > 0), 0.5)], recipe, class_list(2)
+        ).metrics
+        assert np.isfinite(list(metrics.values())).all()
