@@ -265,7 +265,7 @@ def numbered(mask: npt.NDArray[np.bool_]) -> Ids:
 
 
 def reliability(one: Look, classes: ClassList) -> npt.NDArray[np.float64]:
-    """``(3, bins)`` by the chosen class's probability: pixels, and the sums of probability and of right ones."""
+    """``(3, bins)`` by the chosen class's probability: pixels, sums of probability and of right ones."""
     known = one.classes != NODATA
     if classes.is_binary:
         sure, right = one.scores[0][known], one.classes[known] == 1
