@@ -102,10 +102,11 @@ def _input(data: Fingerprint, network: Network) -> Input:
     bands = len(data.bands)
     low_values = (0.0,) * bands if eight_bits else data.low
     high_values = (255.0,) * bands if eight_bits else data.high
-    spread = tuple(max(h, low + 1e-6) for low, h in zip(low_values, high_values, strict=True))
-    given = Input(data.bands, data.dtype, low=low_values, high=spread, gsd_m=gsd_m)
+    spread = tuple(
+        max(h, low + max(1e-6, 1e-6 * abs(low))) for low, h in zip(low_values, high_values, strict=True)
+    )
     gain, bias = _scaling(data, network)
-    return replace(given, gain=gain, bias=bias)
+    return Input(data.bands, data.dtype, gain, bias, low_values, spread, gsd_m)
 
 
 def _scaling(data: Fingerprint, network: Network) -> tuple[tuple[float, ...], tuple[float, ...]]:
