@@ -153,7 +153,8 @@ def findings(looks: Iterable[Look], recipe: Recipe, classes: ClassList) -> Findi
             if area is None and all(one.gsd_m is not None for one in footprints):
                 area = best_area(found, footprints)
             metrics["footprint_f1"] = score_of(found, footprints, area or 0.0).f1
-    confusion, sums, stems = Confusion.empty(len(classes)), np.zeros((3, _BINS)), set()
+    confusion, sums = Confusion.empty(len(classes)), np.zeros((3, _BINS))
+    stems: set[str] = set()
     for one in looks:
         confusion = confusion.with_pixels(mask_of(one.scores, classes, threshold), one.classes)
         sums += reliability(one, classes)
@@ -273,7 +274,8 @@ def reliability(one: Look, classes: ClassList) -> npt.NDArray[np.float64]:
         scores = one.scores[: len(classes)]
         sure, right = scores.max(0)[known], (scores.argmax(0) == one.classes)[known]
     bins = np.minimum((sure * _BINS).astype(np.int64), _BINS - 1)
-    return np.stack([np.bincount(bins, values, _BINS) for values in (np.ones_like(sure), sure, right)])
+    sums = [np.bincount(bins, values, _BINS) for values in (np.ones_like(sure), sure, right)]
+    return np.asarray(sums, np.float64)
 
 
 def calibration(sums: npt.NDArray[np.float64]) -> dict[str, object]:
