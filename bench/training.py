@@ -37,7 +37,7 @@ def _plan(folder: str, batches: int) -> tuple[TrainingData, Recipe]:
 def bare(folder: str, batches: int) -> dict[str, Any]:
     """Patches a second of forward and backward pass alone, loss included."""
     data, recipe = _plan(folder, batches)
-    return {"patches_per_s": 1 / seconds_per_patch(recipe, data, batches + 1)}
+    return {"patches_per_s": 1 / seconds_per_patch(recipe, data, gpu=False, batches=batches + 1)}
 
 
 def train(folder: str, output: str, batches: int, workers: int) -> dict[str, Any]:

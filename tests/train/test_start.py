@@ -23,8 +23,8 @@ STEM = "encoder.model.conv_stem.weight"
 def recipe(bands: tuple[str, ...] = ("red", "green", "blue"), **network: object) -> Recipe:
     """A small network of these bands."""
     values = {"architecture": "Linknet", "encoder": SMALL_ENCODER, **network}
-    many = (1.0,) * len(bands)
-    return Recipe(network=Network(**values), input=Input(bands, gain=many, bias=many, low=many, high=many))
+    none, one = (0.0,) * len(bands), (1.0,) * len(bands)
+    return Recipe(network=Network(**values), input=Input(bands, gain=one, bias=one, low=none, high=one))
 
 
 def test_the_seed_makes_the_network() -> None:

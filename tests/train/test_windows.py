@@ -71,7 +71,7 @@ def test_drawing_samples_leaves_chance_elsewhere_alone(data: TrainingData) -> No
 
 def test_still_samples_are_parts_of_images(data: TrainingData) -> None:
     """Pixels, classes and rims lie where they lay."""
-    recipe = Recipe(input=PLAIN, augment=STILL, sampling=Sampling(patch=48))
+    recipe = Recipe(input=PLAIN, augment=STILL, sampling=Sampling(patch=64))
     samples = samples_of(data, recipe)
     for number in range(20):
         place, sample = samples.place(number), samples[number]
