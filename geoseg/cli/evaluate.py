@@ -70,7 +70,13 @@ if TYPE_CHECKING:
     default=None,
     help="Compare objects; default: where there are outlines, or one class only.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the draws behind the intervals.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the draws behind the intervals.",
+)
 @options.overwrite_option
 @options.json_option
 @options.debug_option

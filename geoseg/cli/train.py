@@ -70,7 +70,7 @@ recipe_options: options.Decorator[Any] = options.all_of(
 @click.option("--lr", metavar="RATE|auto", help="Highest learning rate; auto: by a range test.")
 @click.option("--epochs", type=click.IntRange(min=1), help="How many; default: chosen from the data.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="As many epochs as fit into it.")
-@click.option("--seed", type=int, help="Of samples and fresh layers; default 1.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of samples and fresh layers; default 1.")
 @click.option("--licence", help="Of the bundle.")
 @options.resume_option
 @options.overwrite_option

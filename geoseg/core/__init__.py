@@ -2,7 +2,7 @@
 
 from geoseg.core.bands import bind_bands
 from geoseg.core.bundle import BundleSpec, Precision, Scaling
-from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass
+from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, usual_colour
 from geoseg.core.grid import IDENTITY, GeoGrid, Transform
 from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
@@ -46,5 +46,6 @@ __all__ = [
     "Window",
     "bind_bands",
     "make_plan",
+    "usual_colour",
     "wants_stretch",
 ]

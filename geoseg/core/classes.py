@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,22 @@ LEVELS = 250
 """A score of 1.0: scores are stored as whole levels 0-250, 255 where there is no data."""
 
 MAX_CLASSES = 250
+
+_COLOURS = ("#000000", "#E4572E", "#17BEBB", "#FFC914", "#76B041", "#8E44AD", "#2E86AB", "#F18F01", "#A23B72")
+_GOLDEN = 0.381966
+
+
+def usual_colour(number: int) -> str:
+    """The colour of a class that was given none: black for class 0, then as different as they can be.
+
+    After the first few, hues are a golden section of the circle apart, so that no two are alike.
+    """
+    if number < len(_COLOURS):
+        return _COLOURS[number]
+    hue = number * _GOLDEN % 1.0
+    lightness = (0.55, 0.35, 0.75)[number % 3]
+    red, green, blue = (round(255 * part) for part in colorsys.hls_to_rgb(hue, lightness, 1.0))
+    return f"#{red:02X}{green:02X}{blue:02X}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import ClassList, LabelClass
+from geoseg.core import ClassList, LabelClass, usual_colour
 from geoseg.core.files import write_text
 from geoseg.errors import InputError
 
-COLOURS = ("#E4572E", "#17BEBB", "#FFC914", "#76B041", "#8E44AD", "#2E86AB", "#F18F01", "#A23B72")
-"""Of classes that have none of their own, over and over."""
 BACKGROUNDS = ("background", "bg")
 MAX_BYTES = 1 << 20
 _ID, _NAME = ("id", "index", "value", "class_id"), ("name", "class", "title", "label", "class_name")
@@ -148,9 +146,7 @@ def _class_list(ordered: Sequence[ListedClass], origin: str) -> ClassList:
     classes = []
     for i, c in enumerate(ordered):
         own = "#{:02X}{:02X}{:02X}".format(*c.rgb) if c.rgb else None
-        classes.append(
-            LabelClass(i, c.name, own or (spare[0] if i == 0 else COLOURS[(i - 1) % len(COLOURS)]))
-        )
+        classes.append(LabelClass(i, c.name, own or (spare[0] if i == 0 else usual_colour(i))))
     try:
         return ClassList(tuple(classes))
     except ValueError as error:

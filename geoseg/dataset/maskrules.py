@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.core import NODATA, ClassList, LabelClass
+from geoseg.core import NODATA, ClassList, LabelClass, usual_colour
 from geoseg.core.classes import MAX_CLASSES
-from geoseg.dataset.classlists import BACKGROUNDS, COLOURS, ClassTable, ListedClass, background_first
+from geoseg.dataset.classlists import BACKGROUNDS, ClassTable, ListedClass, background_first
 from geoseg.dataset.masks import Key, MaskRules, Survey
 from geoseg.dataset.palette import UNKNOWN, Palette, hex_of
 from geoseg.errors import InputError, OptionError
@@ -162,7 +162,7 @@ def _found(survey: Survey, options: MaskOptions) -> tuple[ClassList, dict[int, i
         raise InputError(f"the masks hold {len(values)} values besides {first}", "name classes with --class")
     colours = survey.table if len(set(survey.table.values())) == len(survey.table) else {}
     named = [
-        LabelClass(i, f"class {v}", hex_of(colours[v]) if v in colours else COLOURS[(i - 1) % len(COLOURS)])
+        LabelClass(i, f"class {v}", hex_of(colours[v]) if v in colours else usual_colour(i))
         for i, v in enumerate(values, start=1)
     ]
     return background_first(named), {first: 0} | {v: i for i, v in enumerate(values, start=1)}

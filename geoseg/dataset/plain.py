@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.core import ClassList, LabelClass, Window
+from geoseg.core import ClassList, LabelClass, Window, usual_colour
 from geoseg.core.classes import MAX_CLASSES
-from geoseg.dataset.classlists import COLOURS, background_first, read_class_list
+from geoseg.dataset.classlists import background_first, read_class_list
 from geoseg.dataset.items import DataSet, Item, Source, band_names
 from geoseg.dataset.pairs import MASK_FOLDERS, Pair, pair_folders
 from geoseg.errors import InputError
@@ -68,9 +68,7 @@ def _classes(folder: Path, pairs: Sequence[Pair]) -> tuple[ClassList, tuple[int,
         raise InputError(
             f"{folder}: the masks hold {len(found)} values besides 0", "geoseg prepare palette reads colours"
         )
-    named = [
-        LabelClass(i, f"class {value}", COLOURS[(i - 1) % len(COLOURS)]) for i, value in enumerate(found, 1)
-    ]
+    named = [LabelClass(i, f"class {value}", usual_colour(i)) for i, value in enumerate(found, 1)]
     return background_first(named), (0, *found)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from geoseg.core import ClassList, LabelClass
+from geoseg.core import ClassList, LabelClass, usual_colour
 from geoseg.errors import OptionError, SceneError
 
 BACKGROUND = LabelClass(0, "background", "#000000")
-COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
 """Of classes that have none of their own, over and over."""
 OBJECT = "object"
 USUAL = (1, 255)
@@ -181,7 +180,7 @@ def _by_name(prediction: Side, truth: Side) -> Matched:
 def _class_list(names: Sequence[str], colours: Sequence[str | None], side: Side | None = None) -> ClassList:
     background = (side and side.background) or BACKGROUND
     own = [
-        LabelClass(i, name, colour or COLOURS[(i - 1) % len(COLOURS)])
+        LabelClass(i, name, colour or usual_colour(i))
         for i, (name, colour) in enumerate(zip(names, colours, strict=True), 1)
     ]
     return ClassList((background, *own))

@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import BundleSpec, ClassList, LabelClass, Scaling
+from geoseg.core import BundleSpec, ClassList, LabelClass, Scaling, usual_colour
 from geoseg.errors import BundleError, OptionError
 from geoseg.model.folder import MAX_TEXT_BYTES, read_plain
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-_COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#ffe119", "#f58231", "#911eb4", "#46f0f0", "#f032e6")
 _BACKGROUND = LabelClass(0, "background", "#000000")
 
 
@@ -137,8 +136,6 @@ def _class_list(names: tuple[str, ...]) -> ClassList:
     for number, text in enumerate(names, start=1):
         name, _, colour = text.rpartition(" #")
         classes.append(
-            LabelClass(number, name, f"#{colour}")
-            if name
-            else LabelClass(number, text, _COLOURS[(number - 1) % len(_COLOURS)])
+            LabelClass(number, name, f"#{colour}") if name else LabelClass(number, text, usual_colour(number))
         )
     return ClassList(tuple(classes))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window
+from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window, usual_colour
 from geoseg.core.queues import prefetch
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, SceneError
@@ -24,7 +24,6 @@ AHEAD = 2
 """Blocks read while one is looked through."""
 BACKGROUND = "background"
 EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
-COLOURS = ("#e4572e", "#17bebb", "#ffc914", "#76b041", "#8e44ad", "#2e86ab", "#f18f01", "#a23b72")
 """Of classes that have none of their own, over and over."""
 
 Pixels = NDArray[Any]
@@ -158,7 +157,7 @@ def class_list(names: list[str], option: str = "--value") -> ClassList:
         OptionError: if they make no list; names the option that they come from.
     """
     background = LabelClass(0, BACKGROUND, "#000000")
-    own = [LabelClass(i, n, COLOURS[(i - 1) % len(COLOURS)]) for i, n in enumerate(names, start=1)]
+    own = [LabelClass(i, n, usual_colour(i)) for i, n in enumerate(names, start=1)]
     try:
         return ClassList((background, *own))
     except ValueError as error:
@@ -192,7 +191,7 @@ def _our_scores(scene: Scene, options: ValueOptions) -> Labelling:
         raise OptionError(
             "--threshold with several classes", "leave it out: the most probable class is taken"
         )
-    classes = ClassList(tuple(LabelClass(i, n, COLOURS[i % len(COLOURS)]) for i, n in enumerate(scored)))
+    classes = ClassList(tuple(LabelClass(i, n, usual_colour(i)) for i, n in enumerate(scored)))
     told = f"probabilities: the greatest of {', '.join(scored)}"
     return Labelling(classes, bands, told, (), None, 1.0, has_edges)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Progress
+from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Progress, usual_colour
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, ResourceError
 from geoseg.raster.canvas import BlendCanvas, Canvas, FirstCanvas, Pixels, VoteCanvas
@@ -19,7 +19,6 @@ from geoseg.raster.patchset import PatchSet, read_patch
 
 MAX_BYTES = 4_000_000_000
 TAKEN_ROWS = 512
-COLOURS = ("#000000", "#CC3322", "#2277CC", "#33AA44", "#DDAA22", "#8844AA", "#22AAAA", "#996633")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def _classes(layout: RasterLayout) -> ClassList:
     if len(set(names)) != channels or not all(names):
         names = tuple(f"class {i}" for i in range(1 if channels == 1 else 0, channels + (channels == 1)))
     listed = ("background", *names) if channels == 1 else names
-    return ClassList(tuple(LabelClass(i, name, COLOURS[i % len(COLOURS)]) for i, name in enumerate(listed)))
+    return ClassList(tuple(LabelClass(i, name, usual_colour(i)) for i, name in enumerate(listed)))
 
 
 def _decide(rows: Pixels, layout: RasterLayout, blending: Blending | None) -> Pixels:
