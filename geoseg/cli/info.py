@@ -83,7 +83,7 @@ def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]
         ("scene", str(path)),
         ("size", f"{show.size_text(info.grid.size)} ({info.grid.height * info.grid.width / 1e6:.1f} MPix)"),
         ("CRS", crs_name(info.grid)),
-        ("pixel", show.metres_text(info.gsd_m) + (" on the ground" if info.gsd_m else "")),
+        ("pixel", show.metres_text(info) + (" on the ground" if info.gsd_m else "")),
         ("bands", bands + more),
         ("values", f"{info.dtype}, nodata {'not declared' if info.nodata is None else f'{info.nodata:g}'}"),
         ("stored", f"{found.driver}, {shape} of {height}x{width}, {found.compression}{copies}"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from geoseg.core import Plan
+from geoseg.core import Plan, SceneInfo
 
 
 def table(rows: Iterable[Sequence[str]]) -> None:
@@ -52,11 +52,11 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
 
 
-def metres_text(gsd_m: tuple[float, float] | None) -> str:
-    """A sampling distance, one number where the pixels are square."""
-    if gsd_m is None:
-        return "unknown (no CRS)"
-    down, along = gsd_m
+def metres_text(info: SceneInfo) -> str:
+    """A scene's sampling distance, one number where the pixels are square."""
+    if info.gsd_m is None:
+        return "unknown (no CRS)" if info.grid.crs is None else "unknown (its CRS has no place on Earth)"
+    down, along = info.gsd_m
     square = abs(down - along) <= 0.02 * max(down, along)
     return f"{(down * along) ** 0.5:.3g} m" if square else f"{down:.3g} m down, {along:.3g} m along"
 

@@ -41,7 +41,9 @@ class Scene:
         self.warnings = list(source.warnings)
         gsd = ground_distance(source.grid)
         if gsd is None and source.grid.crs is not None:
-            self.warnings.append(f"{source.path.name}: its CRS has no place on Earth: pixel size unknown")
+            self.warnings.append(
+                f"{source.path.name}: its CRS has no place on Earth: sizes of pixels and polygons are unknown"
+            )
         if not is_fenced():
             self.warnings.append(
                 "rasterio was used before geoseg: drivers that reach for other files stay registered; "

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
-from geoseg.vector.measure import LOCAL_M, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
+from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, simplify
 from geoseg.vector.regularize import Place, regularize
 from geoseg.vector.table import BUILDING, Features, PolygonContext
@@ -63,18 +63,18 @@ class Rules:
 
 def finish(parts: Parts, rules: Rules) -> Features:
     """Measure objects, drop those that are too small, draw their outlines."""
-    frames = local_frames(rules.grid, *_centres(parts))
+    frames, placed = _frames(rules.grid, *_centres(parts))
     traced = parts.polygons(rules.grid.transform)
     objects, first = _objects(parts, rules.multi)
-    sizes = _sizes(parts, frames, traced, rules.grid)
+    sizes = _sizes(parts, frames, traced, rules.grid).where(placed)
     label = parts.label[first]
-    keep = np.bincount(objects, sizes.area, len(first)) >= rules.min_area[label]
+    keep = ~(np.bincount(objects, sizes.area, len(first)) < rules.min_area[label])  # sizes may be unknown
     shapes, straight = traced, np.zeros(len(parts), bool)
     if rules.redraws and len(parts):
         shapes, straight = _redrawn(parts, frames, rules, traced)
         if rules.multi:
             shapes, straight = _kept_apart(shapes, straight, traced, objects)
-        sizes = _sizes_on_map(shapes, frames, rules.grid)
+        sizes = _sizes_on_map(shapes, frames, rules.grid).where(placed)
     if rules.multi:
         shapes = _joined(shapes, objects)
     area, perimeter = (
@@ -89,6 +89,14 @@ def finish(parts: Parts, rules: Rules) -> Features:
         touches=(np.bincount(objects, parts.touches, len(first)) > 0)[keep],
         regularized=(np.bincount(objects, ~straight, len(first)) == 0)[keep],
     )
+
+
+def _frames(grid: GeoGrid, cols: Floats, rows: Floats) -> tuple[Floats, Mask]:
+    """Maps from pixels to metres, and where there are any; elsewhere a pixel counts as a metre."""
+    frames = local_frames(grid, cols, rows)
+    placed: Mask = np.isfinite(frames).all(axis=(1, 2))
+    frames[~placed] = PIXELS
+    return frames, placed
 
 
 def _redrawn(parts: Parts, frames: Floats, rules: Rules, traced: Geometries) -> tuple[Geometries, Mask]:
@@ -201,7 +209,7 @@ def _large_on_ellipsoid(sizes: Sizes, extent: Floats, shapes: Geometries, grid: 
     large = extent.max(axis=1) > LOCAL_M
     if grid.crs is None or not large.any():
         return sizes
-    metres = local_frames(grid, np.array([grid.width / 2]), np.array([grid.height / 2]))[0]
+    (metres,), _ = _frames(grid, np.array([grid.width / 2]), np.array([grid.height / 2]))
     step = LOCAL_M / np.hypot(*metres[:, 0]) * np.hypot(grid.transform[0], grid.transform[3])
     exact = measure_ellipsoid(shapes[large], grid.crs, float(step))
     area, perimeter = sizes.area.copy(), sizes.perimeter.copy()

@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core.queues import in_order
-from geoseg.vector.measure import Floats, Geometries, to_lonlat
+from geoseg.vector.measure import Floats, Geometries, places
 from geoseg.vector.table import GEOMETRY
 
 DECIMALS = 7
@@ -49,9 +49,9 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
 def _features(batch: pa.RecordBatch, crs: str | None) -> list[str]:
     """Each polygon as a GeoJSON feature."""
     shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
-    places = _geometries(to_rfc7946(shapes, crs))
+    where = _geometries(to_rfc7946(shapes, crs))
     begin, middle, end = '{"type": "Feature", "id": ', ', "properties": {', '}, "geometry": '
-    features = _join(begin, batch.column("id").cast(TEXT), middle, _properties(batch), end, places, "}")
+    features = _join(begin, batch.column("id").cast(TEXT), middle, _properties(batch), end, where, "}")
     return list(features.to_pylist())
 
 
@@ -68,7 +68,7 @@ def _listed(texts: pa.Array, stops: NDArray[np.int64]) -> pa.Array:
 
 
 def _geometries(shapes: Geometries) -> pa.Array:
-    """Polygons and multipolygons as GeoJSON."""
+    """Polygons and multipolygons as GeoJSON; RFC 7946, 3.2: null without a place."""
     parts, owner = shapely.get_parts(shapes, return_index=True)
     _, xy, (ring_stops, part_stops) = shapely.to_ragged_array(parts) if len(parts) else _NOTHING
     x, y = (pa.array(np.ascontiguousarray(axis)).cast(TEXT) for axis in xy[:, :2].T)
@@ -78,8 +78,9 @@ def _geometries(shapes: Geometries) -> pa.Array:
     lists = _listed(polygons, stops)
     single = pc.utf8_slice_codeunits(lists, 1, -1)
     kinds = pa.array(np.where(several, "MultiPolygon", "Polygon"), TEXT)
-    places = pc.if_else(pa.array(several), lists, single)
-    return _join('{"type": "', kinds, '", "coordinates": ', places, "}")
+    nested = pc.if_else(pa.array(several), lists, single)
+    there = _join('{"type": "', kinds, '", "coordinates": ', nested, "}")
+    return pc.if_else(pa.array(shapely.is_empty(shapes)), pa.scalar("null", TEXT), there)
 
 
 _NOTHING = (None, np.zeros((0, 2)), (np.zeros(1, np.int64), np.zeros(1, np.int64)))
@@ -108,10 +109,12 @@ def to_rfc7946(shapes: Geometries, crs: str | None) -> Geometries:
     Args:
         shapes: (count,) polygons or multipolygons.
         crs: as WKT; None leaves their place alone.
+
+    Returns:
+        (count,) likewise; what has a corner without a place on Earth is empty.
     """
     if crs is not None:
-        shapes = shapely.transform(shapes, lambda xy: np.column_stack(to_lonlat(crs).transform(*xy.T)))
-        shapes = _cut(shapes)
+        shapes = _cut(_in_degrees(shapes, crs))
     rounded = shapely.transform(shapes, lambda xy: np.round(xy, DECIMALS) + 0.0)
     broken = ~shapely.is_valid(rounded)
     if broken.any():
@@ -119,6 +122,16 @@ def to_rfc7946(shapes: Geometries, crs: str | None) -> Geometries:
         rounded[broken] = shapely.set_precision(sound, 10.0**-DECIMALS)
         rounded[broken] = shapely.transform(rounded[broken], lambda xy: np.round(xy, DECIMALS) + 0.0)
     return np.asarray(shapely.orient_polygons(rounded), object)
+
+
+def _in_degrees(shapes: Geometries, crs: str) -> Geometries:
+    """In longitude and latitude; empty where a corner has no place on Earth."""
+    xy, owner = shapely.get_coordinates(shapes, return_index=True)
+    lonlat = np.column_stack(places(crs, *xy.T))
+    lost = np.bincount(owner, np.isnan(lonlat).any(axis=1), len(shapes)) > 0
+    placed = shapely.set_coordinates(shapes.copy(), np.where(lost[owner, None], 0.0, lonlat))
+    placed[lost] = shapely.Polygon()
+    return np.asarray(placed, object)
 
 
 def _cut(shapes: Geometries) -> Geometries:
@@ -139,9 +152,7 @@ def _cut_one(shape: shapely.Geometry) -> shapely.Geometry:
         piece = shapely.intersection(whole, shapely.box(-180.0 + turn, -90.0, 180.0 + turn, 90.0))
         moved = shapely.transform(piece, lambda xy, turn=turn: xy - np.array([turn, 0.0]))
         pieces += [p for p in shapely.get_parts(moved) if p.geom_type == "Polygon" and not p.is_empty]
-    return (
-        pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
-    )  # of none where no part is on Earth
+    return pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
 
 
 def _unwrap(xy: Floats) -> NDArray[np.float64]:

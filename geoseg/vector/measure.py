@@ -23,8 +23,12 @@ Floats = NDArray[np.float64]
 Geometries = NDArray[np.object_]
 
 ELLIPSOID = Geod(ellps="WGS84")
+POLE = 90.0 + 1e-9
+"""Degrees of latitude beyond which there is no place; transformations round."""
 LOCAL_M = 500.0
 """Objects of a larger extent are measured on the ellipsoid."""
+PIXELS = np.array([[1.0, 0.0], [0.0, -1.0]])
+"""The frame in which a pixel counts as a metre."""
 STEP = 4.0
 """Pixels to each side over which the local frame is taken."""
 
@@ -45,6 +49,17 @@ def to_lonlat(crs: str) -> Transformer:
         ) from error
 
 
+def places(crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Longitudes and latitudes in degrees; NaN where the CRS has no place on Earth.
+
+    Raises:
+        SceneError: as :func:`to_lonlat`.
+    """
+    lon, lat = to_lonlat(crs).transform(x, y)
+    there = np.isfinite(lon) & (np.abs(lat) <= POLE)
+    return np.where(there, lon, np.nan), np.where(there, lat, np.nan)
+
+
 def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
     """Linear maps from pixels to metres on the ground.
 
@@ -54,15 +69,18 @@ def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
         rows: likewise.
 
     Returns:
-        (count, 2, 2): metres east and north (first index) of a step along columns and rows (second).
+        (count, 2, 2): metres east and north (first index) of a step along columns and rows (second); NaN
+        where the CRS has no place on Earth.
     """
     if grid.crs is None:
-        return np.broadcast_to(np.array([[1.0, 0.0], [0.0, -1.0]]), (len(cols), 2, 2)).copy()
-    steps = [(-STEP, 0.0), (STEP, 0.0), (0.0, -STEP), (0.0, STEP)]
-    places = [grid.xy(cols + dc, rows + dr) for dc, dr in steps]  # type: ignore[arg-type]
+        return np.broadcast_to(PIXELS, (len(cols), 2, 2)).copy()
+    around = [(-STEP, 0.0), (STEP, 0.0), (0.0, -STEP), (0.0, STEP)]
+    steps = [grid.xy(cols + dc, rows + dr) for dc, dr in around]  # type: ignore[arg-type]
     to = to_lonlat(grid.crs)
-    lon, lat = to.transform(np.array([x for x, _ in places]), np.array([y for _, y in places]))
-    middle = np.radians((lat[0] + lat[1]) / 2)
+    lon, lat = to.transform(np.array([x for x, _ in steps]), np.array([y for _, y in steps]))
+    lon[np.isinf(lon)] = lat[np.isinf(lat)] = np.nan
+    middle = (lat[0] + lat[1]) / 2
+    middle = np.radians(np.where(np.abs(middle) <= POLE, middle, np.nan))
     e2 = ELLIPSOID.es
     bend = 1.0 - e2 * np.sin(middle) ** 2
     east_m = np.radians(1.0) * ELLIPSOID.a / np.sqrt(bend) * np.cos(middle)
@@ -77,10 +95,17 @@ def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Areas (count,) in square metres, lengths of all rings (count,) in metres; without a CRS in pixels."""
+    """Areas (count,) in square metres, lengths of all rings (count,) in metres; without a CRS in pixels.
+
+    NaN where they are not known.
+    """
 
     area: Floats
     perimeter: Floats
+
+    def where(self, known: NDArray[np.bool_]) -> Sizes:
+        """Those that are known."""
+        return Sizes(np.where(known, self.area, np.nan), np.where(known, self.perimeter, np.nan))
 
     def compactness(self) -> Floats:
         """Polsby-Popper: 1 for a disc, 0.785 for a square, less for what is long or frayed."""
@@ -99,7 +124,7 @@ def measure_ellipsoid(shapes: Geometries, crs: str, step: float) -> Sizes:
     parts = shapely.segmentize(shapes, step)
     rings, owner = shapely.get_rings(parts, return_index=True)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
-    lon, lat = to_lonlat(crs).transform(xy[:, 0], xy[:, 1])
+    lon, lat = places(crs, xy[:, 0], xy[:, 1])
     inner = ring[1:] == ring[:-1]
     turn = (lon[1:] - lon[:-1] + 180.0) % 360.0 - 180.0
     height = _authalic(np.radians(lat))

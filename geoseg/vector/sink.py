@@ -19,6 +19,9 @@ from geoseg.vector.table import PolygonContext, TableFormat
 from geoseg.vector.trace import Parts, Tracer
 from geoseg.vector.write import PolygonFiles
 
+PARTS_AT_ONCE = 50_000
+"""Parts whose outlines are drawn at once, which takes some kilobytes each."""
+
 
 class Traceable(Protocol):
     """What a plan says about the strips that will come.
@@ -75,6 +78,7 @@ class PolygonSink:
         self._splitter, self._score_edges = self._split_with(plan, options)
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))
+        self._not_measured = 0
         self._targets = list(targets)
         self._files = PolygonFiles(targets, self._table, overwrite)
 
@@ -104,10 +108,11 @@ class PolygonSink:
         self._files.abort()
 
     def summary(self) -> dict[str, Any]:
-        """Polygons by class, and their whole area."""
+        """Polygons by class, their whole area, and how many have none: their CRS has no place there."""
         found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.classes.foreground}
         unit = "area_px" if self._table.crs is None else "area_m2"
-        return found | {unit: round(float(self._areas.sum()), 2)}
+        found[unit] = round(float(self._areas.sum()), 2)
+        return found | ({"not_measured": self._not_measured} if self._not_measured else {})
 
     def _split_with(
         self, plan: Traceable, options: VectorOptions
@@ -139,6 +144,10 @@ class PolygonSink:
             self._keep(parts)
 
     def _keep(self, parts: Parts) -> None:
+        for some in parts.batches(PARTS_AT_ONCE):
+            self._keep_batch(some)
+
+    def _keep_batch(self, parts: Parts) -> None:
         features = finish(parts, self._rules)
         if not len(features):
             return
@@ -146,4 +155,6 @@ class PolygonSink:
         count = len(self._counts)
         self._files.add(self._table.batch(features, first_id))
         self._counts += np.bincount(features.label, minlength=count)
-        self._areas += np.bincount(features.label, features.sizes.area, count)
+        area = features.sizes.area
+        self._areas += np.bincount(features.label, np.nan_to_num(area), count)
+        self._not_measured += int(np.isnan(area).sum())

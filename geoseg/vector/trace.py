@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -107,6 +108,16 @@ class Parts:
             if f.name not in own
         }
         return cls(**own, **rest)
+
+    def batches(self, most: int) -> Iterator[Parts]:
+        """Whole groups, as many as hold ``most`` parts or, if the first holds more, one."""
+        begin = np.flatnonzero(np.diff(self.group, prepend=-1))
+        first = begin[np.diff(begin // most, prepend=-1) > 0]
+        if len(first) <= 1:
+            yield self
+            return
+        for start, stop in pairwise([*first.tolist(), len(self)]):
+            yield self.take(np.arange(start, stop))
 
     def last_rows(self) -> Longs:
         """The row below each part."""

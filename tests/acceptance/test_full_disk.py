@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from tests.acceptance.driver import assert_done, assert_one_line, names
 from tests.scenes import HALF_METRE
+from tests.vector.files import read
 
 MB = 1_000_000
 DISK_MB = 5
@@ -129,6 +132,45 @@ def test_vectorize(geoseg, noisy_mask, full_disk, suffix, leave_kb):
     """Polygons that do not fit leave nothing."""
     fill(full_disk, leave_kb * 1000)
     ran = geoseg("vectorize", noisy_mask, "-o", full_disk / f"p.{suffix}", "--min-area-m2", 0, timeout=200)
+    assert_one_line(ran, "full")
+    check_nothing_left(full_disk)
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet"])
+def test_vectorize_at_any_stage(geoseg, full_disk, tmp_path, suffix):
+    """Full while polygons are collected, while the file is written, or not at all: nothing, or all of it."""
+    mask = tmp_path / "mask.tif"
+    profile = {"driver": "GTiff", "height": 120, "width": 140, "count": 1, "dtype": "uint8", "nodata": 255}
+    with rasterio.open(mask, "w", **profile, crs="EPSG:32628", transform=HALF_METRE) as file:
+        file.write(np.indices((120, 140)).prod(axis=0).astype(np.uint8) % 2, 1)
+    codes = []
+    for leave_kb in (0, 500, 1100, 4500):
+        fill(full_disk, leave_kb * 1000)
+        ran = geoseg("vectorize", mask, "-o", full_disk / f"p.{suffix}", "--min-area-m2", 0)
+        codes.append(ran.code)
+        if ran.code == 0:
+            assert_done(ran)
+            assert [f"p.{suffix}", "others.bin"] == sorted(names(full_disk), reverse=True)
+            assert 4200 == len(read(full_disk / f"p.{suffix}"))
+            (full_disk / f"p.{suffix}").unlink()
+        else:
+            assert_one_line(ran, "full")
+            check_nothing_left(full_disk)
+    assert (1, 0) == (codes[0], codes[-1])
+
+
+@pytest.mark.parametrize("leave_kb", [0, 8, 40])
+def test_rasterize(geoseg, full_disk, tmp_path, leave_kb):
+    """A mask that does not fit leaves nothing."""
+    like = tmp_path / "like.tif"
+    profile = {"driver": "GTiff", "height": 900, "width": 900, "count": 1, "dtype": "uint8"}
+    with rasterio.open(like, "w", **profile, crs="EPSG:32628", transform=HALF_METRE) as file:
+        file.write(np.ones((900, 900), np.uint8), 1)
+    places = np.random.default_rng(0).uniform(0, 360, (4000, 2)) * [1, -1] + [HALF_METRE.c, HALF_METRE.f]
+    shapes = shapely.buffer(shapely.points(places), 2.0)
+    geopandas.GeoDataFrame(geometry=shapes, crs=32628).to_file(tmp_path / "p.fgb")
+    fill(full_disk, leave_kb * 1000)
+    ran = geoseg("rasterize", tmp_path / "p.fgb", "--like", like, "-o", full_disk / "mask.tif")
     assert_one_line(ran, "full")
     check_nothing_left(full_disk)
 

@@ -129,6 +129,23 @@ def test_no_georeference_at_all(geoseg, out, bundle, data_dir):
     assert "no CRS" in ran.err
 
 
+def test_a_crs_that_does_not_fit_the_place(geoseg, out, bundle, data_dir):
+    """Degrees from 0 to 274: a mask and outlines, and no areas that are not there."""
+    scene = data_dir / "zoo" / "test_rpcs.tif"
+    options = ("--bands", "1,1,1", "--threshold", 0.2, "--min-area-m2", 0)
+    ran = geoseg(*INFER, scene, "-o", out, "--bundle", bundle, *options)
+    assert_done(ran)
+    assert "no place on Earth" in ran.err
+    features = json.loads((out / "test_rpcs_polygons.geojson").read_text())["features"]
+    record = json.loads((out / "test_rpcs_run.json").read_text())
+    assert features
+    assert {None} == {feature["properties"]["area_m2"] for feature in features if not feature["geometry"]}
+    for line in (out / "test_rpcs_polygons.geojson").read_text().splitlines():
+        assert "Infinity" not in line
+        assert "NaN" not in line
+    assert 0 < record["counts"]["polygons"]["not_measured"] <= len(features)
+
+
 @pytest.mark.parametrize("name", ["palaces", "/nowhere/at/all", "../x", "weights.safetensors"])
 def test_unknown_bundle(geoseg, out, scene, name):
     """Says which ones there are."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.transform import Affine
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
@@ -67,6 +68,16 @@ def test_info_without_crs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
     assert geoseg("info", path) == 0
     assert "unknown (no CRS)" in capsys.readouterr().out
+
+
+def test_info_with_a_crs_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A CRS is there, but its rows are no degrees."""
+    path = write_scene(tmp_path / "odd.tif", (400, 40), crs="EPSG:4326", transform=Affine(1, 0, 0, 0, 1, 0))
+
+    assert geoseg("info", path) == 0
+    out = capsys.readouterr().out
+    assert "EPSG:4326" in out
+    assert "unknown (its CRS has no place on Earth)" in out
 
 
 def test_tile_and_mosaic_give_the_scene_back(scene: Path, capsys: pytest.CaptureFixture[str]) -> None:

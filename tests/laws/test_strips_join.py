@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
+import geopandas
 import numpy as np
+import pandas
 import pytest
 import rasterio
 import shapely
@@ -12,8 +17,12 @@ from hypothesis.extra import numpy as hnp
 from rasterio.features import rasterize
 from scipy.ndimage import maximum_filter
 
-from geoseg.core import Strip
+from bench.scenes import Workbench
+from geoseg.core import GeoGrid, Strip, VectorOptions
 from geoseg.vector.hollows import ScoreEdges
+from geoseg.vector.sink import PolygonSink
+from geoseg.vector.table import PolygonContext
+from tests.vector.files import UTM, Layout
 from tests.vector.tracing import bands, expected_rings, found_rings, split, trace, traced_labels
 
 HEIGHTS = st.lists(st.integers(1, 9), min_size=1, max_size=4)
@@ -116,13 +125,74 @@ def test_edges_of_scores(labels, heights, seed):
     assert np.floor(expected + 1e-9).astype(int).tolist() == edges.tolist()
 
 
-REAL = ("dhaka_predicted.tif", "turkana_predicted.tif", "Austin33/Original_Austin33_MASK.tif")
+REAL = {
+    "dhaka_predicted.tif": 255,
+    "turkana_predicted.tif": 255,
+    "Austin33/Original_Austin33_MASK.tif": 255,
+    "Austin33/Unet_Segmentation_Austin33.tif": 128,
+    "Austin33/ResUnet_Segmentation_Austin33.tif": 128,
+}
+"""Other people's masks and scores, and the value from which a pixel is a building."""
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_masks(data_dir, name):
-    """Other people's masks, ring for ring."""
+    """Ring for ring."""
     with rasterio.open(data_dir / "masks" / name) as source:
-        labels = (source.read(1) == 255).astype(np.uint8)
+        labels = (source.read(1) >= REAL[name]).astype(np.uint8)
 
     assert expected_rings(labels) == found_rings(trace(labels, [333, 100]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("together", [False, True])
+def test_twenty_thousand_buildings(tmp_path, together):
+    """On 10,000 x 10,000 pixels, the mask that speed is measured on: ring for ring."""
+    bench = Workbench(tmp_path, quick=False, data=tmp_path)
+    with rasterio.open(bench.mask(10_000, 10_000)) as source:
+        labels = source.read(1)
+    expected = expected_rings(labels)
+
+    assert len(expected) > 19_000
+    assert expected == found_rings(trace(labels, [384], together=together))
+
+
+def _written(labels, heights, options, seed):
+    """The sink's table of polygons, scores and edges being noise in blocks."""
+    rng = np.random.default_rng(seed)
+    shape = (2, 20, 20)
+    scores, edges = np.kron(rng.integers(0, 251, shape), np.ones((1, 4, 4)))[:, : len(labels)].astype(
+        np.uint8
+    )
+    plan = Layout(*[GeoGrid(*labels.shape, (0.5, 0, 5e5, 0, -0.5, 4e6), UTM)] * 2, has_edges=True)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "p.parquet"
+        sink = PolygonSink([target], plan, options, PolygonContext("scene"))
+        for start, stop in bands(len(labels), heights):
+            rows = slice(start, stop), slice(labels.shape[1])
+            sink.add(Strip(start, labels[rows], np.stack([scores[rows]] * 3), edges[rows]))
+        sink.finish()
+        sink.commit()
+        return geopandas.read_parquet(target)
+
+
+OUTLINES = [
+    VectorOptions(),
+    VectorOptions(split_touching=False),
+    VectorOptions(split_touching=False, connectivity=8),
+    VectorOptions(split_touching=False, regularize=False, simplify_m=1.0),
+]
+NAMES = ["default", "whole", "eight", "simplified"]
+
+
+@pytest.mark.parametrize("options", OUTLINES, ids=NAMES)
+@given(labels=masks(classes=2), heights=HEIGHTS, seed=st.integers(0, 2**32 - 1))
+def test_drawn_outlines(options, labels, heights, seed):
+    """As users get them: the same rows from strips as from the whole, all valid, none lost."""
+    drawn = _written(labels, heights, options, seed)
+    pandas.testing.assert_frame_equal(_written(labels, [len(labels)], options, seed), drawn)
+
+    assert drawn.is_valid.all()
+    assert not drawn.is_empty.any()
+    if options.split_touching is False:
+        assert len(drawn) == len(expected_rings(labels, connectivity=options.connectivity))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import shapely
 from pyproj import CRS, Geod, Transformer
 
-from geoseg.core import GeoGrid
+from geoseg.core import GeoGrid, VectorOptions
 from geoseg.vector.measure import local_frames, measure_ellipsoid
 from tests.vector.files import layout, read, write
+from tests.vector.tracing import blobs
 
 GEOD = Geod(ellps="WGS84")
 UTM60 = "EPSG:32660"
@@ -79,3 +82,66 @@ def test_frames_of_turned_grids():
 
     assert [0.5 / scale] * 2 == pytest.approx(np.hypot(*frame).tolist(), rel=1e-3)
     assert -((0.5 / scale) ** 2) == pytest.approx(np.linalg.det(frame), rel=2e-3)
+
+
+NOWHERE = {
+    "rows for degrees, as files without a georeference have": ("EPSG:4326", (1, 0, 100, 0, 1, 95)),
+    "one row north of the pole": ("EPSG:4326", (0.25, 0, 0, 0, -0.25, 290)),
+    "UTM far off": ("EPSG:32628", (1, 0, 1e9, 0, -1, 1e9)),
+    "UTM, endless": ("EPSG:32628", (1e6, 0, 1e7, 0, -1e6, 1e9)),
+    "beside the Earth's disc": ("+proj=geos +h=35785831 +sweep=y", (1e4, 0, -5e6, 0, -1e4, 9e6)),
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+@pytest.mark.parametrize("options", [VectorOptions(), VectorOptions(connectivity=8, min_area_m2=50)])
+def test_where_the_crs_has_no_place(tmp_path, name, options):
+    """No numbers rather than wrong ones: sizes are left out, in GeoJSON the place too; no object is lost."""
+    crs, transform = NOWHERE[name]
+    labels = blobs(300, 6)
+    labels[20:40, 280:] = 2
+    targets = [tmp_path / f"p.{suffix}" for suffix in ("gpkg", "geojson", "fgb", "parquet")]
+    (output, *_) = write(labels, targets, layout(labels.shape, CRS(crs).to_wkt(), transform), options)
+    features = json.loads(targets[1].read_text())["features"]
+
+    assert 7 == output.summary["not_measured"] == len(features)
+    assert 0.0 == output.summary["area_m2"]
+    assert all(feature["geometry"] is None for feature in features)
+    assert all(feature["properties"]["area_m2"] is None for feature in features)
+    for target in (targets[0], *targets[2:]):
+        frame = read(target)
+        assert 7 == len(frame)
+        assert frame[["area_m2", "perimeter_m", "compactness"]].isna().all(axis=None)
+        assert frame.is_valid.all()
+        pixels = abs(transform[0] * transform[4])
+        assert int((labels > 0).sum()) == pytest.approx(shapely.area(frame.geometry).sum() / pixels, rel=0.05)
+
+
+def test_where_the_crs_has_a_place_for_a_part(tmp_path):
+    """The picture of a weather satellite: what lies on the Earth is measured."""
+    labels = np.zeros((1100, 1100), np.uint8)
+    labels[5:25, 5:25] = labels[540:560, 540:560] = 1
+    transform = (1e4, 0, -5.5e6, 0, -1e4, 5.5e6)
+    plan = layout(labels.shape, CRS("+proj=geos +h=35785831 +sweep=y").to_wkt(), transform)
+    targets = [tmp_path / "p.parquet", tmp_path / "p.geojson"]
+    (output, *_) = write(labels, targets, plan)
+    areas = read(targets[0])["area_m2"]
+    off, there = json.loads(targets[1].read_text())["features"]
+
+    assert [True, False] == areas.isna().tolist()
+    assert areas[1] == pytest.approx(4e10, rel=0.02)
+    assert 1 == output.summary["not_measured"]
+    assert (None, "Polygon") == (off["geometry"], there["geometry"]["type"])
+
+
+def test_up_to_the_pole(tmp_path):
+    """A map of the world is measured up to its rim."""
+    labels = np.zeros((180, 360), np.uint8)
+    labels[:2, 10:12] = labels[100:102, 50:60] = labels[178:, 350:] = 1
+    plan = layout(labels.shape, CRS("EPSG:4326").to_wkt(), (1, 0, -180, 0, -1, 90))
+    (output,) = write(labels, [tmp_path / "p.parquet"], plan)
+    frame = read(tmp_path / "p.parquet")
+    expected = [abs(GEOD.geometry_area_perimeter(s)[0]) for s in frame.geometry.segmentize(0.01)]
+
+    assert "not_measured" not in output.summary
+    assert expected == pytest.approx(frame["area_m2"].tolist(), rel=2e-3)

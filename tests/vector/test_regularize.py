@@ -32,12 +32,12 @@ def _frames(count, metres=0.5):
     return np.broadcast_to(np.array([[metres, 0.0], [0.0, -metres]]), (count, 2, 2)).copy()
 
 
-def _regular(labels, frames=None):
+def _regular(labels, frames=None, tolerance=0.0):
     parts = add_junctions(trace(labels, together=True))
     shapes = parts.polygons()
     frames = _frames(len(shapes)) if frames is None else frames
     wanted = np.ones(len(shapes), bool)
-    drawn, straight = regularize(parts, Place(frames, IDENTITY), 0.0, wanted)
+    drawn, straight = regularize(parts, Place(frames, IDENTITY), tolerance, wanted)
     drawn = np.where(drawn == None, shapes, drawn)  # noqa: E711 - element by element
     return parts, shapes, drawn, straight
 
@@ -119,6 +119,31 @@ def test_nothing_is_lost_or_broken(labels, zoom):
     assert shapely.is_valid(drawn).all()
     assert (shapely.get_type_id(drawn) == 3).all()
     assert (_iou(drawn[straight], shapes[straight]) > MIN_IOU - 0.35).all()
+
+
+def _neighbours(parts, shapes):
+    """Numbers of parts that have a piece of wall in common."""
+    one, other = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    one, other = one[one < other], other[one < other]
+    alike = parts.group[one] == parts.group[other]
+    alike &= shapely.length(shapely.intersection(shapes[one], shapes[other])) > 0
+    return one[alike], other[alike]
+
+
+@given(
+    hnp.arrays(np.uint8, (14, 14), elements=st.integers(0, 3)),
+    st.integers(1, 4),
+    st.floats(0, 6),
+)
+def test_neighbours_stay_neighbours(labels, zoom, tolerance):
+    """Whatever the mask: those that shared a wall share one, and no two of them overlap."""
+    labels = np.kron(labels, np.ones((zoom, zoom), np.uint8))
+    parts, shapes, drawn, _ = _regular(labels, tolerance=tolerance)
+    one, other = _neighbours(parts, shapes)
+    walls = shapely.intersection(shapely.boundary(drawn[one]), shapely.boundary(drawn[other]))
+
+    assert (shapely.length(walls) > 0).all()
+    assert (shapely.area(shapely.intersection(drawn[one], drawn[other])) < 1e-9).all()
 
 
 @given(hnp.arrays(np.uint8, (9, 9), elements=st.integers(0, 3)), st.floats(0.3, 5))

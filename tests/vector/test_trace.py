@@ -112,3 +112,23 @@ def test_memory_follows_what_is_open():
     parts = trace(labels, [4])
 
     assert int(labels.sum()) == int(parts.pixels.sum()) == int(shapely.area(parts.polygons()).sum())
+
+
+@pytest.mark.parametrize("most", [1, 7, 100, 10_000])
+def test_batches_are_whole_groups(most):
+    """All parts, in order, and no group in two batches."""
+    labels = np.random.default_rng(5).integers(0, 4, (60, 60), dtype=np.uint8)
+    labels[:, ::7] = 0
+    parts = trace(labels, [9], together=True)
+    batches = list(parts.batches(most))
+    groups = [set(some.group.tolist()) for some in batches]
+
+    assert parts.xy.tolist() == np.concatenate([some.xy for some in batches]).tolist()
+    assert found_rings(parts) == sorted(ring for some in batches for ring in found_rings(some))
+    assert len(set.union(*groups)) == sum(map(len, groups))
+    assert all(len(some) < most + np.bincount(some.group).max() for some in batches)
+
+
+def test_no_parts_are_one_batch():
+    """With nothing in it."""
+    assert [0] == [len(some) for some in trace(np.zeros((3, 3), np.uint8)).batches(5)]

@@ -247,10 +247,11 @@ def test_no_temporary_file_is_left(tmp_path):
     assert [f"s{suffix}" for suffix in sorted(FORMATS)] == sorted(p.name for p in tmp_path.iterdir())
 
 
-def test_what_lies_nowhere_on_earth_has_an_empty_place():
-    """A CRS that does not fit its coordinates: an empty geometry in GeoJSON, no crash."""
-    nowhere = np.array([shapely.box(200, 91, 201, 92)], object)
-    assert to_rfc7946(nowhere, "EPSG:4326")[0].is_empty
+@pytest.mark.parametrize("box", [(200, 91, 201, 92), (10, 89, 11, 91), (10, -1e9, 11, 0)])
+def test_what_lies_nowhere_on_earth_has_no_place(box):
+    """A CRS that does not fit its coordinates: nothing in GeoJSON, no crash."""
+    nowhere = np.array([shapely.box(*box), shapely.box(10, 10, 11, 11)], object)
+    assert [True, False] == shapely.is_empty(to_rfc7946(nowhere, "EPSG:4326")).tolist()
 
 
 @given(st.integers(0, 2**32 - 1))
