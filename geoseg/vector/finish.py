@@ -94,7 +94,7 @@ def finish(parts: Parts, rules: Rules) -> Features:
 def _frames(grid: GeoGrid, cols: Floats, rows: Floats) -> tuple[Floats, Mask]:
     """Maps from pixels to metres, and where there are any; elsewhere a pixel counts as a metre."""
     frames = local_frames(grid, cols, rows)
-    placed: Mask = np.isfinite(frames).all(axis=(1, 2))
+    placed = np.asarray(np.isfinite(frames).all(axis=(1, 2)), np.bool_)
     frames[~placed] = PIXELS
     return frames, placed
 
