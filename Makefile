@@ -24,7 +24,8 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
 	  | while IFS='|' read -r name text; do printf '%-22s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo "Variables: PYTHON=python3.12, JOBS=4 (test processes), ONLY=part (bench), GEOSEG_DATA=folder (real data)"
+	@echo "Variables: PYTHON=python3.12, JOBS=4 (test processes), ONLY=part (bench), GEOSEG_DATA=folder (real data),"
+	@echo '  OUT=folder and TRAIN="--minutes 30" (default-model)'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -76,8 +77,8 @@ bench: $(VENV)/.benches ## measure against the bare network, a plain loop and MO
 docs: $(VENV)/.runs ## write docs/cli.md and the README's figures anew
 	@$(BIN)/python docs/write_docs.py
 
-default-model: $(VENV)/.tests ## train the embedded model anew (hours; OUT=folder, DATA=folder)
-	@$(BIN)/python -m geoseg.train.first.default_model --data "$(DATA)" -o "$(OUT)" --resume
+default-model: $(VENV)/.tests ## train the embedded model anew (hours; default_model/)
+	@$(MAKE) --no-print-directory -f default_model/Makefile BIN=$(BIN) DATA="$(DATA)" OUT=$(OUT) TRAIN='$(TRAIN)'
 
 sample-data: $(VENV)/.tests ## draw sample_data/ anew, the same bytes each time
 	@$(BIN)/python -m geoseg.dataset.synthetic sample_data

@@ -48,15 +48,17 @@ def make_bundle(
     spec = describe_bundle(data, recipe, found)
     tensors = network.cpu().state_dict()
     with tempfile.TemporaryDirectory() as folder:
-        draft = write_bundle(Path(folder) / "draft", spec, tensors)
+        draft = write_bundle(Path(folder) / "draft", spec, tensors, half=recipe.half)
         spec = replace(spec, precision=_precision(draft, data, recipe))
-    return _replace_bundle(target, spec, tensors, card(spec, data))
+    return _replace_bundle(target, spec, tensors, card(spec, data), recipe.half)
 
 
-def _replace_bundle(target: Path, spec: BundleSpec, tensors: Mapping[str, Tensor], text: str) -> Bundle:
+def _replace_bundle(
+    target: Path, spec: BundleSpec, tensors: Mapping[str, Tensor], text: str, half: bool
+) -> Bundle:
     """The new one is whole before the old one goes."""
     with writing(target), tempfile.TemporaryDirectory(prefix=".bundle-", dir=target.parent) as folder:
-        bundle = write_bundle(Path(folder) / "new", spec, tensors, text)
+        bundle = write_bundle(Path(folder) / "new", spec, tensors, text, half)
         if target.exists():
             target.rename(Path(folder) / "old")
         bundle.folder.rename(target)

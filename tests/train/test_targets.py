@@ -4,7 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.dataset.outlines import Box, Outlines
 from geoseg.train.targets import contact, rim
 
 ids_arrays = arrays(np.uint32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
@@ -42,10 +41,10 @@ def test_contact_equals_brute_force(ids, distance):
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
 def test_rim_is_two_pixels_wide_at_any_scale(scale):
     """The rim is drawn after scaling; touching objects each have their own."""
-    left = np.array([[10.0, 10], [30, 10], [30, 50], [10, 50]])
-    right = left + np.array([20, 0])
-    size = int(60 * scale)
-    ids = Outlines(((left,), (right,))).burn(Box(0, 0, 60, 60), (size, size))
+    size, ids = int(60 * scale), np.zeros((int(60 * scale),) * 2, np.uint32)
+    rows = slice(round(10 * scale), round(50 * scale))
+    for number, col in enumerate((10, 30), 1):
+        ids[rows, round(col * scale) : round((col + 20) * scale)] = number
     row = rim(ids)[size // 2]
     starts, ends = [round(x * scale) for x in (10, 30)], [round(x * scale) for x in (30, 50)]
     expected = np.zeros(size, bool)

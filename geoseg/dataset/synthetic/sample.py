@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import numpy as np
+import shapely
 from PIL import Image
 
+from geoseg.core import Progress, Window
 from geoseg.core.files import make_folder, write_text
 from geoseg.core.grid import GeoGrid
 from geoseg.dataset.synthetic.labels import CLASSES, UNLABELLED, chip_name, coco, colour_mask, geojson
@@ -24,6 +27,8 @@ CHIP = 512
 TAGS = {"TIFFTAG_DATETIME": "2026:01:01 11:00:00", "TIFFTAG_SOFTWARE": "geoseg"}
 SAMPLE = SceneRecipe(seed=110, style="mixed", roads="organic", dryness=0.25)
 """The scene of the repository's own `sample_data`."""
+GAP = 64
+"""Columns between scenes that lie side by side: no outline touches another scene."""
 
 README = """# Sample data
 
@@ -76,6 +81,35 @@ def write_sample(folder: Path | str, recipe: SceneRecipe = SAMPLE) -> SyntheticS
     about = {"height": height, "width": width, "gsd": recipe.gsd_m, "count": len(scene.footprints)}
     write_text(target / "README.md", README.format(**about, seed=recipe.seed), overwrite=True)
     return scene
+
+
+def write_scenes(
+    folder: Path, first: SceneRecipe, count: int, progress: Progress = lambda scenes: None
+) -> Path:
+    """Render scenes that differ in their seed alone, side by side on the ground, and all their footprints.
+
+    Args:
+        folder: made if it is not there; files of the same names are replaced.
+        first: of the first scene; the next has the next seed.
+        count: how many.
+        progress: told of each scene.
+
+    Returns:
+        `footprints.geojson`, which is written last, for ``geoseg prepare vectors``; the scenes are beside it.
+    """
+    make_folder(folder)
+    grid, step, footprints = ground_grid(first), first.size[1] + GAP, []
+    for number in range(count):
+        recipe = replace(first, seed=first.seed + number)
+        scene = render_scene(recipe)
+        place = grid.crop(Window(0, number * step, *first.size))
+        write_picture(folder / f"scene_{recipe.seed}.tif", scene.pixels, scene.valid, place, TAGS)
+        shift = (number * step, 0)
+        footprints += [shapely.transform(f, lambda xy, by=shift: xy + by) for f in scene.footprints]
+        progress(1)
+    target = folder / "footprints.geojson"
+    _write_json(target, geojson(footprints, grid))
+    return target
 
 
 def ground_grid(recipe: SceneRecipe) -> GeoGrid:
