@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=SAMPLE.size[0], help="side of a scene in pixels")
     parser.add_argument("--gsd-m", type=float, default=SAMPLE.gsd_m, help="side of a pixel in metres")
     parser.add_argument(
-        "--scenes", type=int, help="in place of the sample: so many scenes of all kinds, with their footprints"
+        "--scenes",
+        type=int,
+        help="in place of the sample: so many scenes of all kinds, with their footprints",
     )
     return parser
 
