@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,9 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
+from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
-from geoseg.vector.outline import add_junctions, simplify
+from geoseg.vector.outline import add_junctions, group_stops, simplify
 from geoseg.vector.regularize import Place, regularize
 from geoseg.vector.table import BUILDING, Features, PolygonContext
 from geoseg.vector.trace import Parts
@@ -64,17 +66,18 @@ class Rules:
 def finish(parts: Parts, rules: Rules) -> Features:
     """Measure objects, drop those that are too small, draw their outlines."""
     frames, placed = _frames(rules.grid, *_centres(parts))
-    traced = parts.polygons(rules.grid.transform)
     objects, first = _objects(parts, rules.multi)
-    sizes = _sizes(parts, frames, traced, rules.grid).where(placed)
+    sizes = _sizes(parts, frames, rules.grid).where(placed)
     label = parts.label[first]
     keep = ~(np.bincount(objects, sizes.area, len(first)) < rules.min_area[label])  # sizes may be unknown
-    shapes, straight = traced, np.zeros(len(parts), bool)
     if rules.redraws and len(parts):
-        shapes, straight = _redrawn(parts, frames, rules, traced)
+        shapes, straight = _redrawn(parts, frames, rules)
         if rules.multi:
+            traced = parts.polygons(rules.grid.transform)
             shapes, straight = _kept_apart(shapes, straight, traced, objects)
         sizes = _sizes_on_map(shapes, frames, rules.grid).where(placed)
+    else:
+        shapes, straight = parts.polygons(rules.grid.transform), np.zeros(len(parts), bool)
     if rules.multi:
         shapes = _joined(shapes, objects)
     area, perimeter = (
@@ -99,30 +102,30 @@ def _frames(grid: GeoGrid, cols: Floats, rows: Floats) -> tuple[Floats, Mask]:
     return frames, placed
 
 
-def _redrawn(parts: Parts, frames: Floats, rules: Rules, traced: Geometries) -> tuple[Geometries, Mask]:
+def _redrawn(parts: Parts, frames: Floats, rules: Rules) -> tuple[Geometries, Mask]:
     """Outlines on the map that leave the pixels' edges, and which of them were straightened."""
-    _, lead, group = np.unique(parts.group, return_index=True, return_inverse=True)
-    own = frames[lead][group]  # a whole group is drawn in one frame, so that shared edges stay shared
-    parts = add_junctions(parts)
+    stops = group_stops(parts)
+    group = np.repeat(np.arange(len(stops)), np.diff(stops, prepend=0))
+    own = frames[np.r_[0, stops[:-1]]][group]  # a group has one frame, so that shared edges stay shared
+    noded = add_junctions(parts)
     shapes, straight = np.full(len(parts), None, object), np.zeros(len(parts), bool)
     if rules.straight.any():
         place = Place(own, rules.grid.transform)
-        shapes, straight = regularize(parts, place, rules.simplify_m, rules.straight[parts.label])
+        shapes, straight = regularize(noded, place, rules.simplify_m, rules.straight[parts.label])
     rest = np.flatnonzero(shapes == None)  # noqa: E711 - element by element; whole groups
-    if rules.simplify_m > 0 and len(rest):
+    if not len(rest):
+        return shapes, straight
+    shapes[rest] = traced = parts.take(rest).polygons(rules.grid.transform)
+    if rules.simplify_m > 0:
         tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own[rest])))
-        simple = _on_map(simplify(parts.take(rest).polygons(), group[rest], tolerance), rules.grid)
-        shapes[rest] = np.where(_whole(group[rest], shapely.is_valid(simple)), simple, traced[rest])
-    else:
-        shapes[rest] = traced[rest]
+        simple = _on_map(simplify(noded.take(rest).polygons(), group[rest], tolerance), rules.grid)
+        shapes[rest] = np.where(_whole(group[rest], shapely.is_valid(simple)), simple, traced)
     return shapes, straight
 
 
 def _whole(group: Longs, good: Mask) -> Mask:
     """Which parts are in a group all of whose parts are good."""
-    whole = np.ones(int(group.max()) + 1, bool)
-    np.logical_and.at(whole, group, good)
-    return np.asarray(whole[group], np.bool_)
+    return np.asarray((np.bincount(group, ~good) == 0)[group], np.bool_)
 
 
 def _on_map(shapes: Geometries, grid: GeoGrid) -> Geometries:
@@ -150,15 +153,10 @@ def _sizes_on_map(shapes: Geometries, frames: Floats, grid: GeoGrid) -> Sizes:
     a, b, _, d, e, _ = grid.transform
     frames = frames @ np.linalg.inv(np.array([[a, b], [d, e]]))
     area = shapely.area(shapes) * np.abs(np.linalg.det(frames))
-    rings, owner = shapely.get_rings(shapes, return_index=True)
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    inner = ring[1:] == ring[:-1]
-    part = owner[ring[1:]][inner]
-    length = np.hypot(*np.einsum("nij,nj->in", frames[part], np.diff(xy, axis=0)[inner]))
-    perimeter = np.bincount(part, length, len(shapes)).astype(np.float64)
+    perimeter = FlatPolygons.of(shapes).lengths(frames)
     bounds = shapely.bounds(shapes)
     extent = (bounds[:, 2:] - bounds[:, :2]) * np.hypot(frames[:, 0], frames[:, 1])
-    return _large_on_ellipsoid(Sizes(area, perimeter), extent, shapes, grid)
+    return _large_on_ellipsoid(Sizes(area, perimeter), extent, lambda large: shapes[large], grid)
 
 
 def _objects(parts: Parts, multi: bool) -> tuple[Longs, Longs]:
@@ -189,7 +187,7 @@ def extents(parts: Parts) -> tuple[Floats, Floats]:
     return np.minimum.reduceat(parts.xy, begin), np.maximum.reduceat(parts.xy, begin)
 
 
-def _sizes(parts: Parts, frames: Floats, shapes: Geometries, grid: GeoGrid) -> Sizes:
+def _sizes(parts: Parts, frames: Floats, grid: GeoGrid) -> Sizes:
     """Sizes of the parts as traced."""
     if not len(parts):
         return Sizes(np.zeros(0), np.zeros(0))
@@ -201,17 +199,21 @@ def _sizes(parts: Parts, frames: Floats, shapes: Geometries, grid: GeoGrid) -> S
     unit = np.hypot(frames[:, 0], frames[:, 1])
     low, high = extents(parts)
     sizes = Sizes(area, (along * unit).sum(axis=1))
-    return _large_on_ellipsoid(sizes, (high - low) * unit, shapes, grid)
+    return _large_on_ellipsoid(
+        sizes, (high - low) * unit, lambda large: parts.take(large).polygons(grid.transform), grid
+    )
 
 
-def _large_on_ellipsoid(sizes: Sizes, extent: Floats, shapes: Geometries, grid: GeoGrid) -> Sizes:
+def _large_on_ellipsoid(
+    sizes: Sizes, extent: Floats, shapes: Callable[[Longs], Geometries], grid: GeoGrid
+) -> Sizes:
     """The sizes, those of large objects measured exactly; ``extent`` (count, 2) in metres."""
-    large = extent.max(axis=1) > LOCAL_M
-    if grid.crs is None or not large.any():
+    large = np.flatnonzero(extent.max(axis=1) > LOCAL_M)
+    if grid.crs is None or not len(large):
         return sizes
     (metres,), _ = _frames(grid, np.array([grid.width / 2]), np.array([grid.height / 2]))
     step = LOCAL_M / np.hypot(*metres[:, 0]) * np.hypot(grid.transform[0], grid.transform[3])
-    exact = measure_ellipsoid(shapes[large], grid.crs, float(step))
+    exact = measure_ellipsoid(shapes(large), grid.crs, float(step))
     area, perimeter = sizes.area.copy(), sizes.perimeter.copy()
     area[large], perimeter[large] = exact.area, exact.perimeter
     return Sizes(area, perimeter)

@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from geoseg.vector.jit import kernel
 from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.trace import Parts
 
@@ -29,33 +30,96 @@ def add_junctions(parts: Parts) -> Parts:
 
     Coverages need this: without it, two neighbours that share a straight wall with a third one would part
     from it when the wall is redrawn.
+
+    Args:
+        parts: groups one after the other.
     """
-    if len(_distinct(parts.group)) == len(parts):
+    stops = group_stops(parts)
+    if len(stops) >= len(parts):
         return parts
-    xy = parts.xy.astype(np.int64)
-    following = np.roll(xy, -1, axis=0)
-    following[parts.ring_stop - 1] = xy[parts.ring_stop - 1]
-    flat = (xy[:, 1] == following[:, 1])[:, None]
-    corners = (_distinct(_key(xy)), _distinct(_key(xy[:, ::-1])))  # by rows, by columns
-    here, there = (_key(np.where(flat, ends, ends[:, ::-1])) for ends in (xy, following))
-    begin, end = np.zeros_like(here), np.zeros_like(here)
-    for own, places in zip((flat[:, 0], ~flat[:, 0]), corners, strict=True):
-        begin[own] = np.searchsorted(places, np.minimum(here, there)[own], side="right")
-        end[own] = np.searchsorted(places, np.maximum(here, there)[own], side="left")
-    more = np.maximum(end - begin, 0)
-    owner = np.repeat(np.arange(len(xy)), more + 1)
-    first = np.cumsum(more + 1) - more - 1
-    rank = np.arange(len(owner)) - first[owner]
-    forth = (there > here)[owner]
-    place = np.where(forth, begin[owner] + rank - 1, end[owner] - rank)
-    added = xy[owner]
-    for own, places, axes in ((flat[:, 0], corners[0], [0, 1]), (~flat[:, 0], corners[1], [1, 0])):
-        new = (rank > 0) & own[owner]
-        added[np.ix_(new, axes)] = np.column_stack(
-            [places[place[new]] & 0xFFFFFFFF, places[place[new]] >> 32]
-        )
-    stop = np.r_[first, len(owner)][parts.ring_stop]
-    return replace(parts, xy=added.astype(np.int32), ring_stop=stop)
+    several = np.diff(stops, prepend=0) > 1
+    keys, inner = np.empty((2, len(parts.xy)), np.int64), np.zeros((len(parts.xy), 2), np.int64)
+    groups = parts.part_stop[stops - 1], several
+    more = _find_junctions(parts.xy, parts.ring_stop, groups, keys, inner)
+    xy, ring_stop = np.empty((len(parts.xy) + more, 2), np.int32), np.empty_like(parts.ring_stop)
+    _put_in(parts.xy, parts.ring_stop, (keys, inner), xy, ring_stop)
+    return replace(parts, xy=xy, ring_stop=ring_stop)
+
+
+def group_stops(parts: Parts) -> Longs:
+    """Where groups, which follow each other, end in the parts."""
+    return np.append(np.flatnonzero(np.diff(parts.group)) + 1, len(parts))
+
+
+@kernel
+def _find_junctions(xy, ring_stop, groups, keys, inner):  # type: ignore[no-untyped-def]
+    """Corners of a group inside each other's edges; gives how many there are.
+
+    Args:
+        xy: (corners, 2), rings closed.
+        ring_stop: where rings end in ``xy``.
+        groups: where they end in the rings, and whether they have several parts.
+        keys: (2, corners) filled in for those: the group's places by rows, and by columns.
+        inner: (corners, 2) filled in: first and last but one place inside the edge that begins there.
+    """
+    group_stop, several = groups
+    more, start, ring = 0, 0, 0
+    for group in range(len(group_stop)):
+        stop = ring_stop[group_stop[group] - 1]
+        for axis in range(2 if several[group] else 0):
+            places = _places(xy[start:stop], axis, keys[axis, start:stop])
+            first = start
+            for one in range(ring, group_stop[group]):
+                for i in range(first, ring_stop[one] - 1):
+                    here, there = _key(xy[i], axis), _key(xy[i + 1], axis)
+                    if xy[i, 1 - axis] == xy[i + 1, 1 - axis] and abs(here - there) > 1:
+                        inner[i, 0] = start + np.searchsorted(places, min(here, there), side="right")
+                        inner[i, 1] = start + np.searchsorted(places, max(here, there), side="left")
+                        more += inner[i, 1] - inner[i, 0]
+                first = ring_stop[one]
+        start, ring = stop, group_stop[group]
+    return more
+
+
+@kernel
+def _places(xy, axis, keys):  # type: ignore[no-untyped-def]
+    """Distinct corners along an axis, in order; ``keys`` gives room."""
+    for i in range(len(xy)):
+        keys[i] = _key(xy[i], axis)
+    keys.sort()
+    count = 0
+    for key in keys:
+        if count == 0 or keys[count - 1] != key:
+            keys[count] = key
+            count += 1
+    return keys[:count]
+
+
+@kernel
+def _key(corner, axis):  # type: ignore[no-untyped-def]
+    return (np.int64(corner[1 - axis]) << 32) + corner[axis]
+
+
+@kernel
+def _put_in(xy, ring_stop, junctions, new, new_stop):  # type: ignore[no-untyped-def]
+    """Fill in corners and where rings end, with the junctions."""
+    keys, inner = junctions
+    start, count = 0, 0
+    for ring in range(len(ring_stop)):
+        for i in range(start, ring_stop[ring]):
+            new[count] = xy[i]
+            count += 1
+            low, high = inner[i]
+            if low == high:
+                continue
+            axis = 0 if xy[i, 1] == xy[i + 1, 1] else 1
+            forth = xy[i, axis] < xy[i + 1, axis]
+            for step in range(high - low):
+                key = keys[axis, low + step if forth else high - 1 - step]
+                new[count, axis], new[count, 1 - axis] = key & 0xFFFFFFFF, key >> 32
+                count += 1
+        start = ring_stop[ring]
+        new_stop[ring] = count
 
 
 def simplify(shapes: Geometries, group: Longs, tolerance: Floats) -> Geometries:
@@ -89,13 +153,3 @@ def simplify(shapes: Geometries, group: Longs, tolerance: Floats) -> Geometries:
 def _moved(shapes: Geometries, shift: Floats) -> Geometries:
     xy, owner = shapely.get_coordinates(shapes, return_index=True)
     return np.asarray(shapely.set_coordinates(shapes.copy(), xy + shift[owner]), object)
-
-
-def _distinct(values: Longs) -> Longs:
-    """What :func:`numpy.unique` gives, whose hash table takes ten times as long."""
-    ordered = np.sort(values)
-    return ordered[np.diff(ordered, prepend=ordered[:1] - 1) > 0]
-
-
-def _key(xy: Longs) -> Longs:
-    return (xy[:, 1] << 32) + xy[:, 0]

@@ -108,7 +108,7 @@ def _distance(point, one, other):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def moments(vid, ring_stop, at, kept, margin, out):  # type: ignore[no-untyped-def]
+def measure_walls(vid, ring_stop, at, keep, margin, out):  # type: ignore[no-untyped-def]
     """What is needed to place a wall of any direction so that the area on both sides stays.
 
     What lies near a wall's ends may belong to the corner and is left out.
@@ -117,22 +117,27 @@ def moments(vid, ring_stop, at, kept, margin, out):  # type: ignore[no-untyped-d
         vid: (corners,) as traced.
         ring_stop: where rings end.
         at: (places, 2).
-        kept: (corners,) whether the corner begins a wall.
+        keep: (places,) whether walls begin there.
         margin: (rings,) length at the ends of a wall that is left out, a fifth of it at most.
-        out: (corners, 7) filled in for those: sums of step times middle, for x and y each, sums of steps, and
-            the direction in which most of the wall runs, in radians.
+        out: filled in: (walls,) places where they begin; (rings,) where rings end in the walls; (walls, 7)
+            sums of step times middle, for x and y each, sums of steps, and the direction in which most of
+            the wall runs, in radians.
     """
-    start = 0
+    begin, wall_stop, moment = out
+    start, wall = 0, 0
     for ring in range(len(ring_stop)):
         stop = ring_stop[ring]
         count = stop - start
         for i in range(start, stop):
-            if not kept[i]:
+            if not keep[vid[i]]:
                 continue
             steps = 1
-            while steps < count and not kept[start + (i - start + steps) % count]:
+            while steps < count and not keep[vid[start + (i - start + steps) % count]]:
                 steps += 1
-            _moment(vid[start:stop], at, (i - start, steps), margin[ring], out[i])
+            _moment(vid[start:stop], at, (i - start, steps), margin[ring], moment[wall])
+            begin[wall] = vid[i]
+            wall += 1
+        wall_stop[ring] = wall
         start = stop
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import shapely
@@ -119,6 +121,18 @@ def test_nothing_is_lost_or_broken(labels, zoom):
     assert shapely.is_valid(drawn).all()
     assert (shapely.get_type_id(drawn) == 3).all()
     assert (_iou(drawn[straight], shapes[straight]) > MIN_IOU - 0.35).all()
+
+
+@given(hnp.arrays(np.uint8, (14, 14), elements=st.integers(0, 3)), st.integers(1, 4))
+def test_numbers_of_groups_do_not_matter(labels, zoom):
+    """Groups may be numbered in any order; each is drawn by its own walls."""
+    parts = add_junctions(trace(np.kron(labels, np.ones((zoom, zoom), np.uint8)), together=True))
+    place, wanted = Place(_frames(len(parts)), IDENTITY), np.ones(len(parts), bool)
+    drawn, straight = regularize(parts, place, 0.0, wanted)
+    again, straight_again = regularize(replace(parts, group=1000 - parts.group), place, 0.0, wanted)
+
+    assert shapely.equals_exact(drawn, again, 0.0).tolist() == (drawn != None).tolist()  # noqa: E711
+    assert (straight == straight_again).all()
 
 
 def _neighbours(parts, shapes):
