@@ -1,13 +1,13 @@
 """Which marker every pixel belongs to, and how sure the lines between regions are (numba).
 
 Everything here looks at a bounded neighbourhood, so that a strip with a margin gives what the whole scene
-would.
+would. Pixels are visited run by run: most are of no object, and what lies in a run is of one class. Runs are
+offsets (rows + 1,) into a table, as in :class:`geoseg.vector.runs.RowRuns`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoseg.core import NODATA
 from geoseg.vector.jit import kernel
@@ -20,75 +20,6 @@ NONE = -1
 FAR = 255
 NOWHERE = 1 << 40
 """Steps and square of the distance to a marker that is not there."""
-Mask = NDArray[np.bool_]
-
-
-@kernel
-def find_markers(labels, edges, traced, below, speck):  # type: ignore[no-untyped-def]
-    """Insides in which squares of ``2 * speck + 1`` pixels fit: what is left of them when only such are kept.
-
-    Args:
-        labels: (rows, width).
-        edges: (rows, width) levels.
-        traced: (256,) labels that have insides.
-        below: level of the edge below which a pixel is inside.
-        speck: pixels.
-
-    Returns:
-        (rows, width) of 1 and 0; no square fits that reaches beyond the rows.
-    """
-    rows, width = labels.shape
-    inside = np.empty((rows, width), np.uint8)
-    for row in range(rows):
-        label, edge, line = labels[row], edges[row], inside[row]
-        for col in range(width):
-            line[col] = np.uint8(traced[label[col]]) & np.uint8(edge[col] < below)
-    return _widest(_narrowest(inside, speck), speck)
-
-
-@kernel
-def _narrowest(mask, reach):  # type: ignore[no-untyped-def]
-    """Pixels whose whole square lies in the mask."""
-    rows, width = mask.shape
-    across, result = np.zeros((rows, width), np.uint8), np.zeros((rows, width), np.uint8)
-    inner = width - 2 * reach
-    for row in range(rows if inner > 0 else 0):
-        line = across[row, reach : width - reach]
-        line[:] = 1
-        for step in range(2 * reach + 1):
-            _and(line, mask[row, step : step + inner])
-    for row in range(reach, rows - reach):
-        result[row] = 1
-        for step in range(-reach, reach + 1):
-            _and(result[row], across[row + step])
-    return result
-
-
-@kernel
-def _widest(mask, reach):  # type: ignore[no-untyped-def]
-    """Pixels whose square holds a pixel of the mask."""
-    rows, width = mask.shape
-    across, result = np.zeros((rows, width), np.uint8), np.zeros((rows, width), np.uint8)
-    for row in range(rows):
-        for step in range(min(reach, width - 1) + 1):
-            _or(across[row, step:], mask[row, : width - step])
-            _or(across[row, : width - step], mask[row, step:])
-    for row in range(rows):
-        for step in range(max(-reach, -row), min(reach, rows - 1 - row) + 1):
-            _or(result[row], across[row + step])
-    return result
-
-
-@kernel
-def _and(line, other):  # type: ignore[no-untyped-def]
-    for i in range(len(line)):
-        line[i] &= other[i]
-
-
-@kernel
-def _or(line, other):  # type: ignore[no-untyped-def]
-    for i in range(len(line)):
-        line[i] |= other[i]
 
 
 @kernel
@@ -122,39 +53,7 @@ def united(parent, pairs):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def number_markers(marker, labels, ids, first, parent, used):  # type: ignore[no-untyped-def]
-    """Number the 4-connected markers of rows from ``first`` on; gives how many numbers are in use.
-
-    Args:
-        marker: (rows, width).
-        labels: (rows, width); markers of two classes are two.
-        ids: (rows, width), numbers of the rows above ``first``, filled in below.
-        first: row.
-        parent: union-find of the numbers, with room.
-        used: numbers in use.
-    """
-    rows, width = marker.shape
-    for row in range(first, rows):
-        for col in range(width):
-            if not marker[row, col]:
-                continue
-            left = col > 0 and marker[row, col - 1] and labels[row, col - 1] == labels[row, col]
-            above = row > 0 and marker[row - 1, col] and labels[row - 1, col] == labels[row, col]
-            if left:
-                ids[row, col] = ids[row, col - 1]
-                if above:
-                    unite(parent, ids[row, col], ids[row - 1, col])
-            elif above:
-                ids[row, col] = ids[row - 1, col]
-            else:
-                parent[used] = used
-                ids[row, col] = used
-                used += 1
-    return used
-
-
-@kernel
-def grow(marker, labels, reach):  # type: ignore[no-untyped-def]
+def grow(marker, labels, runs, reach):  # type: ignore[no-untyped-def]
     """The marker pixel of every pixel of a marker's class, ``reach`` (127 at most) steps away at most.
 
     Pixels are taken in layers, all of one number of steps at once; a pixel takes the nearest of the marker
@@ -164,6 +63,7 @@ def grow(marker, labels, reach):  # type: ignore[no-untyped-def]
     Args:
         marker: (rows, width).
         labels: (rows, width).
+        runs: of these rows.
         reach: steps.
 
     Returns:
@@ -175,20 +75,22 @@ def grow(marker, labels, reach):  # type: ignore[no-untyped-def]
     down, across = np.empty((rows, width), np.int8), np.empty((rows, width), np.int8)
     front = np.empty(rows * width, np.int32)
     count = 0
+    offsets, table = runs
     for row in range(rows):
-        for col in range(width):
-            if not marker[row, col]:
-                continue
-            label = labels[row, col]
-            steps[row, col] = down[row, col] = across[row, col] = 0
-            if (
-                (row > 0 and not marker[row - 1, col] and labels[row - 1, col] == label)
-                or (col > 0 and not marker[row, col - 1] and labels[row, col - 1] == label)
-                or (col + 1 < width and not marker[row, col + 1] and labels[row, col + 1] == label)
-                or (row + 1 < rows and not marker[row + 1, col] and labels[row + 1, col] == label)
-            ):
-                front[count] = row * width + col
-                count += 1
+        for i in range(offsets[row], offsets[row + 1]):
+            label, start, stop = table[i, LABEL], table[i, START], table[i, STOP]
+            for col in range(start, stop):
+                if not marker[row, col]:
+                    continue
+                steps[row, col] = down[row, col] = across[row, col] = 0
+                if (
+                    (col > start and not marker[row, col - 1])
+                    or (col + 1 < stop and not marker[row, col + 1])
+                    or (row > 0 and not marker[row - 1, col] and labels[row - 1, col] == label)
+                    or (row + 1 < rows and not marker[row + 1, col] and labels[row + 1, col] == label)
+                ):
+                    front[count] = row * width + col
+                    count += 1
     flat = (labels.ravel(), steps.ravel(), down.ravel(), across.ravel())
     for step in range(1, reach + 1):
         count = _next_layer(flat, width, front, count, step)
@@ -249,87 +151,82 @@ def _nearer(best, down, across):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def number_regions(labels, traced, nearest, state):  # type: ignore[no-untyped-def]
+def number_regions(labels, runs, nearest, state):  # type: ignore[no-untyped-def]
     """The region of each pixel of some rows: its marker's number, or a new one where no marker is near.
 
     Args:
         labels: (rows + 1, width), the row above first.
-        traced: (256,).
+        runs: of these rows.
         nearest: what :func:`grow` gives for the rows at hand, the numbers of their marker pixels, and the
             row among them of the second of ``labels``.
-        state: regions (rows + 1, width), filled in, their first row known; (width,) regions without a marker
-            of the row above, else -1, brought up to date; union-find, with room; numbers in use.
+        state: regions (rows + 1, width), filled in, the first row known, the others -1; (width,) regions
+            without a marker of the row above, else -1, brought up to date; union-find, with room; numbers.
 
     Returns:
         How many numbers are in use.
     """
+    offsets, table = runs
     steps, down, across, numbers, first = nearest
     regions, alone, parent, used = state
-    rows, width = regions.shape
-    for row in range(1, rows):
-        left, at = NONE, first + row - 1
-        for col in range(width):
-            label, above = labels[row, col], alone[col]
-            own = NONE
-            alone[col] = NONE
-            if traced[label] and steps[at, col] != FAR:
-                own = numbers[at + down[at, col], col + across[at, col]]
-                left = NONE
-            elif traced[label]:
-                if above != NONE and labels[row - 1, col] != label:
-                    above = NONE
-                if left != NONE and labels[row, col - 1] == label:
-                    own = left
-                    if above != NONE:
-                        unite(parent, own, above)
-                elif above != NONE:
-                    own = above
-                else:
+    upper, lower = alone.copy(), alone
+    for row in range(1, len(regions)):
+        lower[:] = NONE
+        at = first + row - 1
+        for i in range(offsets[row], offsets[row + 1]):
+            label, left = table[i, LABEL], NONE
+            for col in range(table[i, START], table[i, STOP]):
+                if label == NODATA:
+                    break
+                if steps[at, col] != FAR:
+                    regions[row, col] = numbers[at + down[at, col], col + across[at, col]]
+                    left = NONE
+                    continue
+                above = upper[col] if labels[row - 1, col] == label else NONE
+                if left == NONE and above == NONE:
                     parent[used] = used
-                    own = used
+                    left = used
                     used += 1
-                left = own
-                alone[col] = own
-            else:
-                left = NONE
-            regions[row, col] = own
+                elif left == NONE:
+                    left = above
+                elif above != NONE:
+                    unite(parent, left, above)
+                regions[row, col] = lower[col] = left
+        upper[:] = lower
     return used
 
 
 @kernel
-def cut_runs(first_row, labels, regions, scores, traced, table):  # type: ignore[no-untyped-def]
+def cut_runs(first_row, labels, runs, values, room):  # type: ignore[no-untyped-def]
     """Runs of one class and region; gives their number.
 
     Args:
         first_row: of the second row of ``labels``.
         labels: (rows + 2, width), with the rows above and below, without data outside the scene.
-        regions: (rows, width).
-        scores: (rows, width) how sure each pixel is of its label.
-        traced: (256,).
-        table: (room, fields) filled in.
+        runs: of these rows.
+        values: regions, and how sure each pixel is of its label, each (rows, width).
+        room: (room, fields) filled in.
     """
+    offsets, table = runs
+    regions, scores = values
     rows, width = regions.shape
     count = 0
     for row in range(rows):
-        col = 0
-        while col < width:
-            label, region, start = labels[row + 1, col], regions[row, col], col
-            if not traced[label]:
-                col += 1
-                continue
-            total, low = 0, 255
-            cut = col == 0 or labels[row + 1, col - 1] == NODATA
-            while col < width and labels[row + 1, col] == label and regions[row, col] == region:
-                score = scores[row, col]
-                total += score
-                low = min(low, score)
-                cut = cut or labels[row, col] == NODATA or labels[row + 2, col] == NODATA
-                col += 1
-            cut = cut or col == width or labels[row + 1, col] == NODATA
-            table[count, START], table[count, STOP], table[count, REGION] = start, col, region
-            table[count, LABEL], table[count, TOTAL], table[count, LOWEST] = label, total, low
-            table[count, CUT], table[count, ROW] = cut, first_row + row
-            count += 1
+        for i in range(offsets[row + 1], offsets[row + 2]):
+            label, col, stop = table[i, LABEL], table[i, START], table[i, STOP]
+            while label != NODATA and col < stop:
+                region, start, total, low = regions[row, col], col, 0, 255
+                cut = col == 0 or labels[row + 1, col - 1] == NODATA
+                while col < stop and regions[row, col] == region:
+                    score = scores[row, col]
+                    total += score
+                    low = min(low, score)
+                    cut |= (labels[row, col] == NODATA) | (labels[row + 2, col] == NODATA)
+                    col += 1
+                cut = cut or col == width or labels[row + 1, col] == NODATA
+                room[count, START], room[count, STOP], room[count, REGION] = start, col, region
+                room[count, LABEL], room[count, TOTAL], room[count, LOWEST] = label, total, low
+                room[count, CUT], room[count, ROW] = cut, first_row + row
+                count += 1
     return count
 
 
@@ -370,29 +267,32 @@ def connect(table, first, above, parent, used):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def lines(labels, regions, edges, traced, out):  # type: ignore[no-untyped-def]
+def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
     """Neighbouring pixels of one class in two regions; gives their number.
 
     Args:
         labels: (rows + 1, width), the row above first.
+        runs: of these rows.
         regions: (rows + 1, width).
         edges: (rows + 1, width) levels.
-        traced: (256,).
         out: (room, 3) filled in: the two regions and the surer of the two edges.
     """
-    rows, width = labels.shape
+    offsets, table = runs
     count = 0
-    for row in range(1, rows):
-        for col in range(width):
-            label, here = labels[row, col], regions[row, col]
-            if not traced[label]:
-                continue
-            for other_row, other_col in ((row, col - 1), (row - 1, col)):
-                if other_col < 0 or labels[other_row, other_col] != label:
-                    continue
-                there = regions[other_row, other_col]
-                if there != here:
-                    out[count, 0], out[count, 1] = min(here, there), max(here, there)
-                    out[count, 2] = max(edges[row, col], edges[other_row, other_col])
+    for row in range(1, len(labels)):
+        for i in range(offsets[row], offsets[row + 1]):
+            label, start = table[i, LABEL], table[i, START]
+            for col in range(start, table[i, STOP]):
+                if col > start and regions[row, col - 1] != regions[row, col]:
+                    _meet(regions, edges, (row, col), (row, col - 1), out[count])
+                    count += 1
+                if regions[row - 1, col] != regions[row, col] and labels[row - 1, col] == label:
+                    _meet(regions, edges, (row, col), (row - 1, col), out[count])
                     count += 1
     return count
+
+
+@kernel
+def _meet(regions, edges, here, there, out):  # type: ignore[no-untyped-def]
+    one, other = regions[here], regions[there]
+    out[0], out[1], out[2] = min(one, other), max(one, other), max(edges[here], edges[there])

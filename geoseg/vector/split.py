@@ -17,16 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, NODATA, Strip
+from geoseg.vector.markers import find_markers, number_markers
 from geoseg.vector.regions import (
     COMPONENT,
     PIECE_FIELDS,
     ROW,
     connect,
     cut_runs,
-    find_markers,
     grow,
     lines,
-    number_markers,
     number_regions,
     united,
 )
@@ -34,6 +33,7 @@ from geoseg.vector.runs import (
     CUT,
     LABEL,
     LOWEST,
+    NO_SCORES,
     REGION,
     RUN_FIELDS,
     START,
@@ -42,6 +42,7 @@ from geoseg.vector.runs import (
     Ints,
     Longs,
     RowRuns,
+    find_runs,
 )
 from geoseg.vector.trace import Parts, Tracer
 
@@ -206,44 +207,43 @@ class Splitter:
         """Cut the rows up to ``stop`` into runs."""
         rows = self._rows
         begin, end = self._done - rows.first, stop - rows.first
-        marker = self._mark(whole)
-        nearest = (*grow(marker, rows.labels, self._scale.reach), rows.markers, begin)
-        labels = rows.labels[begin - 1 : end + 1]
-        regions = self._number(labels[:-1], nearest)
-        self._cut(labels, regions[1:], rows.scores[begin:end])
-        self._draw(labels[:-1], regions, rows.edges[begin - 1 : end])
+        found = find_runs(rows.first, rows.labels, NO_SCORES, self._traced)
+        marker = self._mark(whole, (found.offsets, found.table))
+        nearest = grow(marker, rows.labels, (found.offsets, found.table), self._scale.reach)
+        labels, runs = rows.labels[begin - 1 : end + 1], (found.offsets[begin - 1 :], found.table)
+        regions = self._number(labels[:-1], runs, (*nearest, rows.markers, begin))
+        self._cut(labels, runs, (regions[1:], rows.scores[begin:end]))
+        self._draw(labels[:-1], runs, regions, rows.edges[begin - 1 : end])
         self._done = stop
 
-    def _mark(self, whole: bool) -> NDArray[np.uint8]:
+    def _mark(self, whole: bool, runs: tuple[Longs, Ints]) -> NDArray[np.uint8]:
         """Markers of the rows at hand; those that are sure get numbers."""
         rows, speck = self._rows, self._scale.speck
         marker: NDArray[np.uint8] = find_markers(rows.labels, rows.edges, self._traced, INSIDE, speck)
         sure = len(marker) if whole else len(marker) - 2 * speck
         self._regions.make_room(marker.size // 2 + self._width)
-        self._regions.used = number_markers(
-            marker[:sure],
-            rows.labels[:sure],
-            rows.markers[:sure],
-            self._numbered - rows.first,
-            self._regions.parent,
-            self._regions.used,
-        )
+        state = (rows.markers, self._numbered - rows.first, self._regions.parent, self._regions.used)
+        self._regions.used = number_markers(marker[:sure], rows.labels, runs, state)
         self._numbered = rows.first + sure
         return marker
 
-    def _number(self, labels: NDArray[np.uint8], nearest: tuple[object, ...]) -> Ints:
+    def _number(
+        self, labels: NDArray[np.uint8], runs: tuple[Longs, Ints], nearest: tuple[object, ...]
+    ) -> Ints:
         """Regions, with those of the row above on top."""
         self._regions.make_room(labels.size // 2 + self._width)
-        regions = np.empty(labels.shape, np.int32)
+        regions = np.full(labels.shape, -1, np.int32)
         regions[0] = self._above[0]
         state = (regions, self._above[1], self._regions.parent, self._regions.used)
-        self._regions.used = number_regions(labels, self._traced, nearest, state)
+        self._regions.used = number_regions(labels, runs, nearest, state)
         self._above[0] = regions[-1]
         return regions
 
-    def _cut(self, labels: NDArray[np.uint8], regions: Ints, scores: NDArray[np.uint8]) -> None:
-        room = np.empty((regions.size, PIECE_FIELDS), np.int32)
-        count = cut_runs(self._done, labels, regions, scores, self._traced, room)
+    def _cut(
+        self, labels: NDArray[np.uint8], runs: tuple[Longs, Ints], values: tuple[Ints, NDArray[np.uint8]]
+    ) -> None:
+        room = np.empty((values[0].size, PIECE_FIELDS), np.int32)
+        count = cut_runs(self._done, labels, runs, values, room)
         known = len(self._runs)
         above = int(np.searchsorted(self._runs[:, ROW], self._done - 1))
         self._runs = np.concatenate([self._runs, room[:count]])
@@ -252,9 +252,15 @@ class Splitter:
             self._runs, known, above, self._components.parent, self._components.used
         )
 
-    def _draw(self, labels: NDArray[np.uint8], regions: Ints, edges: NDArray[np.uint8]) -> None:
+    def _draw(
+        self,
+        labels: NDArray[np.uint8],
+        runs: tuple[Longs, Ints],
+        regions: Ints,
+        edges: NDArray[np.uint8],
+    ) -> None:
         room = np.empty((2 * labels.size, 3), np.int32)
-        count = lines(labels, regions, edges, self._traced, room)
+        count = lines(labels, runs, regions, edges, room)
         new = np.column_stack([room[:count], np.ones(count, np.int32)]).astype(np.int64)
         self._lines = np.concatenate([self._lines, new])
 
