@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core.queues import in_order
+from geoseg.vector.flat import FlatPolygons, Mask
 from geoseg.vector.measure import Floats, Geometries, places
 from geoseg.vector.table import GEOMETRY
 
@@ -49,7 +50,7 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
 def _features(batch: pa.RecordBatch, crs: str | None) -> list[str]:
     """Each polygon as a GeoJSON feature."""
     shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
-    where = _geometries(to_rfc7946(shapes, crs))
+    where = _places(shapes, crs)
     begin, middle, end = '{"type": "Feature", "id": ', ', "properties": {', '}, "geometry": '
     features = _join(begin, batch.column("id").cast(TEXT), middle, _properties(batch), end, where, "}")
     return list(features.to_pylist())
@@ -65,6 +66,41 @@ def _listed(texts: pa.Array, stops: NDArray[np.int64]) -> pa.Array:
     """Lists, as JSON writes them, of the texts between one stop and the next."""
     lists = pa.LargeListArray.from_arrays(pa.array(stops, pa.int64()), texts)
     return _join("[", pc.binary_join(lists, pa.scalar(", ", TEXT)), "]")
+
+
+def _places(shapes: Geometries, crs: str | None) -> pa.Array:
+    """Polygons and multipolygons as GeoJSON, wherever they lie."""
+    single = (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(shapes)
+    if not single.any():
+        return _geometries(to_rfc7946(shapes, crs))
+    flat, good = _flat_rfc7946(FlatPolygons.of(shapes[single]), crs)
+    easy = single.copy()
+    easy[single] = good
+    texts = _join('{"type": "Polygon", "coordinates": ', _flat_geometries(flat), "}").filter(pa.array(good))
+    if easy.all():
+        return texts
+    others = _geometries(to_rfc7946(shapes[~easy], crs))
+    order = np.argsort(np.r_[np.flatnonzero(easy), np.flatnonzero(~easy)])
+    return pa.concat_arrays([texts, others]).take(pa.array(order))
+
+
+def _flat_geometries(flat: FlatPolygons) -> pa.Array:
+    """Lists of the rings' coordinates."""
+    x, y = (pa.array(np.ascontiguousarray(axis)).cast(TEXT) for axis in flat.xy.T)
+    rings = _listed(_join("[", x, ", ", y, "]"), np.r_[0, flat.ring_stop])
+    return _listed(rings, np.r_[0, flat.part_stop])
+
+
+def _flat_rfc7946(flat: FlatPolygons, crs: str | None) -> tuple[FlatPolygons, Mask]:
+    """Polygons as RFC 7946 wants them, and which of them need no more than other coordinates for that."""
+    xy = flat.xy if crs is None else np.column_stack(places(crs, *flat.xy.T)).astype(np.float64)
+    low, high = FlatPolygons(xy, flat.ring_stop, flat.part_stop).bounds()
+    good = np.ones(len(flat), bool)
+    if crs is not None:  # false where there is no place
+        good = (low[:, 0] >= -180.0) & (high[:, 0] <= 180.0) & (high[:, 0] - low[:, 0] <= 180.0)
+    rounded = np.asarray(np.round(np.nan_to_num(xy), DECIMALS) + 0.0, np.float64)
+    flat = FlatPolygons(rounded, flat.ring_stop, flat.part_stop).oriented()
+    return flat, good & flat.is_valid()
 
 
 def _geometries(shapes: Geometries) -> pa.Array:
