@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 from torch import Tensor, nn
 
 from geoseg.core import NODATA, ClassList, Window
@@ -18,14 +17,16 @@ from geoseg.evaluate.pixels import Confusion
 from geoseg.train.images import LabelledImages
 from geoseg.train.recipe import Recipe
 from geoseg.train.samples import Tiles
+from geoseg.train.targets import label
 from geoseg.train.windows import Place, zoom_of
 
 THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7)
 AREAS_M2 = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
 """Smallest areas that are tried."""
 MOST_PIXELS = 40_000_000
+"""Of the validation images so many, evenly chosen, are looked at again at the end."""
 MOST_FOOTPRINT_PIXELS = 16_000_000
-"""Of the validation images so many pixels, evenly chosen, are looked at again at the end."""
+"""Of these so many, evenly chosen, are kept to match footprints on: 200 MB."""
 _WHOLE = 1024
 _BINS = 10
 _RIM_GROWTH_PX = 3
@@ -136,33 +137,53 @@ def findings(looks: Iterable[Look], recipe: Recipe, classes: ClassList) -> Findi
     """Choose and measure.
 
     Args:
-        looks: at the validation images; those of a binary network are kept until the threshold is chosen,
-            others are measured on one by one.
+        looks: at the validation images; taken one by one, and only so many kept as footprints are matched on.
         recipe: whose threshold and smallest area win over chosen ones.
         classes: of the network.
     """
-    metrics: dict[str, float] = {}
-    threshold, area = recipe.threshold or 0.5, recipe.min_area_m2
-    if classes.is_binary:
-        looks = list(looks)
-        footprints = _some(looks) if recipe.network.edges else []
-        if recipe.threshold is None:
-            threshold = best_threshold(looks, footprints)
-        if footprints:
-            found = [objects_of(one, threshold) for one in footprints]
-            if area is None and all(one.gsd_m is not None for one in footprints):
-                area = best_area(found, footprints)
-            metrics["footprint_f1"] = score_of(found, footprints, area or 0.0).f1
-    confusion, sums = Confusion.empty(len(classes)), np.zeros((3, _BINS))
+    tried = THRESHOLDS if classes.is_binary and recipe.threshold is None else (recipe.threshold or 0.5,)
+    pixels = {threshold: Confusion.empty(len(classes)) for threshold in tried}
+    sums, kept = np.zeros((3, _BINS)), Footprints()
     stems: set[str] = set()
     for one in looks:
-        confusion = confusion.with_pixels(mask_of(one.scores, classes, threshold), one.classes)
+        for threshold, counts in pixels.items():
+            pixels[threshold] = counts.with_pixels(mask_of(one.scores, classes, threshold), one.classes)
         sums += reliability(one, classes)
         stems.add(one.stem)
-    metrics = {**pixel_figures(confusion, classes), **metrics}
+        if classes.is_binary and recipe.network.edges:
+            kept.add(one)
+    threshold = best_threshold(pixels, kept.looks)
+    metrics = pixel_figures(pixels[threshold], classes)
+    area = recipe.min_area_m2
+    if kept.looks:
+        found = [objects_of(one, threshold) for one in kept.looks]
+        if area is None and all(one.gsd_m is not None for one in kept.looks):
+            area = best_area(found, kept.looks)
+        metrics["footprint_f1"] = score_of(found, kept.looks, area or 0.0).f1
     # of nothing shown or nothing found some figures are no number: these are left out
     rounded = {name: round(value, 4) for name, value in metrics.items() if math.isfinite(value)}
     return Findings(threshold, area, rounded, calibration(sums), len(stems))
+
+
+class Footprints:
+    """Evenly chosen looks, no more than footprints are matched on.
+
+    Attributes:
+        looks: so far.
+    """
+
+    def __init__(self) -> None:
+        self.looks: list[Look] = []
+        self._seen, self._every = 0, 1
+
+    def add(self, one: Look) -> None:
+        """Keep a look, or not; where there are too many, every other one goes."""
+        if self._seen % self._every == 0:
+            self.looks.append(one)
+        self._seen += 1
+        if len(self.looks) > 1 and sum(kept.classes.size for kept in self.looks) > MOST_FOOTPRINT_PIXELS:
+            self.looks = self.looks[::2]
+            self._every *= 2
 
 
 def mask_of(scores: Scores, classes: ClassList, threshold: float) -> npt.NDArray[np.uint8]:
@@ -186,18 +207,20 @@ def pixel_figures(confusion: Confusion, classes: ClassList) -> dict[str, float]:
     return {"mean_iou": mean, "pixel_accuracy": confusion.accuracy, **each}
 
 
-def best_threshold(looks: Sequence[Look], footprints: Sequence[Look]) -> float:
-    """The threshold with the best footprint F1, or pixel IoU where objects are not known apart."""
+def best_threshold(pixels: Mapping[float, Confusion], footprints: Sequence[Look]) -> float:
+    """The threshold with the best footprint F1, or pixel IoU where objects are not known apart.
+
+    Args:
+        pixels: of two classes, for each threshold that is tried; where it is one, nothing is to be chosen.
+        footprints: looks that tell objects apart.
+    """
 
     def quality(threshold: float) -> float:
         if footprints:
             return score_of([objects_of(one, threshold) for one in footprints], footprints).f1
-        counts = Confusion.empty(2)
-        for one in looks:
-            counts = counts.with_pixels((one.scores[0] >= threshold).astype(np.uint8), one.classes)
-        return counts.iou(1)
+        return pixels[threshold].iou(1)
 
-    return max(THRESHOLDS, key=quality)
+    return next(iter(pixels)) if len(pixels) == 1 else max(pixels, key=quality)
 
 
 def best_area(found: Sequence[Ids], looks: Sequence[Look]) -> float:
@@ -210,7 +233,7 @@ def score_of(found: Sequence[Ids], looks: Sequence[Look], min_area_m2: float = 0
     total = FootprintScore()
     for ids, one in zip(found, looks, strict=True):
         known = one.classes != NODATA
-        truth = one.ids if one.ids is not None else numbered(one.classes == 1)
+        truth = one.ids if one.ids is not None else label(one.classes == 1)
         total = total + match_ids(_large(ids * known, min_area_m2, one.gsd_m), truth * known)
     return total
 
@@ -253,16 +276,11 @@ def separate(scores: Scores, threshold: float) -> Ids:
         ``(height, width)``, 0 where there is none.
     """
     objects = scores[0] >= threshold
-    ids = numbered(objects & (scores[1] < _EDGE))
+    ids = label(objects & (scores[1] < _EDGE))
     for _ in range(_RIM_GROWTH_PX):
         ids = np.where(objects & (ids == 0), _greatest_neighbour(ids), ids)
-    rest = numbered(objects & (ids == 0))
+    rest = label(objects & (ids == 0))
     return np.where(rest > 0, rest + ids.max(), ids)
-
-
-def numbered(mask: npt.NDArray[np.bool_]) -> Ids:
-    """The 4-connected parts of a mask, numbered from 1."""
-    return np.asarray(ndimage.label(mask)[0], np.uint32)
 
 
 def reliability(one: Look, classes: ClassList) -> npt.NDArray[np.float64]:
@@ -289,11 +307,6 @@ def calibration(sums: npt.NDArray[np.float64]) -> dict[str, object]:
         if n
     ]
     return {"ece": round(ece, 4), "bins": rows}
-
-
-def _some(looks: Sequence[Look]) -> list[Look]:
-    most = max(1, MOST_FOOTPRINT_PIXELS // max(one.classes.size for one in looks))
-    return [looks[k * len(looks) // most] for k in range(most)] if len(looks) > most else list(looks)
 
 
 def _large(ids: Ids, min_area_m2: float, gsd_m: float | None) -> Ids:

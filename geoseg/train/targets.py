@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from rasterio.features import rasterize, shapes
+from scipy import ndimage
 
 RIM_PX = 2
 """Width of the rim, in pixels of the network's grid."""
@@ -46,12 +46,7 @@ def contact(ids: Ids, distance_px: int = CONTACT_PX) -> Mask:
 
 def label(mask: npt.NDArray[np.bool_]) -> Ids:
     """Number the 4-connected parts of a mask from 1."""
-    parts = [geometry for geometry, _ in shapes(mask.astype(np.uint8), mask=mask, connectivity=4)]
-    if not parts:
-        return np.zeros(mask.shape, np.uint32)
-    numbered = ((geometry, number) for number, geometry in enumerate(parts, 1))
-    labels: Ids = rasterize(numbered, out_shape=mask.shape, dtype=np.uint32)
-    return labels
+    return np.asarray(ndimage.label(mask)[0], np.uint32)
 
 
 def _disc(radius: int) -> Iterator[tuple[int, int]]:

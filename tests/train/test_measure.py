@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from geoseg.evaluate.footprints import polygons_from_ids, spacenet_score
+from geoseg.train import measure
 from geoseg.train.measure import (
     Look,
     best_area,
-    best_threshold,
     calibration,
     findings,
     match_ids,
-    numbered,
     reliability,
     separate,
 )
 from geoseg.train.recipe import Network, Recipe
+from geoseg.train.targets import label
 from tests.train.sets import class_list, squares
 
 
@@ -32,7 +32,7 @@ def test_objects_match_as_spacenet_matches_polygons(
     one: np.ndarray, other: np.ndarray, down: int, along: int
 ) -> None:
     """The polygons of connected parts, and their scores, as the oracle."""
-    found, truth = numbered(one), numbered(np.roll(one, (down, along), (0, 1)) | (other & one))
+    found, truth = label(one), label(np.roll(one, (down, along), (0, 1)) | (other & one))
     expected = spacenet_score(polygons_from_ids(found), polygons_from_ids(truth))
 
     assert expected == match_ids(found, truth)
@@ -44,7 +44,7 @@ def look(seed: int, wrong: float = 0.0, gsd_m: float | None = 0.5) -> Look:
     rng = np.random.default_rng(seed)
     flipped = (mask == 1) ^ (rng.random(mask.shape) < wrong)
     scores = np.stack([np.where(flipped, 0.9, 0.1), np.zeros(mask.shape)]).astype(np.float32)
-    return Look(f"p{seed}", scores, mask, numbered(mask == 1), gsd_m)
+    return Look(f"p{seed}", scores, mask, label(mask == 1), gsd_m)
 
 
 def test_calibration_of_frequencies() -> None:
@@ -70,8 +70,9 @@ def test_the_threshold_that_finds_most() -> None:
     noisy[0][one.scores[0] < 0.5] = 0.52
     given_look = Look("a", noisy, one.classes, one.ids, 0.5)
 
-    assert best_threshold([given_look], [given_look]) > 0.52
-    assert best_threshold([given_look], []) > 0.52
+    for edges in (True, False):
+        recipe = Recipe(network=Network(edges=edges))
+        assert findings([given_look], recipe, class_list(2)).threshold > 0.52
 
 
 def test_specks_are_dropped() -> None:
@@ -112,24 +113,39 @@ def test_classes_are_named() -> None:
     assert result.min_area_m2 is None
 
 
-def test_windows_of_several_classes_are_not_kept() -> None:
+@pytest.mark.parametrize("classes", [2, 3])
+def test_windows_are_not_kept(classes: int) -> None:
     """Memory is that of one, however many there are."""
     alive: list[weakref.ref[Look]] = []
 
     def looks() -> Iterator[Look]:
-        for k in range(5):
+        for k in range(6):
             assert sum(one() is not None for one in alive) <= 1
-            truth = np.full((8, 8), k % 3, np.uint8)
-            scores = np.stack([truth == c for c in range(3)]).astype(np.float32)
-            made = Look(f"p{k}", scores, truth, None, None)
+            truth = np.full((8, 8), k % classes, np.uint8)
+            scores = np.stack([truth == c for c in range(classes)]).astype(np.float32)
+            made = Look(f"p{k}", scores if classes > 2 else scores[1:], truth, None, None)
             alive.append(weakref.ref(made))
             yield made
             del made
 
-    result = findings(looks(), Recipe(), class_list(3))
+    result = findings(looks(), Recipe(), class_list(classes))
 
-    assert (1.0, 5) == (result.metrics["mean_iou"], result.images)
-    assert {"ece": 0.0, "bins": [[1.0, 1.0, 1.0]]} == result.calibration
+    assert 6 == result.images
+    assert 1.0 == result.metrics["pixel_iou" if classes == 2 else "mean_iou"]
+    assert 0.0 == result.calibration["ece"]
+
+
+def test_some_windows_are_kept_for_footprints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evenly chosen, however many come; a single one always is."""
+    monkeypatch.setattr(measure, "MOST_FOOTPRINT_PIXELS", 5 * 96 * 96)
+    kept = measure.Footprints()
+    for k in range(23):
+        kept.add(look(k))
+    assert ["p0", "p8", "p16"] == [one.stem for one in kept.looks]
+    monkeypatch.setattr(measure, "MOST_FOOTPRINT_PIXELS", 10)
+    kept = measure.Footprints()
+    kept.add(look(7))
+    assert ["p7"] == [one.stem for one in kept.looks]
 
 
 def test_figures_that_are_no_number_are_left_out() -> None:
@@ -139,6 +155,6 @@ def test_figures_that_are_no_number_are_left_out() -> None:
     for edges in (False, True):
         recipe = Recipe(network=Network(edges=edges))
         metrics = findings(
-            [Look("a", scores, nothing, numbered(nothing > 0), 0.5)], recipe, class_list(2)
+            [Look("a", scores, nothing, label(nothing > 0), 0.5)], recipe, class_list(2)
         ).metrics
         assert np.isfinite(list(metrics.values())).all()
