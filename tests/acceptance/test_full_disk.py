@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import geopandas
@@ -15,6 +12,7 @@ import rasterio
 import shapely
 
 from tests.acceptance.driver import assert_done, assert_one_line, names
+from tests.disks import fill, small_disk
 from tests.scenes import HALF_METRE
 from tests.vector.files import read
 
@@ -25,16 +23,8 @@ DISK_MB = 5
 @pytest.fixture
 def full_disk(tmp_path):
     """A disk of 5 MB."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk can be mounted by root on Linux only")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with small_disk(tmp_path / "disk", DISK_MB) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +50,6 @@ def noisy_mask(tmp_path_factory):
     with rasterio.open(path, "w", **profile, crs="EPSG:32628", transform=HALF_METRE) as file:
         file.write(labels, 1)
     return path
-
-
-def fill(folder: Path, leave: int) -> None:
-    """Leave some bytes free."""
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_bsize
-    with (folder / "others.bin").open("wb") as file:
-        file.write(bytes(max(free - leave, 0)))
 
 
 def check_nothing_left(folder: Path) -> None:
