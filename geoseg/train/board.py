@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -81,6 +84,22 @@ class Board(Callback):
         unit = ((pixels - bias) / gain - low) / (high - low)
         shown = unit[:3] if len(unit) >= 3 else unit[:1].expand(3, -1, -1)
         return (shown.clamp(0, 1) * 255).to(torch.uint8)
+
+
+@contextmanager
+def quiet_writer() -> Iterator[None]:
+    """TensorBoard's thread shows a traceback of a full disk, of which its next call tells anyway."""
+    before = threading.excepthook
+
+    def tell(failure: threading.ExceptHookArgs) -> None:
+        if not isinstance(failure.exc_value, OSError):
+            before(failure)
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def confusion_picture(confusion: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from geoseg.core.files import make_folder, remove_leftovers, write_json, writing
 from geoseg.errors import GeosegError, OptionError, OutputError, ResourceError, ResumeError
 from geoseg.model.allocator import keep_memory
 from geoseg.model.bundle import Bundle
-from geoseg.train.board import Board
+from geoseg.train.board import Board, quiet_writer
 from geoseg.train.bundle import make_bundle, measured_windows
 from geoseg.train.callbacks import (
     BEST,
@@ -155,7 +155,7 @@ class Run:
         callbacks = self._callbacks(loaders, step, epoch)
         logger = TensorBoardLogger(self.folder, name=BOARD, version="")
         trainer = make_trainer(self.recipe, self.hardware, self.folder, callbacks, logger)
-        with _plain_words(self.folder):
+        with quiet_writer(), _plain_words(self.folder):
             return _fit(trainer, module, loaders, resume)
 
     def finish(self, interrupted: bool, measuring: Callable[[int], Callable[[int], None]]) -> Outcome:
