@@ -56,7 +56,7 @@ class TrainingSamples(Dataset[Sample]):
         values = _unit(patch, recipe.input)
         answers = torch.from_numpy(_answers(patch, recipe))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed_of(recipe.seed, number))
+            torch.default_generator.manual_seed(seed_of(recipe.seed, number))  # that of the CPU alone
             image, mask = self._transform(tv_tensors.Image(values), tv_tensors.Mask(answers))
         return _sample(image.as_subclass(Tensor), mask.as_subclass(Tensor), recipe.input, number)
 
