@@ -34,14 +34,17 @@ def _plan(folder: str, batches: int) -> tuple[TrainingData, Recipe]:
     return data, replace(recipe, sampling=sampling, fitting=replace(recipe.fitting, epochs=1))
 
 
-def train(folder: str, output: str, batches: int, workers: int) -> dict[str, Any]:
-    """Patches a second of a run as ``geoseg train`` makes it, from the first counted step to the last.
+def train(folder: str, output: str, rounds: int, batches: int, workers: int) -> dict[str, Any]:
+    """Patches a second of runs as ``geoseg train`` makes them, from the first counted step to the last.
 
-    Before and after it a third as many batches of forward and backward pass alone, loss included, in this
-    process: a slower minute of the machine meets both.
+    Before and after each a third as many batches of forward and backward pass alone, loss included: a slower
+    minute of the machine meets both.
+
+    Returns:
+        ``trained`` and ``bare``, patches a second of each round.
     """
     data, recipe = _plan(folder, batches)
-    times: list[float] = []
+    patches, times = recipe.sampling.batch * batches, list[float]()
 
     def step(told: Step) -> None:
         times.append(time.perf_counter())
@@ -51,11 +54,14 @@ def train(folder: str, output: str, batches: int, workers: int) -> dict[str, Any
 
     run = Run(Path(output), data, recipe, Hardware("cpu", workers=workers))
     make_folder(run.folder)
-    before = bare()
-    run.train(None, step, lambda epoch: None)
-    after = bare()
-    speed = recipe.sampling.batch * batches / (times[-1] - times[WARM_UP - 1])
-    return {"patches_per_s": speed, "bare_patches_per_s": 2 / (before + after)}
+    trained, alone = [], []
+    for _ in range(rounds):
+        times.clear()
+        before = bare()
+        run.train(None, step, lambda epoch: None)
+        alone.append(2 / (before + bare()))
+        trained.append(patches / (times[-1] - times[WARM_UP - 1]))
+    return {"trained": trained, "bare": alone}
 
 
 def load(folder: str, batches: int, workers: int) -> dict[str, Any]:

@@ -16,24 +16,21 @@ _IMAGES = 12
 def run(bench: Workbench) -> Iterator[Figure]:
     """A run against the bare network, and the loader alone."""
     folder = str(write_roofs(bench.folder / "roofs", _IMAGES))
-    batches = 2 if bench.quick else 24
+    batches = 2 if bench.quick else 12
     workers = min(4, (os.cpu_count() or 1) // 2)
-    output = str(bench.folder / "run")
-    rounds = [
-        measure("training:train", folder=folder, output=output, batches=batches, workers=workers)
-        for _ in range(bench.times(3))
-    ]
-    shares = [one["patches_per_s"] / one["bare_patches_per_s"] for one in rounds]
+    output, rounds = str(bench.folder / "run"), bench.times(5)
+    task = "training:train"
+    done = measure(task, folder=folder, output=output, rounds=rounds, batches=batches, workers=workers)
+    shares = [trained / bare for trained, bare in zip(done["trained"], done["bare"], strict=True)]
     how = (
         "patches a second of `geoseg train` (reading, changing, loss, optimiser, average) over those of "
         "forward and backward pass of the same network alone, just before and after; patches of 256, "
         f"batches of 8, median of {len(shares)}"
     )
     yield median_of("train.share_of_bare_step", shares, "x", how, ">= 0.9")
-    speeds = [done["patches_per_s"] for done in rounds]
-    yield median_of("train.patches_per_s", speeds, "1/s", "the same run")
+    yield median_of("train.patches_per_s", done["trained"], "1/s", "the same run")
     loads = [
-        measure("training:load", folder=folder, batches=4 * batches, workers=0)["patches_per_s"]
+        measure("training:load", folder=folder, batches=8 * batches, workers=0)["patches_per_s"]
         for _ in range(bench.times(3))
     ]
     yield median_of("loader.patches_per_s", loads, "1/s", "patches of 256 from images of 512, one process")

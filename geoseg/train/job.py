@@ -21,6 +21,7 @@ from geoseg.train.choose import choose, usual_network, with_epochs
 from geoseg.train.fingerprint import Fingerprint, TrainingData, look_at
 from geoseg.train.loaders import Loaders
 from geoseg.train.losses import Truth, segmentation_loss
+from geoseg.train.module import logits_of
 from geoseg.train.origin import Origin, recorded
 from geoseg.train.rates import RangeTest, find_rate
 from geoseg.train.recipe import Recipe, with_entries
@@ -230,7 +231,7 @@ def seconds_per_patch(recipe: Recipe, data: TrainingData, gpu: bool, batches: in
         if number == 1:
             started = time.monotonic()
         with torch.autocast(device, half, recipe.fitting.precision != "32-true"):
-            loss = segmentation_loss(network(pixels), Truth(truth, rim), recipe.loss)
+            loss = segmentation_loss(logits_of(network, pixels), Truth(truth, rim), recipe.loss)
         loss.backward()  # type: ignore[no-untyped-call]
         loss.item()  # a GPU answers before it is done
     return (time.monotonic() - started) / (batches - 1) / batch

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from geoseg.core import NODATA
-from geoseg.errors import InputError
+from geoseg.errors import InputError, OptionError
 from geoseg.train.losses import Truth, segmentation_loss
 from geoseg.train.recipe import Fitting, Recipe
 from geoseg.train.samples import Sample, seed_of
@@ -50,7 +50,7 @@ class Segmentation(pl.LightningModule):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits of the network's input."""
-        return self.network(pixels.contiguous(memory_format=torch.channels_last))  # type: ignore[no-any-return]
+        return logits_of(self.network, pixels.contiguous(memory_format=torch.channels_last))
 
     def on_train_epoch_start(self) -> None:
         """No loss is known yet."""
@@ -125,6 +125,23 @@ class Segmentation(pl.LightningModule):
     def _truth(self, batch: Mapping[str, Tensor]) -> Truth:
         edges = self.recipe.network.edges
         return Truth(batch["classes"], batch["rim"] if edges else None, batch["weight"] if edges else None)
+
+
+def logits_of(network: nn.Module, pixels: Tensor) -> Tensor:
+    """Run a network that may be in training.
+
+    Raises:
+        OptionError: it normalises over the patches of a batch, and there is but one.
+    """
+    try:
+        return network(pixels)  # type: ignore[no-any-return]
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise OptionError(
+            "this network cannot learn from one patch at a time: it normalises over a batch",
+            "--set sampling.batch=2 or more for each device",
+        ) from error
 
 
 def share_of_rate(fitting: Fitting, progress: float) -> float:

@@ -97,7 +97,7 @@ def test_data_that_cannot_be_trained_on(
         (("--set", "fitting.epochs"), "is not KEY=VALUE"),
         (("--set", "fitting.epoch=3"), "there is no entry fitting.epoch"),
         (("--set", "fitting.rate=high"), "fitting.rate='high' is no float"),
-        (("--seed", "-1"), "seed lies between"),
+        (("--set", "seed=-1"), "seed lies between"),
         (("--minutes", "1e-6"), "an epoch takes about"),
         (("--devices", "3"), "cannot be shared out to 3 devices"),
         (("--init", "nowhere"), "nowhere"),

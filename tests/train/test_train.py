@@ -453,6 +453,15 @@ def test_a_batch_that_does_not_fit_its_epoch(squares: Path, tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
+def test_a_batch_that_is_too_small_for_its_network(squares: Path, tmp_path: Path) -> None:
+    """One that pools whole patches and normalises what is left; told by the run and by what tries it out."""
+    settings = ("network.architecture=DeepLabV3Plus", "sampling.batch=1")
+    wanted = request(tmp_path / "run", squares, settings=settings)
+    for start in (train, lambda r: job.plan(replace(r, minutes=1), listener())):
+        with pytest.raises(OptionError, match=r"one patch at a time.*sampling.batch=2"):
+            start(wanted)
+
+
 def test_unknown_networks_are_refused(squares: Path, tmp_path: Path) -> None:
     """By name."""
     with pytest.raises(BundleError, match="'Vnet' is unknown"):
