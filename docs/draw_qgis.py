@@ -6,7 +6,7 @@ qgis-providers``), not in geoseg's::
     QT_QPA_PLATFORM=offscreen /usr/bin/python3 docs/draw_qgis.py SCENE LAYER... -o PICTURE
 
 Layers are drawn in the order given, the first at the bottom, each with the style that QGIS finds by itself:
-``NAME.qml`` beside a raster, ``layer_styles`` in a GeoPackage. What was loaded is told as JSON on stdout.
+``NAME.qml`` beside a file, ``layer_styles`` in a GeoPackage. What was loaded is told as JSON on stdout.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
-VECTORS = (".gpkg", ".geojson", ".fgb")
+VECTORS = (".gpkg", ".geojson", ".fgb", ".parquet")
 
 
 def open_layer(path: Path) -> QgsRasterLayer | QgsVectorLayer:
@@ -57,9 +57,19 @@ def describe(layer: QgsRasterLayer | QgsVectorLayer) -> dict[str, object]:
     }
     if isinstance(layer, QgsVectorLayer):
         entries = [item.label() for item in layer.renderer().legendSymbolItems()]
-        return told | {"features": layer.featureCount(), "legend": entries}
+        return told | {"features": layer.featureCount(), "legend": entries, "outlines": outlines(layer)}
     entries = [label for label, _ in layer.renderer().legendSymbologyItems()]
     return told | {"size": [layer.height(), layer.width()], "legend": entries}
+
+
+def outlines(layer: QgsVectorLayer) -> dict[str, str]:
+    """The colour of the line around each category of polygons."""
+    if layer.renderer().type() != "categorizedSymbol":
+        return {}
+    found = {}
+    for category in layer.renderer().categories():
+        found[category.value()] = category.symbol().symbolLayers()[-1].strokeColor().name()
+    return found
 
 
 def draw(layers: list[object], picture: Path, size: tuple[int, int], box: QgsRectangle) -> None:

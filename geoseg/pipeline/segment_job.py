@@ -13,6 +13,7 @@ from geoseg.core import Output, RunRecord, SegmentOptions
 from geoseg.errors import OutputError, ResumeError
 from geoseg.model.bundle import Bundle
 from geoseg.raster import Scene
+from geoseg.vector.write import style_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Job:
     def targets(self) -> list[Path]:
         """All outputs but the record."""
         rasters = ["mask.tif", "mask.qml"] + ["probabilities.tif"] * self.options.probabilities
-        return [self.path(e) for e in (*rasters, *(f"polygons.{f}" for f in self.options.formats))]
+        polygons = [self.path(f"polygons.{f}") for f in self.options.formats]
+        return [*(self.path(e) for e in rasters), *polygons, *style_paths(polygons)]
 
     def identity(self) -> dict[str, str]:
         """What must not change between a run and its resumption."""

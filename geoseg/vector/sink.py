@@ -100,8 +100,8 @@ class PolygonSink:
 
     def commit(self) -> list[Output]:
         """Put the files in place."""
-        self._files.commit()
-        return [Output(target, "polygons", self.summary()) for target in self._targets]
+        styles = [Output(path, "style") for path in self._files.commit()]
+        return [*(Output(target, "polygons", self.summary()) for target in self._targets), *styles]
 
     def abort(self) -> None:
         """Remove the temporary files."""

@@ -18,11 +18,12 @@ from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
 from geoseg.vector.geojson import write_geojson
 from geoseg.vector.parquet import write_parquet
-from geoseg.vector.style import add_styles
+from geoseg.vector.style import add_styles, class_style
 from geoseg.vector.table import GEOMETRY, TableFormat
 
 LIBRARY_ERRORS = (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, RuntimeError)
 BATCH_ROWS = 20_000
+RASTER_SUFFIXES = (".tif", ".tiff")
 Batches = Callable[[], Iterator[pa.RecordBatch]]
 
 
@@ -45,6 +46,7 @@ class PolygonFiles:
                 raise OutputError(f"{target.name}: no known format for polygons", f"use one of {known}")
         self._table = table
         self._files = [PendingFile(target, overwrite) for target in targets]
+        self._styles = [PendingFile(path, overwrite) for path in style_paths(targets)]
         self._kept = PendingFile(targets[0].with_suffix(".arrows"), overwrite=True)
         self._rows = 0
         with writing(targets[0], pa.ArrowException):
@@ -69,18 +71,22 @@ class PolygonFiles:
                 raise OutputError(
                     f"{pending.target}: {written} of {self._rows} polygons were written", "check the disk"
                 )
+        for pending in self._styles:
+            with writing(pending.target):
+                pending.temp.write_text(class_style(self._table.drawn), encoding="utf-8", newline="\n")
         self._kept.abort()
 
-    def commit(self) -> None:
-        """Put the files in place."""
-        for pending in self._files:
+    def commit(self) -> list[Path]:
+        """Put the files in place; gives those of the styles."""
+        for pending in (*self._styles, *self._files):
             pending.commit()
+        return [pending.target for pending in self._styles]
 
     def abort(self) -> None:
         """Remove the temporary files."""
         with suppress(OutputError):  # a full disk must not keep them there
             self._close()
-        for pending in (*self._files, self._kept):
+        for pending in (*self._files, *self._styles, self._kept):
             pending.abort()
 
     def _close(self) -> None:
@@ -92,6 +98,15 @@ class PolygonFiles:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self._kept.temp), "rb") as source, pa.ipc.open_stream(source) as stream:
             yield from stream
+
+
+def style_paths(targets: Iterable[Path]) -> list[Path]:
+    """Where QGIS looks for the styles of polygon files; none for a GeoPackage, which holds its own.
+
+    A raster of the same name would take the style for its own, so none is put beside one.
+    """
+    beside = dict.fromkeys(path.with_suffix(".qml") for path in targets if path.suffix.lower() != ".gpkg")
+    return [path for path in beside if not any(path.with_suffix(s).exists() for s in RASTER_SUFFIXES)]
 
 
 def _geojson(batches: Batches, pending: PendingFile, table: TableFormat) -> int:

@@ -27,7 +27,7 @@ from tests.acceptance.driver import (
 )
 from tests.scenes import write_scene
 
-OUTPUTS = ("mask.qml", "mask.tif", "polygons.geojson", "polygons.gpkg", "run.json")
+OUTPUTS = ("mask.qml", "mask.tif", "polygons.geojson", "polygons.gpkg", "polygons.qml", "run.json")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def results(geoseg, sample_dir, tmp_path_factory):
         profile = file.profile | {"height": SIDE, "width": SIDE, "transform": file.window_transform(window)}
         with rasterio.open(folder / "part.tif", "w", **profile) as part:
             part.write(file.read(window=window))
-    assert_done(geoseg("infer", folder / "part.tif", "-o", folder, timeout=250))
+    formats = "gpkg,geojson,fgb,parquet"
+    assert_done(geoseg("infer", folder / "part.tif", "-o", folder, "--format", formats, timeout=250))
     return folder
 
 
@@ -135,16 +137,42 @@ def test_polygons_over_scene(qgis, results, truth, tmp_path):
     assert np.abs(drawn - bare)[inside & ~near].mean() < 40, "the roofs are to be seen"
 
 
-def test_geojson_lies_in_place(qgis, results, tmp_path):
-    """Polygons in degrees are drawn over those in metres."""
-    package, text = (results / f"part_polygons.{suffix}" for suffix in ("gpkg", "geojson"))
-    _, layers = qgis(tmp_path / "both.png", results / "part.tif", package, text)
-    assert ["EPSG:32628", "EPSG:32628", "EPSG:4326"] == [layer["crs"] for layer in layers]
-    assert layers[1]["features"] == layers[2]["features"]
-    bare, _ = qgis(tmp_path / "bare.png", results / "part.tif")
-    drawn, _ = qgis(tmp_path / "text.png", results / "part.tif", text)
-    styled, _ = qgis(tmp_path / "package.png", results / "part.tif", package)
-    filled = np.abs(drawn - bare).max(axis=2) > 20  # QGIS fills what has no style in one colour
-    touched = np.abs(styled - bare).max(axis=2) > 4
-    assert (filled & ~touched).mean() < 0.02
-    assert filled.mean() > 0.02
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "fgb", "parquet"])
+def test_every_format_in_its_style(qgis, results, truth, tmp_path, suffix):
+    """Loaded with its style, inside a GeoPackage or beside the file: all pictures are alike."""
+    if suffix == "parquet" and not reads("Parquet"):
+        pytest.skip("QGIS' GDAL has no Parquet driver")
+    scene, package = results / "part.tif", results / "part_polygons.gpkg"
+    path = shutil.copy(results / f"part_polygons.{suffix}", tmp_path / f"alone.{suffix}")
+    if suffix == "gpkg":  # its style belongs to the layer of its own name
+        path = package
+    else:
+        shutil.copy(results / "part_polygons.qml", tmp_path / "alone.qml")
+    drawn, layers = qgis(tmp_path / "drawn.png", scene, path)
+    styled, _ = qgis(tmp_path / "package.png", scene, package)
+    bare, _ = qgis(tmp_path / "bare.png", scene)
+    _, classes = truth
+
+    assert "categorizedSymbol" == layers[1]["renderer"]
+    assert {classes[1].name: classes[1].colour.lower()} == layers[1]["outlines"]
+    assert ("EPSG:4326" if suffix == "geojson" else "EPSG:32628") == layers[1]["crs"]
+    assert (np.abs(drawn - bare).max(axis=2) > 60).mean() > 0.02, "outlines are to be seen"
+    assert (np.abs(drawn - styled).max(axis=2) > 60).mean() < 0.002, "where those of the GeoPackage are"
+
+
+def reads(driver):
+    """Whether the GDAL that QGIS uses has a driver."""
+    code = f"import sys; from osgeo import ogr; sys.exit(ogr.GetDriverByName('{driver}') is None)"
+    return 0 == subprocess.run([PYTHON, "-c", code], capture_output=True, check=False).returncode
+
+
+def test_the_confidence_ramp(qgis, results, tmp_path):
+    """The GeoPackage's second style: five steps from red to green."""
+    with sqlite3.connect(results / "part_polygons.gpkg") as base:
+        (ramp,) = base.execute("select styleQML from layer_styles where styleName = 'confidence'").fetchone()
+    shutil.copy(results / "part_polygons.fgb", tmp_path / "ramp.fgb")
+    (tmp_path / "ramp.qml").write_text(ramp)
+    _, layers = qgis(tmp_path / "ramp.png", results / "part.tif", tmp_path / "ramp.fgb")
+
+    assert "graduatedSymbol" == layers[1]["renderer"]
+    assert 5 == len(layers[1]["legend"])

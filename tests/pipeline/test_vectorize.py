@@ -32,7 +32,7 @@ def _raster(path, pixels, crs="EPSG:32628", **profile):
 def _run(raster, target, vectors=PLAIN, **values):
     told = []
     options = VectorizeOptions(ValueOptions(**values), vectors)
-    (output,) = vectorize(raster, [target], options, VectorizeListener(told.append))
+    (output, *_) = vectorize(raster, [target], options, VectorizeListener(told.append))
     return read(target), output.summary, told
 
 

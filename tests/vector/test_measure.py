@@ -139,7 +139,7 @@ def test_up_to_the_pole(tmp_path):
     labels = np.zeros((180, 360), np.uint8)
     labels[:2, 10:12] = labels[100:102, 50:60] = labels[178:, 350:] = 1
     plan = layout(labels.shape, CRS("EPSG:4326").to_wkt(), (1, 0, -180, 0, -1, 90))
-    (output,) = write(labels, [tmp_path / "p.parquet"], plan)
+    (output, *_) = write(labels, [tmp_path / "p.parquet"], plan)
     frame = read(tmp_path / "p.parquet")
     expected = [abs(GEOD.geometry_area_perimeter(s)[0]) for s in frame.geometry.segmentize(0.01)]
 

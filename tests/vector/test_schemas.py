@@ -1,9 +1,11 @@
-"""Polygon files against schemas written from the standards, by a validator that knows nothing of geoseg."""
+"""Polygon files by validators that know nothing of geoseg, and against schemas written from the standards."""
 
 from __future__ import annotations
 
 import json
 
+import geojson_validator
+import geoparquet_validator
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -173,6 +175,51 @@ def test_nothing_found_is_valid_too(tmp_path, options):
     assert [] == geojson["features"]
     assert Draft202012Validator(GEOJSON).is_valid(geojson)
     assert Draft202012Validator(GEOPARQUET).is_valid(geo)
+    assert {} == _complaints(geojson)
+    assert [] == geoparquet_validator.failed(geoparquet_validator.check(str(tmp_path / "p.parquet")))
+
+
+FAULTS = (
+    "inner_and_exterior_ring_intersect",
+    "self_intersection",
+    "duplicate_nodes",
+    "3d_coordinates",
+    "outside_lat_lon_boundaries",
+)
+"""That the standard allows and programs stumble over. Not asked for: courtyards and the seventh decimal, which
+are wanted, and crossing the antimeridian, where the validator takes 180 for -180."""
+
+
+def _complaints(data):
+    """What the validator finds in GeoJSON."""
+    geojson_validator.configure_logging(enabled=False)
+    found = geojson_validator.validate_geometries(data, criteria_problematic=FAULTS)
+    structure = geojson_validator.validate_structure(data, check_crs=True)
+    return structure | found["invalid"] | found["problematic"]
+
+
+def test_geojson_by_a_validator(files):
+    """Structure, closed rings, their directions, their places."""
+    data = json.loads(files[0].read_text(encoding="utf-8"))
+    assert {} == _complaints(data)
+
+    geometry = data["features"][0]["geometry"]
+    rings = geometry["coordinates"] if geometry["type"] == "Polygon" else geometry["coordinates"][0]
+    rings[0] = rings[0][::-1]
+    assert _complaints(data)
+
+
+def test_geoparquet_by_its_validator(files, request):
+    """Of those who wrote the standard: the core of version 1.1, and the covering."""
+    report = geoparquet_validator.check(str(files[1]))
+    # polygons keep the coordinates of their scene, here on both sides of 180 degrees
+    beyond = (
+        {"/conf/core/axis-order", "/conf/core/bbox-crs"} if "antimeridian" in request.node.name else set()
+    )
+    passed = {found["id"].split("/")[2] for found in report["outcomes"] if found["status"] == "pass"}
+
+    assert beyond == set(geoparquet_validator.failed(report))
+    assert {"core", "covering"} <= passed
 
 
 def test_the_schemas_notice_faults():

@@ -39,7 +39,7 @@ def _labels(size=400):
 def test_every_format_is_read_back(tmp_path, suffix):
     """Count, area, CRS, attributes."""
     labels, target = _labels(), tmp_path / f"scene_polygons{suffix}"
-    (output,) = write(labels, [target], bundle="b", run="r", acquired="2024-05-01")
+    (output, *_) = write(labels, [target], bundle="b", run="r", acquired="2024-05-01")
     frame = read(target)
     parts = trace(labels)
 
@@ -244,7 +244,35 @@ def test_no_temporary_file_is_left(tmp_path):
     """After all is done there are the files that were asked for, and only they."""
     write(_labels(), [tmp_path / f"s{suffix}" for suffix in FORMATS], options=PLAIN)
 
-    assert [f"s{suffix}" for suffix in sorted(FORMATS)] == sorted(p.name for p in tmp_path.iterdir())
+    names = [f"s{suffix}" for suffix in sorted((*FORMATS, ".qml"))]
+    assert names == sorted(p.name for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_the_style_is_at_hand(tmp_path, suffix):
+    """Inside a GeoPackage, else beside the file under the name that QGIS looks for; not replaced unasked."""
+    target = tmp_path / f"p{suffix}"
+    outputs = write(_labels(), [target])
+    style = tmp_path / "p.qml"
+
+    assert (suffix != ".gpkg") == style.exists() == ("style" in [output.kind for output in outputs])
+    if style.exists():
+        renderer = ET.fromstring(style.read_text()).find("renderer-v2")
+        assert ("categorizedSymbol", "class") == (renderer.get("type"), renderer.get("attr"))
+        assert ["building", "water"] == [item.get("value") for item in renderer.iter("category")]
+        target.unlink()
+        with pytest.raises(OutputError, match=r"p\.qml exists"):
+            write(_labels(), [target])
+        assert ["p.qml"] == [p.name for p in tmp_path.iterdir()]
+
+
+def test_the_style_of_a_raster_is_left_alone(tmp_path):
+    """A mask and its polygons of one name: QGIS would draw the one by the other's style."""
+    (tmp_path / "m.tif").write_text("pixels")
+    (tmp_path / "m.qml").write_text("for pixels")
+    write(_labels(), [tmp_path / "m.geojson"])
+
+    assert "for pixels" == (tmp_path / "m.qml").read_text()
 
 
 @pytest.mark.parametrize("box", [(200, 91, 201, 92), (10, 89, 11, 91), (10, -1e9, 11, 0)])
