@@ -186,8 +186,8 @@ FAULTS = (
     "3d_coordinates",
     "outside_lat_lon_boundaries",
 )
-"""That the standard allows and programs stumble over. Not asked for: courtyards and the seventh decimal, which
-are wanted, and crossing the antimeridian, where the validator takes 180 for -180."""
+"""That the standard allows and programs stumble over. Not asked for: courtyards and the seventh decimal,
+which are wanted, and crossing the antimeridian, where the validator takes 180 for -180."""
 
 
 def _complaints(data):
