@@ -78,7 +78,7 @@ class Labelling:
             valid: (rows, width).
         """
         if self.values:
-            return Strip(first_row, self._looked_up(pixels[0], valid), np.zeros((0, *valid.shape), np.uint8))
+            return Strip(first_row, self._looked_up(pixels[0], valid), np.empty((0, *valid.shape), np.uint8))
         edges = _levels(pixels[-1], valid, self.scale) if self.has_edges else None
         scores = pixels[:-1] if self.has_edges else pixels
         if self.threshold is None:
@@ -90,7 +90,9 @@ class Labelling:
         return Strip(first_row, labels, np.array(levels, np.uint8).reshape(-1, *valid.shape), edges)
 
     def _looked_up(self, pixels: Pixels, valid: Mask) -> NDArray[np.uint8]:
-        if pixels.dtype == np.uint8:
+        if len(self.values) == 1:
+            labels: NDArray[np.uint8] = (pixels == self.values[0]).view(np.uint8)
+        elif pixels.dtype == np.uint8:
             table = np.zeros(256, np.uint8)
             table[list(self.values)] = np.arange(1, len(self.values) + 1)
             labels = table[pixels]
@@ -98,8 +100,9 @@ class Labelling:
             labels = np.zeros(pixels.shape, np.uint8)
             for label, value in enumerate(self.values, start=1):
                 labels[pixels == value] = label
-        hidden = ~valid & (labels == 0) if self.trusted else ~valid
-        labels[hidden] = NODATA
+        if not valid.all():
+            hidden = ~valid & (labels == 0) if self.trusted else ~valid
+            labels[hidden] = NODATA
         return labels
 
 
