@@ -38,22 +38,23 @@ def write_geojson(batches: Iterable[pa.RecordBatch], path: Path, crs: str | None
     count = 0
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
-        for features in in_order(partial(_features, crs=crs), batches, THREADS):
-            for feature in features:
+        for features, text in in_order(partial(_features, crs=crs), batches, THREADS):
+            if features:
                 file.write(",\n" if count else "\n")
-                file.write(feature)
-                count += 1
+                file.write(text)
+                count += features
         file.write("\n]}\n")
     return count
 
 
-def _features(batch: pa.RecordBatch, crs: str | None) -> list[str]:
-    """Each polygon as a GeoJSON feature."""
+def _features(batch: pa.RecordBatch, crs: str | None) -> tuple[int, str]:
+    """Polygons as GeoJSON features: their number, and all of them, a line each."""
     shapes = shapely.from_wkb(batch.column(GEOMETRY).to_numpy(zero_copy_only=False))
     where = _places(shapes, crs)
     begin, middle, end = '{"type": "Feature", "id": ', ', "properties": {', '}, "geometry": '
     features = _join(begin, batch.column("id").cast(TEXT), middle, _properties(batch), end, where, "}")
-    return list(features.to_pylist())
+    lines = pc.binary_join(pa.LargeListArray.from_arrays([0, len(batch)], features), pa.scalar(",\n", TEXT))
+    return len(batch), str(lines[0].as_py())
 
 
 def _join(*texts: pa.Array | str) -> pa.Array:
