@@ -275,7 +275,7 @@ def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
         runs: of these rows.
         regions: (rows + 1, width).
         edges: (rows + 1, width) levels.
-        out: (room, 3) filled in: the two regions and the surer of the two edges.
+        out: (room, 4) filled in: the two regions, the surer of the two edges, one pixel.
     """
     offsets, table = runs
     count = 0
@@ -295,4 +295,4 @@ def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
 @kernel
 def _meet(regions, edges, here, there, out):  # type: ignore[no-untyped-def]
     one, other = regions[here], regions[there]
-    out[0], out[1], out[2] = min(one, other), max(one, other), max(edges[here], edges[there])
+    out[0], out[1], out[2], out[3] = min(one, other), max(one, other), max(edges[here], edges[there]), 1

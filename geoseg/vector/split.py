@@ -111,11 +111,13 @@ class Rows:
         names = ("labels", "edges", "scores", "markers")
         return Rows(self.first, *(np.concatenate([getattr(self, n), getattr(below, n)]) for n in names))
 
-    def and_strip(self, strip: Strip) -> Rows:
-        """With a strip's rows below."""
+    def and_strip(self, strip: Strip, background: bool) -> Rows:
+        """With a strip's rows below; scores of the background only matter where it is traced."""
         edges = np.zeros_like(strip.labels) if strip.edges is None else strip.edges
         unknown = np.full(strip.labels.shape, -1, np.int32)
-        return self.and_rows(Rows(strip.first_row, strip.labels, edges, strip.label_scores(), unknown))
+        own = len(strip.scores) != 1 or background
+        scores = strip.label_scores() if own else strip.scores[0]
+        return self.and_rows(Rows(strip.first_row, strip.labels, edges, scores, unknown))
 
     def since(self, row: int) -> Rows:
         """From a row on."""
@@ -190,7 +192,7 @@ class Splitter:
 
     def add(self, strip: Strip) -> Parts | None:
         """Take the next strip; gives what is complete, if anything."""
-        self._rows = self._rows.and_strip(strip)
+        self._rows = self._rows.and_strip(strip, self._traced[0])
         whole = self._rows.stop == self._height
         if whole:
             self._rows = self._rows.and_rows(Rows.beyond(self._height, self._width))
@@ -259,10 +261,9 @@ class Splitter:
         regions: Ints,
         edges: NDArray[np.uint8],
     ) -> None:
-        room = np.empty((2 * labels.size, 3), np.int32)
+        room = np.empty((2 * labels.size, 4), np.int64)
         count = lines(labels, runs, regions, edges, room)
-        new = np.column_stack([room[:count], np.ones(count, np.int32)]).astype(np.int64)
-        self._lines = np.concatenate([self._lines, new])
+        self._lines = np.concatenate([self._lines, room[:count]])
 
     def _complete(self, whole: bool) -> Ints:
         """Take out the runs of components that are complete, with their final regions."""

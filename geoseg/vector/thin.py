@@ -9,6 +9,8 @@ import numpy as np
 
 from geoseg.vector.jit import kernel
 
+SURELY = 1 - 1e-12
+"""By which squares of distances may be off for their order to be that of the distances, and more."""
 FEW_STEPS = 6
 """Walls of fewer traced corners run from end to end."""
 
@@ -30,19 +32,18 @@ def choose_corners(vid, ring_stop, at, node, tolerance, keep):  # type: ignore[n
         stop = ring_stop[ring]
         line = vid[start:stop]
         first = _first_anchor(line, node)
-        count = len(line)
-        stretch = np.empty(count + 1, np.int64)
-        length = 0
+        stretch = np.empty(len(line) + 1, np.int64)
         closed = not node[line[first]]
         far = _farthest(line, first, at) if closed else -1
-        for step in range(count + 1):
-            place = line[(first + step) % count]
-            stretch[length] = place
+        stretch[0] = line[first]
+        i, length = first, 1
+        for _ in range(len(line)):
+            i = i + 1 if i + 1 < len(line) else 0
+            stretch[length] = line[i]
             length += 1
-            ends = step > 0 and (node[place] or (closed and (first + step) % count in (first, far)))
-            if ends:
+            if node[line[i]] or (closed and i in (first, far)):
                 _thin(stretch[:length], at, tolerance[ring], keep)
-                stretch[0] = place
+                stretch[0] = line[i]
                 length = 1
         start = stop
 
@@ -83,11 +84,14 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
     while pending:
         pending -= 1
         low, high = todo[pending]
-        best, most = -1, tolerance
+        best, most, surely_nearer = -1, tolerance, SURELY * tolerance * tolerance
         for i in range(low + 1, high):
-            far = _distance(at[line[i]], at[line[low]], at[line[high]])
+            x, y = _off(at[line[i]], at[line[low]], at[line[high]])
+            if x * x + y * y < surely_nearer:  # spares most of them the root
+                continue
+            far = np.hypot(x, y)
             if far > most:
-                best, most = i, far
+                best, most, surely_nearer = i, far, SURELY * far * far
         if best >= 0:
             keep[line[best]] = True
             todo[pending, 0], todo[pending, 1] = low, best
@@ -96,15 +100,15 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _distance(point, one, other):  # type: ignore[no-untyped-def]
-    """From a point to a stretch."""
+def _off(point, one, other):  # type: ignore[no-untyped-def]
+    """From the nearest place of a stretch to a point, along x and y."""
     dx, dy = other[0] - one[0], other[1] - one[1]
     px, py = point[0] - one[0], point[1] - one[1]
     square = dx * dx + dy * dy
     share = 0.0
     if square > 0:
         share = min(max((px * dx + py * dy) / square, 0.0), 1.0)
-    return np.hypot(px - share * dx, py - share * dy)
+    return px - share * dx, py - share * dy
 
 
 @kernel
@@ -127,14 +131,13 @@ def measure_walls(vid, ring_stop, at, keep, margin, out):  # type: ignore[no-unt
     start, wall = 0, 0
     for ring in range(len(ring_stop)):
         stop = ring_stop[ring]
-        count = stop - start
         for i in range(start, stop):
             if not keep[vid[i]]:
                 continue
-            steps = 1
-            while steps < count and not keep[vid[start + (i - start + steps) % count]]:
-                steps += 1
-            _moment(vid[start:stop], at, (i - start, steps), margin[ring], moment[wall])
+            end, steps = i + 1 if i + 1 < stop else start, 1
+            while end != i and not keep[vid[end]]:
+                end, steps = end + 1 if end + 1 < stop else start, steps + 1
+            _moment(vid[start:stop], at, (i - start, end - start, steps), margin[ring], moment[wall])
             begin[wall] = vid[i]
             wall += 1
         wall_stop[ring] = wall
@@ -143,16 +146,17 @@ def measure_walls(vid, ring_stop, at, keep, margin, out):  # type: ignore[no-unt
 
 @kernel
 def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
-    first, steps = span
-    count = len(line)
-    begin, end = at[line[first]], at[line[(first + steps) % count]]
+    first, last, steps = span
+    begin, end = at[line[first]], at[line[last]]
     dx, dy = end[0] - begin[0], end[1] - begin[1]
     length = np.hypot(dx, dy)
     margin = min(margin, 0.2 * length)
     out[:] = 0.0
     spread = np.zeros(6)
-    for step in range(steps):
-        one, other = at[line[(first + step) % count]], at[line[(first + step + 1) % count]]
+    following = first
+    for _ in range(steps):
+        i, following = following, following + 1 if following + 1 < len(line) else 0
+        one, other = at[line[i]], at[line[following]]
         mx, my = (other[0] + one[0]) / 2, (other[1] + one[1]) / 2
         if steps > 1 and length > 0:
             along = ((mx - begin[0]) * dx + (my - begin[1]) * dy) / length
