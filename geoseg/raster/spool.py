@@ -215,15 +215,14 @@ def file_size(file: FileIO) -> int:
 
 
 def _encode(index: int, strip: ScoreRows) -> bytes:
-    channels = strip.scores if strip.edges is None else np.concatenate([strip.scores, strip.edges[None]])
-    wanted = np.packbits(strip.source_wanted)
-    payload: bytes = pa.compress(
-        np.concatenate([channels.ravel(), wanted.ravel()]).data, codec=CODEC, asbytes=True
-    )
+    channels = [*strip.scores] if strip.edges is None else [*strip.scores, strip.edges]
+    pieces = *(channel.ravel() for channel in channels), np.packbits(strip.source_wanted)
+    payload: bytes = pa.compress(np.concatenate(pieces).data, codec=CODEC, asbytes=True)
     head = _RECORD.pack(
         index,
         strip.first_row,
-        *channels.shape,
+        len(channels),
+        *strip.scores.shape[1:],
         strip.edges is not None,
         strip.source_first_row,
         *strip.source_wanted.shape,
