@@ -163,7 +163,7 @@ def _is_surely_simple(xy):  # type: ignore[no-untyped-def]
         return False
     for i in range(edges):
         following = i + 1 if i + 1 < edges else 0
-        if not _goes_on(xy[i], xy[i + 1], xy[following + 1]):
+        if not _goes_on(xy, i, i + 1, following + 1):
             return False
         low_x, high_x = min(xy[i, 0], xy[i + 1, 0]), max(xy[i, 0], xy[i + 1, 0])
         low_y, high_y = min(xy[i, 1], xy[i + 1, 1]), max(xy[i, 1], xy[i + 1, 1])
@@ -174,31 +174,29 @@ def _is_surely_simple(xy):  # type: ignore[no-untyped-def]
                 or max(xy[j, 1], xy[j + 1, 1]) < low_y
                 or min(xy[j, 1], xy[j + 1, 1]) > high_y
             )
-            if not apart and not (
-                _one_side(xy[i], xy[i + 1], xy[j], xy[j + 1]) or _one_side(xy[j], xy[j + 1], xy[i], xy[i + 1])
-            ):
+            if not apart and not (_one_side(xy, i, i + 1, j, j + 1) or _one_side(xy, j, j + 1, i, i + 1)):
                 return False
     return True
 
 
 @kernel
-def _goes_on(a, b, c):  # type: ignore[no-untyped-def]
+def _goes_on(xy, a, b, c):  # type: ignore[no-untyped-def]
     """Whether the edge to ``c`` surely does not lead back along the one from ``a`` to ``b``."""
-    forward = (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1])
-    return forward > 0 or _side(a, b, c) != 0
+    forward = (xy[b, 0] - xy[a, 0]) * (xy[c, 0] - xy[b, 0]) + (xy[b, 1] - xy[a, 1]) * (xy[c, 1] - xy[b, 1])
+    return forward > 0 or _side(xy, a, b, c) != 0
 
 
 @kernel
-def _one_side(a, b, c, d):  # type: ignore[no-untyped-def]
+def _one_side(xy, a, b, c, d):  # type: ignore[no-untyped-def]
     """Whether ``c`` and ``d`` surely lie on one side of the line from ``a`` to ``b``."""
-    return _side(a, b, c) * _side(a, b, d) > 0
+    return _side(xy, a, b, c) * _side(xy, a, b, d) > 0
 
 
 @kernel
-def _side(a, b, c):  # type: ignore[no-untyped-def]
+def _side(xy, a, b, c):  # type: ignore[no-untyped-def]
     """The side of the line from ``a`` to ``b`` on which ``c`` lies: 1, -1, or 0 where that is not sure."""
-    left = (b[0] - a[0]) * (c[1] - a[1])
-    right = (b[1] - a[1]) * (c[0] - a[0])
+    left = (xy[b, 0] - xy[a, 0]) * (xy[c, 1] - xy[a, 1])
+    right = (xy[b, 1] - xy[a, 1]) * (xy[c, 0] - xy[a, 0])
     if abs(left - right) <= ROUNDING * (abs(left) + abs(right)):
         return 0
     return 1 if left > right else -1

@@ -71,11 +71,13 @@ def _find_junctions(xy, ring_stop, groups, keys, inner):  # type: ignore[no-unty
             first = start
             for one in range(ring, group_stop[group]):
                 for i in range(first, ring_stop[one] - 1):
-                    here, there = _key(xy[i], axis), _key(xy[i + 1], axis)
+                    here, there = _key(xy, i, axis), _key(xy, i + 1, axis)
                     if xy[i, 1 - axis] == xy[i + 1, 1 - axis] and abs(here - there) > 1:
-                        inner[i, 0] = start + np.searchsorted(places, min(here, there), side="right")
-                        inner[i, 1] = start + np.searchsorted(places, max(here, there), side="left")
-                        more += inner[i, 1] - inner[i, 0]
+                        low = high = np.searchsorted(places, min(here, there)) + 1
+                        while places[high] < max(here, there):
+                            high += 1
+                        inner[i, 0], inner[i, 1] = start + low, start + high
+                        more += high - low
                 first = ring_stop[one]
         start, ring = stop, group_stop[group]
     return more
@@ -85,7 +87,7 @@ def _find_junctions(xy, ring_stop, groups, keys, inner):  # type: ignore[no-unty
 def _places(xy, axis, keys):  # type: ignore[no-untyped-def]
     """Distinct corners along an axis, in order; ``keys`` gives room."""
     for i in range(len(xy)):
-        keys[i] = _key(xy[i], axis)
+        keys[i] = _key(xy, i, axis)
     keys.sort()
     count = 0
     for key in keys:
@@ -96,8 +98,8 @@ def _places(xy, axis, keys):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _key(corner, axis):  # type: ignore[no-untyped-def]
-    return (np.int64(corner[1 - axis]) << 32) + corner[axis]
+def _key(xy, i, axis):  # type: ignore[no-untyped-def]
+    return (np.int64(xy[i, 1 - axis]) << 32) + xy[i, axis]
 
 
 @kernel
@@ -107,9 +109,9 @@ def _put_in(xy, ring_stop, junctions, new, new_stop):  # type: ignore[no-untyped
     start, count = 0, 0
     for ring in range(len(ring_stop)):
         for i in range(start, ring_stop[ring]):
-            new[count] = xy[i]
+            new[count, 0], new[count, 1] = xy[i, 0], xy[i, 1]
             count += 1
-            low, high = inner[i]
+            low, high = inner[i, 0], inner[i, 1]
             if low == high:
                 continue
             axis = 0 if xy[i, 1] == xy[i + 1, 1] else 1

@@ -114,7 +114,7 @@ class Rows:
     def and_strip(self, strip: Strip, background: bool) -> Rows:
         """With a strip's rows below; scores of the background only matter where it is traced."""
         edges = np.zeros_like(strip.labels) if strip.edges is None else strip.edges
-        unknown = np.full(strip.labels.shape, -1, np.int32)
+        unknown = np.broadcast_to(np.int32(-1), strip.labels.shape)
         own = len(strip.scores) != 1 or background
         scores = strip.label_scores() if own else strip.scores[0]
         return self.and_rows(Rows(strip.first_row, strip.labels, edges, scores, unknown))

@@ -86,7 +86,7 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
         low, high = todo[pending]
         best, most, surely_nearer = -1, tolerance, SURELY * tolerance * tolerance
         for i in range(low + 1, high):
-            x, y = _off(at[line[i]], at[line[low]], at[line[high]])
+            x, y = _off(at, line[i], line[low], line[high])
             if x * x + y * y < surely_nearer:  # spares most of them the root
                 continue
             far = np.hypot(x, y)
@@ -100,10 +100,10 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _off(point, one, other):  # type: ignore[no-untyped-def]
+def _off(at, point, one, other):  # type: ignore[no-untyped-def]
     """From the nearest place of a stretch to a point, along x and y."""
-    dx, dy = other[0] - one[0], other[1] - one[1]
-    px, py = point[0] - one[0], point[1] - one[1]
+    dx, dy = at[other, 0] - at[one, 0], at[other, 1] - at[one, 1]
+    px, py = at[point, 0] - at[one, 0], at[point, 1] - at[one, 1]
     square = dx * dx + dy * dy
     share = 0.0
     if square > 0:
