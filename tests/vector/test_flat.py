@@ -29,10 +29,13 @@ def _stars(seed, count, corners):
     centre = FAR + rng.uniform(0, 4, (count, 1))
     xy = np.stack([centre + reach * np.cos(turns), centre + reach * np.sin(turns)], axis=-1)
     hole = shapely.box(FAR + 1, FAR + 1, FAR + 2, FAR + 2)
-    shapes = np.array([shapely.Polygon(ring) for ring in xy], object)
+    shapes = np.array(
+        [shapely.Polygon(ring) for ring in xy] + [shapely.box(FAR, FAR, FAR + 3, FAR + 4)], object
+    )
+    shapes = shapes[shapely.is_valid(shapes)]  # those that go around the place
     holed = shapely.contains_properly(shapes, hole)
     shapes[holed] = shapely.difference(shapes[holed], hole)
-    return shapes[shapely.is_valid(shapes)]
+    return shapes
 
 
 @given(st.lists(CORNERS, min_size=1, max_size=4), st.sampled_from([1.0, 0.1, 1 / 3]), st.booleans())
