@@ -121,7 +121,7 @@ def windows(images: LabelledImages, recipe: Recipe) -> list[tuple[Place, int]]:
             for row in range(0, height, step)
             for col in range(0, width, step)
         ]
-    most = max(1, MOST_PIXELS // max(side * side for _, side in found))
+    most = max(1, len(found) * MOST_PIXELS // sum(side * side for _, side in found))
     return found if len(found) <= most else [found[k * len(found) // most] for k in range(most)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from geoseg.dataset.items import Item
 from geoseg.evaluate.footprints import polygons_from_ids, spacenet_score
 from geoseg.train import measure
+from geoseg.train.images import LabelledImages
 from geoseg.train.measure import (
+    MOST_PIXELS,
     Look,
     best_area,
     calibration,
@@ -21,6 +25,7 @@ from geoseg.train.measure import (
     match_ids,
     reliability,
     separate,
+    windows,
 )
 from geoseg.train.recipe import Network, Recipe
 from geoseg.train.targets import label
@@ -158,3 +163,15 @@ def test_figures_that_are_no_number_are_left_out() -> None:
             [Look("a", scores, nothing, label(nothing > 0), 0.5)], recipe, class_list(2)
         ).metrics
         assert np.isfinite(list(metrics.values())).all()
+
+
+def test_one_large_image_does_not_crowd_out_the_small_ones() -> None:
+    """As many windows as their own sizes allow, evenly chosen."""
+    sizes = [(512, 512)] * 200 + [(1024, 2048)]
+    items = [Item(f"p{k}", Path(f"p{k}.tif"), None) for k in range(len(sizes))]
+    found = windows(LabelledImages(items, 3, sizes), Recipe())
+    pixels = sum(side * side for _, side in found)
+
+    assert pixels <= MOST_PIXELS * 1.05
+    assert len(found) == pytest.approx(MOST_PIXELS / 512**2, rel=0.1)
+    assert windows(LabelledImages(items[-1:], 3, sizes[-1:]), Recipe())[1][0].window.col == 1024
