@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from rasterio.transform import Affine
 from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.errors import VectorError
 from geoseg.evaluate.classes import OBJECT, Side
+from geoseg.raster.chunks import Chunks
 from geoseg.raster.labels import Labelling, ValueOptions, understand
 from geoseg.raster.scene import Scene
 from geoseg.vector.read import read_frame
 
-CHUNK = 256
-"""Rows of outlines burned at once, at multiples of it: a row is the same whichever rows it is asked with."""
 CLASS_FIELD = "class"
 CONFIDENCE_FIELDS = ("confidence", "conf", "score", "probability")
 """Columns, in lower case, that may say how sure an outline is."""
@@ -186,7 +184,7 @@ class Burner:
         across = (bounds[:, 2] > 0) & (bounds[:, 0] < grid.width)
         self._top = np.where(across, bounds[:, 1], np.inf)
         self._bottom = bounds[:, 3]
-        self._chunk = lru_cache(maxsize=4)(self._burn)
+        self._chunks = Chunks(grid.height, self._burn)
 
     def meets_grid(self) -> bool:
         """Whether any outline reaches into the grid."""
@@ -194,20 +192,13 @@ class Burner:
 
     def rows(self, first: int, stop: int) -> Labels:
         """Class ids of some rows, 0 where there is no outline: (rows, width)."""
-        parts = []
-        while first < stop:
-            top = first - first % CHUNK
-            end = min(stop, top + CHUNK)
-            parts.append(self._chunk(top)[first - top : end - top])
-            first = end
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._chunks.rows(first, stop)
 
-    def _burn(self, top: int) -> Labels:
-        height = min(CHUNK, self._grid.height - top)
-        touching = np.flatnonzero((self._top < top + height) & (self._bottom > top))
-        shape = height, self._grid.width
+    def _burn(self, first: int, stop: int) -> Labels:
+        touching = np.flatnonzero((self._top < stop) & (self._bottom > first))
+        shape = stop - first, self._grid.width
         if not len(touching):
             return np.zeros(shape, np.uint8)
         pairs = zip(self._shapes[touching], self._ids[touching].tolist(), strict=True)
-        burned = rasterize(pairs, out_shape=shape, transform=Affine.translation(0, top), dtype=np.uint8)
+        burned = rasterize(pairs, out_shape=shape, transform=Affine.translation(0, first), dtype=np.uint8)
         return np.asarray(burned)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,7 @@ from rasterio.transform import Affine
 from geoseg.core import GeoGrid, SceneInfo
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError
-
-CHUNK = 256
-"""Rows burned at once, at multiples of it: a row comes out the same whichever rows it is asked with."""
+from geoseg.raster.chunks import Chunks
 
 Ring = list[tuple[float, float]]
 
@@ -38,17 +35,11 @@ class Aoi:
         self._grid = grid
         self._near = near
         self._polygons = [_in_pixels(rings, grid) for rings in _polygons(text)]
-        self._chunk = lru_cache(maxsize=4)(self._burn)
+        self._chunks = Chunks(grid.height, self._burn)
 
     def rows(self, first: int, stop: int) -> Mask:
         """Which pixels of some rows belong to it: (rows, width)."""
-        parts = []
-        while first < stop:
-            top = first - first % CHUNK
-            end = min(stop, top + CHUNK)
-            parts.append(self._chunk(top)[first - top : end - top])
-            first = end
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._chunks.rows(first, stop)
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -74,9 +65,9 @@ class Aoi:
                 return True
         return False
 
-    def _burn(self, top: int) -> Mask:
+    def _burn(self, first: int, stop: int) -> Mask:
         margin = int(self._near)
-        first, stop = top - margin, min(top + CHUNK, self._grid.height) + margin
+        first, stop = first - margin, stop + margin
         shape = stop - first, self._grid.width + 2 * margin
         touching = [
             rings
