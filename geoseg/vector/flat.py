@@ -50,17 +50,21 @@ class FlatPolygons:
         length[apart] = shapely.get_num_coordinates(shapely.get_rings(shapes[several]))
         return cls(shapely.get_coordinates(shapes), np.cumsum(length), np.cumsum(rings, dtype=np.int64))
 
-    def to_shapely(self, wanted: Mask) -> Geometries:
-        """Shapely's polygons of those that are wanted, which have to be some; None of the others."""
+    def take(self, wanted: Mask) -> FlatPolygons:
+        """Those that are wanted."""
         ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
         rings = np.repeat(wanted, self.part_stop - part_start)
         corners = np.repeat(rings, self.ring_stop - ring_start)
-        ring_ends = np.r_[0, np.cumsum((self.ring_stop - ring_start)[rings])]
-        part_ends = np.r_[0, np.cumsum((self.part_stop - part_start)[wanted])]
+        ring_stop = np.cumsum((self.ring_stop - ring_start)[rings])
+        return FlatPolygons(self.xy[corners], ring_stop, np.cumsum((self.part_stop - part_start)[wanted]))
+
+    def to_shapely(self, wanted: Mask) -> Geometries:
+        """Shapely's polygons of those that are wanted, which have to be some; None of the others."""
         shapes = np.full(len(self), None, object)
         if wanted.any():
-            kind = shapely.GeometryType.POLYGON
-            shapes[wanted] = shapely.from_ragged_array(kind, self.xy[corners], (ring_ends, part_ends))
+            few = self.take(wanted)
+            stops = np.r_[0, few.ring_stop], np.r_[0, few.part_stop]
+            shapes[wanted] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, few.xy, stops)
         return shapes
 
     def bounds(self) -> tuple[Floats, Floats]:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import Transform
-from geoseg.vector import corners, straighten, thin
+from geoseg.vector import coarser, corners, straighten, thin
+from geoseg.vector.coarser import Better, Drawing, groups_with
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.outline import group_stops
@@ -115,21 +116,24 @@ class _Way:
     Attributes:
         back: (parts, 2, 2) from metres to pixels.
         origin: (parts, 2) of the metres, in pixels.
+        group: (parts,) from 0 on.
         transform: from pixels to the map.
     """
 
     back: Floats
     origin: Floats
+    group: Longs
     transform: Transform
 
     @classmethod
     def of(cls, parts: Parts, place: Place) -> _Way:
         """The way of parts whose groups begin at their first corners."""
         stops = group_stops(parts)
-        lead = np.repeat(np.r_[0, stops[:-1]], np.diff(stops, prepend=0))
+        group = _owners(stops)
+        lead = np.r_[0, stops[:-1]][group]
         begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
         back = np.linalg.inv(place.frames).astype(np.float64)
-        return cls(back, parts.xy[begin[lead]].astype(np.float64), place.transform)
+        return cls(back, parts.xy[begin[lead]].astype(np.float64), group, place.transform)
 
     def draw(self, walls: Walls, at: Floats) -> FlatPolygons:
         """Outlines on the map whose corners lie at ``at``."""
@@ -174,21 +178,47 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     if not len(parts):
         return np.empty(0, object), np.zeros(0, bool)
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
-    walls, way, group = Walls.of(parts, place, tolerance), _Way.of(parts, place), _owners(group_stops(parts))
+    walls, way = Walls.of(parts, place, tolerance), _Way.of(parts, place)
     thinned = way.draw(walls, walls.at)
     valid = thinned.is_valid()
-    snapped, follows = _directions(walls, group)
-    straight = wanted & valid & (follows >= MIN_FOLLOWING)
+    able, everyone = wanted & valid, np.arange(len(parts))
+    fine = _draw(walls, way, (able, thinned), np.full(len(parts), MIN_IOU))
+
+    def draw(some: Longs, factor: Floats) -> Drawing:
+        few, there = parts.take(some), Place(place.frames[some], place.transform)
+        rules = able[some], thinned.take(np.isin(everyone, some))
+        least = np.where(factor > 1.0, coarser.MIN_IOU, MIN_IOU)
+        return _draw(Walls.of(few, there, tolerance[some] * factor), _Way.of(few, there), rules, least)
+
+    better = coarser.square_up(fine, way.group, draw)
+    return _chosen(way.group, (fine, thinned, better), valid, wanted)
+
+
+def _draw(walls: Walls, way: _Way, rules: tuple[Mask, FlatPolygons], least: Floats) -> Drawing:
+    """Straighten parts.
+
+    Args:
+        walls: of the parts.
+        way: back to the map.
+        rules: which parts may be straightened, and the outlines that they have to overlap with.
+        least: (parts,) how much.
+    """
+    able, former = rules
+    snapped, follows = _directions(walls, way.group)
+    straight = able & (follows >= MIN_FOLLOWING)
     for attempt in range(ROUNDS):
-        made = way.draw(walls, _solve(walls, snapped, straight))
+        at = _solve(walls, snapped, straight)
+        made = way.draw(walls, at)
         sound = made.is_valid()
         good = sound & straight
-        good &= made.overlaps(thinned, good) >= MIN_IOU
+        good &= made.overlaps(former, good) >= least
         if (good == straight).all():
             break
         last = attempt == ROUNDS - 2  # then whole groups give up, which leaves nothing to adapt to
-        straight = good & _with_neighbours(group, good | ~straight) if last else good
-    return _chosen(group, (made, thinned), (sound, valid, straight), wanted)
+        straight = good & ~groups_with(way.group, straight & ~good) if last else good
+    slanted = np.empty(len(straight), np.int64)
+    straighten.count_slanted(at[walls.begin], walls.ring_stop, walls.part_stop, slanted)
+    return Drawing(made, sound, straight, slanted)
 
 
 def _directions(walls: Walls, group: Longs) -> tuple[Floats, Floats]:
@@ -256,19 +286,15 @@ def _solve(walls: Walls, snapped: Floats, straight: Mask) -> Floats:
     return np.asarray(at[merged], np.float64)
 
 
-def _with_neighbours(group: Longs, good: Mask) -> Mask:
-    """Which parts are in a group all of whose parts are good."""
-    return np.asarray((np.bincount(group, ~good) == 0)[group], np.bool_)
-
-
 def _chosen(
-    group: Longs, drawn: tuple[FlatPolygons, FlatPolygons], state: tuple[Mask, Mask, Mask], wanted: Mask
+    group: Longs, drawn: tuple[Drawing, FlatPolygons, Better], valid: Mask, wanted: Mask
 ) -> tuple[Geometries, Mask]:
     """Straightened, else thinned outlines, else None; one kind for a group, so that walls stay shared."""
-    made, thinned = drawn
-    sound, valid, straight = state
-    settled = _with_neighbours(group, sound)
-    plain = ~settled & _with_neighbours(group, valid)
-    concerned = ~_with_neighbours(group, ~wanted)
-    chosen = np.where(settled, made.to_shapely(concerned & settled), thinned.to_shapely(concerned & plain))
-    return chosen, straight & settled & concerned
+    fine, thinned, better = drawn
+    again = better.again
+    settled = again | ~groups_with(group, ~fine.sound)
+    plain = ~settled & ~groups_with(group, ~valid)
+    concerned = groups_with(group, wanted)
+    straightened = fine.made.to_shapely(concerned & settled & ~again)
+    chosen = np.where(settled, straightened, thinned.to_shapely(concerned & plain))
+    return np.where(again, better.made, chosen), better.straight & settled & concerned

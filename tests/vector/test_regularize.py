@@ -85,6 +85,27 @@ def test_right_angles_are_right():
     assert [90.0] * 4 == pytest.approx(np.abs(turns).tolist(), abs=1e-6)
 
 
+def test_ragged_outlines_become_square():
+    """Rounded corners and frayed walls, as networks draw them: nearly always four right corners."""
+    bites = [
+        BOX.exterior.interpolate(at, normalized=True).buffer(3) for at in (0.1, 0.25, 0.4, 0.55, 0.7, 0.9)
+    ]
+    frayed = (
+        BOX.buffer(-6).buffer(6).union(shapely.union_all(bites[:3])).difference(shapely.union_all(bites[3:]))
+    )
+    square = 0
+    for turn in TURNS:
+        turned, plan = (affinity.rotate(shape, turn, origin=(70, 70)) for shape in (frayed, BOX))
+        _, _, (drawn,), (straight,) = _regular(rasterize([(turned, 1)], (140, 140), dtype="uint8"))
+        corners = np.array(drawn.exterior.coords)[:-1]
+        steps = np.diff(corners, axis=0, append=corners[:1])
+        across = np.abs((steps * np.roll(steps, 1, axis=0)).sum(axis=1))
+        square += len(corners) == 4 and across.max() < 1e-6 and straight
+        assert _iou(drawn, plan) >= 0.94
+
+    assert square >= len(TURNS) - 2
+
+
 def test_round_buildings_stay_round():
     """A disc has no directions."""
     disc = shapely.Point(70, 70).buffer(30)
