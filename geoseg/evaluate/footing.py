@@ -77,7 +77,7 @@ class FootprintFinder:
     def __init__(self, pair: Pair, options: EvaluateOptions) -> None:
         self._pair = pair
         self._options = options
-        self._metric = places_on_earth(pair.crs)
+        self._metric = places_on_earth(pair.crs, pair.grid)
         own = read_own_outlines(pair)
         self._prediction = own or (pair.prediction if isinstance(pair.prediction, OutlineLayer) else None)
         self._truth = pair.truth if isinstance(pair.truth, OutlineLayer) else None

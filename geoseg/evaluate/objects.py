@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 from geoseg.core import ClassList, GeoGrid
 from geoseg.errors import SceneError
 from geoseg.evaluate.layers import OutlineLayer, polygonal
+from geoseg.raster.georef import ground_distance
 from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid, to_lonlat
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
@@ -154,9 +155,9 @@ def in_pixels(shapes: Geometries, grid: GeoGrid) -> Geometries:
     return np.asarray(shapely.transform(shapes, lambda xy: xy @ matrix.T + shift))
 
 
-def places_on_earth(crs: str | None) -> bool:
-    """Whether metres are known in a CRS."""
-    if crs is None:
+def places_on_earth(crs: str | None, grid: GeoGrid | None) -> bool:
+    """Whether metres are known in a CRS, and where a grid lies if there is one."""
+    if crs is None or (grid is not None and ground_distance(replace(grid, crs=crs)) is None):
         return False
     try:
         to_lonlat(crs)
@@ -166,12 +167,16 @@ def places_on_earth(crs: str | None) -> bool:
 
 
 def ground_areas(shapes: Geometries, crs: str | None) -> Floats:
-    """Areas on the ellipsoid in square metres; without a CRS in squared units of the coordinates."""
+    """Areas on the ellipsoid in square metres; without a CRS in squared units of the coordinates.
+
+    NaN where the CRS has no place on Earth.
+    """
     if crs is None or not len(shapes):
         return np.asarray(shapely.area(shapes), np.float64)
     parts, owner = shapely.get_parts(shapes, return_index=True)
-    across = float(np.hypot(*metres_per_unit(parts[:1], crs)[0, :, 0]))
-    sizes = measure_ellipsoid(parts, crs, LOCAL_M / across)
+    across = np.hypot(*metres_per_unit(parts, crs)[:, :, 0].T)
+    known = across[np.isfinite(across)]
+    sizes = measure_ellipsoid(parts, crs, LOCAL_M / (float(known[0]) if len(known) else 1.0))
     return np.bincount(owner, sizes.area, len(shapes)).astype(np.float64)
 
 

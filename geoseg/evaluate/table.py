@@ -155,10 +155,13 @@ def make_table(
 def _polis(found: npt.NDArray[np.object_], true: npt.NDArray[np.object_], crs: str | None) -> Floats:
     if not len(found):
         return np.zeros(0)
-    if crs is not None:
-        frames = metres_per_unit(true, crs)
-        found, true = in_metres(found, frames), in_metres(true, frames)
-    return polis(found, true)
+    if crs is None:
+        return polis(found, true)
+    frames = metres_per_unit(true, crs)
+    placed = np.isfinite(frames).all(axis=(1, 2))
+    apart = np.full(len(found), np.nan)
+    apart[placed] = polis(*(in_metres(side[placed], frames[placed]) for side in (found, true)))
+    return apart
 
 
 def joined_tables(tables: Sequence[FootprintTable], labels: Sequence[Longs]) -> FootprintTable:

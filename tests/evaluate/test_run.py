@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio.transform import Affine
 
 from geoseg.errors import OptionError
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
@@ -98,6 +100,31 @@ def test_without_a_crs_everything_is_in_pixels(tmp_path):
     told = figures(*paths)["footprints"]
     assert (told["area"]["unit"], told["area"]["truth"]) == ("px2", 439.0)
     assert told["matched"]["polis_mean_px"] == 0
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform"),
+    [
+        ("EPSG:32645", Affine(1, 0, 1e9, 0, -1, 1e9)),
+        ("EPSG:4326", Affine(1, 0, 100, 0, 1, 60)),
+        ("+proj=geos +h=35785831 +sweep=y", Affine(1.1e5, 0, -5.5e6, 0, -1.1e5, 5.5e6)),
+    ],
+)
+@pytest.mark.parametrize("outlines_alone", [False, True])
+def test_where_the_crs_has_no_place_nothing_is_made_up(tmp_path, crs, transform, outlines_alone):
+    """Objects are compared as pixels or map units have it; what has no place on Earth keeps no distance."""
+    labels = np.zeros((100, 100), np.uint8)
+    labels[1:5, 1:5] = labels[40:60, 40:60] = labels[90:95, 20:30] = 1
+    raster = write_raster(tmp_path / "truth.tif", labels, transform, crs)
+    corners = [(1, 1, 5, 5), (40, 40, 60, 60), (20, 90, 30, 95)]
+    shapes = [shapely.box(*(transform @ c[:2]), *(transform @ c[2:])) for c in corners]
+    paths = [tmp_path / "p.gpkg", tmp_path / "t.gpkg"]
+    for path in paths:
+        geopandas.GeoDataFrame(geometry=shapes, crs=crs).to_file(path)
+    told = figures(paths[0], paths[1] if outlines_alone else raster)["footprints"]
+
+    assert 3 == told["iou_0.5"]["true_positives"]
+    assert 0 == told["iou_0.5"]["false_positives"] == told["iou_0.5"]["false_negatives"]
 
 
 def test_scores_rank_objects_and_are_swept(tmp_path):
