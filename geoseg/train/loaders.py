@@ -8,6 +8,7 @@ import lightning.pytorch as pl
 import torch
 from torch.utils.data import DataLoader, Sampler, Subset
 
+from geoseg.model.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.recipe import Recipe
 from geoseg.train.samples import Sample, Tiles, TrainingSamples
@@ -104,7 +105,7 @@ class Loaders(pl.LightningDataModule):
             num_workers=self._workers,
             prefetch_factor=4 if self._workers else None,
             persistent_workers=self._workers > 0,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_begin,
             # a forked process would wait for ever for the decoding threads that GDAL has in this one
             multiprocessing_context="spawn" if self._workers else None,
             pin_memory=torch.cuda.is_available(),
@@ -116,6 +117,8 @@ def tile_side(recipe: Recipe) -> int:
     return recipe.sampling.patch * (2 if recipe.sampling.patch <= 256 else 1)
 
 
-def _one_thread(worker: int) -> None:
+def _begin(worker: int) -> None:
+    """Of a process that prepares patches: next to a network in training, it has one core at most."""
     del worker
+    keep_memory()
     torch.set_num_threads(1)

@@ -110,7 +110,12 @@ class Segmentation(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW, and the rate's way through the run."""
         fitting = self.recipe.fitting
-        optimizer = torch.optim.AdamW(parameter_groups(self.network, fitting, self.rate), lr=self.rate)
+        optimizer = torch.optim.AdamW(
+            parameter_groups(self.network, fitting, self.rate),
+            lr=self.rate,
+            # half the time of a step; in mixed precision Lightning could not clip then
+            fused=True if fitting.precision == "32-true" else None,
+        )
         if fitting.schedule == "one-cycle":
             rates = [group["lr"] for group in optimizer.param_groups]
             schedule: Any = torch.optim.lr_scheduler.OneCycleLR(
