@@ -77,8 +77,8 @@ bench: $(VENV)/.benches ## measure against the bare network, a plain loop and MO
 docs: $(VENV)/.runs ## write docs/cli.md and the README's figures anew
 	@$(BIN)/python docs/write_docs.py
 
-default-model: $(VENV)/.tests ## train the embedded model anew (hours; default_model/)
-	@$(MAKE) --no-print-directory -f default_model/Makefile BIN=$(BIN) DATA="$(DATA)" OUT=$(OUT) TRAIN='$(TRAIN)'
+default-model: $(VENV)/.tests ## train the embedded model anew (hours; docs/default_model/)
+	@$(MAKE) --no-print-directory -f docs/default_model/Makefile BIN=$(BIN) DATA="$(DATA)" OUT=$(OUT) TRAIN='$(TRAIN)'
 
 sample-data: $(VENV)/.tests ## draw sample_data/ anew, the same bytes each time
 	@$(BIN)/python -m geoseg.dataset.synthetic sample_data

@@ -29,7 +29,7 @@ from geoseg.train.start import arguments_of
 from tests.train.sets import class_list
 
 ROOT = Path(__file__).parents[1]
-RECIPE = ROOT / "default_model" / "recipe.json"
+RECIPE = ROOT / "docs" / "default_model" / "recipe.json"
 SIZE, WEST, NORTH = (4096, 3072), 2048, 3584
 EAST_VALUE = 250
 """No pixel of the west is so bright."""
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is n
 def make(target: str, data: Path, out: Path, **more: str) -> str:
     """Run the Makefile with this environment's Python; gives what it printed."""
     values = {"BIN": str(Path(sys.executable).parent), "DATA": str(data), "OUT": str(out), **more}
-    command = ["make", "-f", "default_model/Makefile", target, *(f"{k}={v}" for k, v in values.items())]
+    command = ["make", "-f", "docs/default_model/Makefile", target, *(f"{k}={v}" for k, v in values.items())]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
