@@ -19,6 +19,7 @@ from geoseg.errors import BundleError, ResourceError
 from geoseg.model.bundle import Bundle
 from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.mlm import Asset, item_of
+from geoseg.model.openvino_predictor import shared_core
 from geoseg.model.patch_plan import plan_patches
 
 try:
@@ -151,7 +152,7 @@ def _checked(path: Path, sample: NDArray[np.float32], expected: NDArray[np.float
     """
     if openvino is None:
         raise ResourceError("openvino is not installed: the export cannot be checked", "pip install openvino")
-    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = shared_core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     actual = next(iter(compiled(sample).values()))
     difference = float(np.abs(actual - expected).max())
     if actual.shape != expected.shape or not difference <= TOLERANCE:

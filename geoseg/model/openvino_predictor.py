@@ -11,6 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -36,7 +37,17 @@ def is_installed() -> bool:
 
 def has_bf16() -> bool:
     """Whether this CPU multiplies bfloat16 natively, as OpenVINO sees it."""
-    return is_installed() and "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return is_installed() and "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@lru_cache(maxsize=1)
+def shared_core() -> openvino.Core:
+    """OpenVINO itself, once for the whole process, which it may not be unloaded from.
+
+    Each core that loads the CPU plugin gives the thread a stack for signals and takes it away when it is
+    destroyed. Two that overlap leave one that is gone, and the next signal, Ctrl-C say, ends the process.
+    """
+    return openvino.Core()
 
 
 class OpenVinoPredictor:
@@ -54,7 +65,7 @@ class OpenVinoPredictor:
         self._outputs = (plan.outputs, *patch)
         model = _convert(graph, (1, len(plan.bands), *patch), np.dtype(plan.dtype))
         self._streams = min(cores, plan.batch)
-        self._compiled = openvino.Core().compile_model(
+        self._compiled = shared_core().compile_model(
             model,
             "CPU",
             {

@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema
 import numpy as np
 import onnx
-import openvino
 import pytest
 import torch
 
@@ -19,6 +18,7 @@ from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.export import export_bundle
 from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.mlm import read_item
+from geoseg.model.openvino_predictor import shared_core
 from geoseg.model.pack import pack_bundle
 from geoseg.model.patch_plan import plan_patches
 from tests.support import make_test_bundle
@@ -66,7 +66,7 @@ def pixels_for(bundle: Bundle, count: int) -> np.ndarray:
 def test_networks_answer_as_torch_does(bundle: Bundle, exported: Path, suffix: str, count: int) -> None:
     """Within 1e-4 in float32, for batches of any size."""
     path = exported / f"{bundle.spec.name}.{suffix}"
-    model = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = shared_core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     pixels = pixels_for(bundle, count)
     actual = next(iter(model(pixels).values()))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -22,6 +24,7 @@ from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.openvino_predictor import OpenVinoPredictor
 from geoseg.model.predictor import make_predictor
 from geoseg.model.torch_predictor import TorchPredictor
+from tests.conftest import ROOT
 from tests.support import make_test_bundle
 
 needs_openvino = pytest.mark.skipif(not openvino_predictor.is_installed(), reason="OpenVINO is not installed")
@@ -289,3 +292,33 @@ def test_a_plan_from_another_machine(binary, monkeypatch):
     monkeypatch.setattr(openvino_predictor, "openvino", None)
     with pytest.raises(ResourceError, match="OpenVINO"):
         make_predictor(binary, plan_for(binary.spec, runtime="openvino"))
+
+
+SIGNALS = """
+import gc, signal, subprocess, sys
+from geoseg.model import openvino_predictor as room
+from tests.model.test_predictor import plan_for
+from geoseg.model.bundle import load_bundle
+from geoseg.model.graph import ProbabilityGraph
+
+bundle = load_bundle(sys.argv[1])
+plan = plan_for(bundle.spec, runtime="openvino")
+made = [room.has_bf16()]
+for _ in range(3):
+    made.append(room.OpenVinoPredictor(ProbabilityGraph(bundle.network(), plan).eval(), plan, (64, 64), 1))
+while made:
+    made.pop(0)
+    gc.collect()
+signal.signal(signal.SIGCHLD, lambda number, frame: print("heard"))
+subprocess.run([sys.executable, "-c", ""])
+"""
+
+
+@needs_openvino
+def test_signals_are_safe_when_predictors_are_gone(binary):
+    """In whatever order: a signal that Python handles does not end the process."""
+    words = [sys.executable, "-c", SIGNALS, str(binary.folder)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "heard\n"
