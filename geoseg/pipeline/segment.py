@@ -27,7 +27,7 @@ from geoseg.core import (
 )
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
 from geoseg.core.preflight import preflight
-from geoseg.core.queues import BackgroundSink
+from geoseg.core.queues import BackgroundSink, beside
 from geoseg.errors import ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
@@ -46,6 +46,7 @@ from geoseg.raster import (
 from geoseg.raster.aoi import check_aoi
 from geoseg.raster.spool import Spool, open_spool
 from geoseg.vector.sink import PolygonSink
+from geoseg.vector.stream import load_kernels
 from geoseg.vector.table import PolygonContext
 
 __all__ = [
@@ -192,10 +193,18 @@ class _Run:
 
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
-        predictor = make_predictor(job.bundle, plan)
-        if plan.device != "cpu":
-            predictor = HalvingPredictor(predictor)
-        self._lap("compile")
+        with beside(lambda: _load_kernels(job, plan)):
+            predictor = make_predictor(job.bundle, plan)
+            if plan.device != "cpu":
+                predictor = HalvingPredictor(predictor)
+            self._lap("compile")
+            files = self._run(plan, spool, predictor)
+        record = self._record(plan, files, spool.strips_done, predictor)
+        write_json(job.record_path, record.to_json(), overwrite=True)
+        return SegmentResult(record, tuple(files), job.record_path)
+
+    def _run(self, plan: Plan, spool: Spool, predictor: Predictor) -> list[Output]:
+        job = self._job
         first_patch_row = max(spool.strips_done - 1, 0)
         self._listener.progress(_patches_before(plan, spool.strips_done))
         with (
@@ -215,9 +224,7 @@ class _Run:
                 job.record_path.unlink(missing_ok=True)  # of a run that is being replaced
             files = [output for sink in sinks for output in sink.commit()]
         self._lap("write")
-        record = self._record(plan, files, spool.strips_done, predictor)
-        write_json(job.record_path, record.to_json(), overwrite=True)
-        return SegmentResult(record, tuple(files), job.record_path)
+        return files
 
     def _record(self, plan: Plan, files: list[Output], resumed: int, predictor: Predictor) -> RunRecord:
         job = self._job
@@ -269,17 +276,25 @@ def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
     if job.options.probabilities:
         yield ProbabilitySink(job.path("probabilities.tif"), plan, tags, overwrite=True)
     if job.options.formats:
-        spec = job.bundle.spec
-        context = PolygonContext(
-            scene=job.scene.info.name,
-            acquired=job.scene.info.acquired,
-            bundle=spec.name,
-            run=job.run,
-            min_area_m2=spec.min_area_m2,
-            simplify_m=spec.simplify_m,
-        )
         targets = [job.path(f"polygons.{name}") for name in job.options.formats]
-        yield PolygonSink(targets, plan, job.options.vectors, context, overwrite=True)
+        yield PolygonSink(targets, plan, job.options.vectors, _context(job), overwrite=True)
+
+
+def _context(job: Job) -> PolygonContext:
+    spec = job.bundle.spec
+    return PolygonContext(
+        scene=job.scene.info.name,
+        acquired=job.scene.info.acquired,
+        bundle=spec.name,
+        run=job.run,
+        min_area_m2=spec.min_area_m2,
+        simplify_m=spec.simplify_m,
+    )
+
+
+def _load_kernels(job: Job, plan: Plan) -> None:
+    if job.options.formats:
+        load_kernels(plan, job.options.vectors, _context(job), plan.channels)
 
 
 def _check_machine(job: Job, plan: Plan) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from geoseg.core import ClassList, GeoGrid, Output, Progress, VectorOptions
+from geoseg.core import Output, Progress, VectorOptions
 from geoseg.core.files import make_folder, remove_leftovers
-from geoseg.core.queues import prefetch
+from geoseg.core.queues import beside, prefetch
 from geoseg.errors import OptionError
 from geoseg.raster import open_scene
 from geoseg.raster.labels import ValueOptions, read_strips, understand
 from geoseg.vector.sink import PolygonSink
+from geoseg.vector.stream import Layout, load_kernels
 from geoseg.vector.table import PolygonContext
 
 AHEAD = 2
@@ -45,14 +46,6 @@ class VectorizeListener:
 
     told: Callable[[str], None] = lambda line: None
     progress: Progress = lambda rows: None
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    source: GeoGrid
-    network: GeoGrid
-    classes: ClassList
-    has_edges: bool
 
 
 def vectorize(
@@ -88,14 +81,15 @@ def vectorize(
         for folder in {target.parent for target in targets}:
             make_folder(folder)
             remove_leftovers(folder)
-        layout = _Layout(scene.info.grid, scene.info.grid, labelling.classes, labelling.has_edges)
+        layout = Layout(scene.info.grid, scene.info.grid, labelling.classes, labelling.has_edges)
         context = PolygonContext(scene=scene.info.name, acquired=scene.info.acquired)
         sink = PolygonSink(targets, layout, options.vectors, context, options.overwrite)
         strips = prefetch(read_strips(scene, labelling), AHEAD)
         try:
-            for strip in strips:
-                sink.add(strip)
-                listener.progress(strip.rows)
+            with beside(lambda: load_kernels(layout, options.vectors, context, labelling.channels)):
+                for strip in strips:
+                    sink.add(strip)
+                    listener.progress(strip.rows)
             sink.finish()
             return sink.commit()
         finally:

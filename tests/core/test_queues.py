@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from geoseg.core import Output, Strip
-from geoseg.core.queues import BackgroundSink, prefetch
+from geoseg.core.queues import BackgroundSink, beside, prefetch
 
 
 def test_items_keep_their_order():
@@ -132,3 +132,29 @@ def test_a_lost_notification_does_not_hang():
     ended.start()
     ended.join(5)
     assert not ended.is_alive()
+
+
+def test_work_beside_a_block_is_done_when_it_ends():
+    """Whichever of the two takes longer."""
+    done = []
+
+    def work():
+        time.sleep(0.05)
+        done.append("work")
+
+    with beside(work):
+        done.append("block")
+
+    assert done == ["block", "work"]
+
+
+def test_an_error_beside_a_block_is_raised_at_its_end():
+    """The block has run to its end by then."""
+    done = []
+
+    def work():
+        raise ValueError("beside")
+
+    with pytest.raises(ValueError, match="beside"), beside(work):
+        done.append("block")
+    assert done == ["block"]
