@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from geoseg.core import Plan
+from geoseg.model.threads import one_thread
 
 try:
     import openvino
@@ -132,7 +133,7 @@ def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generi
     With bf16, OpenVINO converts integer input to bf16 before it is scaled, which keeps eight bits; float32
     input it scales in float32. So only values that fit eight bits are handed on as they are.
     """
-    with torch.inference_mode(), _quietly():
+    with torch.inference_mode(), one_thread(), _quietly():
         # Traced here, not by OpenVINO, which would trace three times over to compare.
         traced = torch.jit.trace(graph, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
     model = openvino.convert_model(traced, input=[shape])
@@ -143,15 +144,7 @@ def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generi
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """On one thread and without the tracer's warnings, which concern other shapes than the one that is run.
-
-    Beside other busy processes torch's threads mostly wait for each other (measured: 100 times the work).
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    """Without the tracer's warnings, which concern other shapes than the one that is run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

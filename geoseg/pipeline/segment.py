@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +32,7 @@ from geoseg.errors import ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import make_predictor
+from geoseg.model.threads import one_thread
 from geoseg.pipeline.segment_job import Job, OutputOptions, SegmentResult, check_targets, finished_before
 from geoseg.predict import HalvingPredictor, blend, finish_strips
 from geoseg.raster import (
@@ -198,7 +199,8 @@ class _Run:
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)
             self._lap("compile")
-            files = self._run(plan, spool, predictor)
+            with one_thread() if plan.runtime == "openvino" else nullcontext():
+                files = self._run(plan, spool, predictor)
         record = self._record(plan, files, spool.strips_done, predictor)
         write_json(job.record_path, record.to_json(), overwrite=True)
         return SegmentResult(record, tuple(files), job.record_path)
