@@ -29,11 +29,12 @@ FIGURES = {
     "accuracy.banepa_east_footprint_f1": "footprint F1 there, at IoU over 0.5",
     "accuracy.rio_pixel_iou": "pixel IoU on SpaceNet Rio, never seen in training",
     "accuracy.rio_footprint_f1": "footprint F1 there",
-    "infer.share_of_raw": "end to end, share of the bare network's speed",
-    "infer.times_faster_than_monai": "times faster than MONAI's sliding window, as first run",
-    "infer.times_faster_than_plain_loop": "times faster than a plain rasterio and torch loop, as first run",
-    "infer.patches_per_s": "patches of 512x512 px a second, embedded model",
-    "engine.share_of_floor_do_nothing": "reading, blending and writing alone, share of decoding and encoding",
+    "infer.share_of_raw": "end to end with polygons, speed by that of the network alone (1 is the limit)",
+    "infer.times_faster_than_monai": "times faster than MONAI's sliding window (in fp32, geoseg in bf16)",
+    "infer.times_faster_than_plain_loop": "the same, by a plain rasterio and torch loop",
+    "infer.patches_per_s": "patches of 512x512 px a second, embedded model, two cores",
+    "infer.peak_mb": "peak memory of that run, MB",
+    "engine.share_of_floor_do_nothing": "a network that does nothing: speed by that of decoding and encoding alone",
     "memory.growth_4k_to_32k_rows": "peak memory of 32,000 rows by that of 4,000",
     "start.help_s": "`geoseg --help`, seconds",
     "start.info_s": "`geoseg info`, seconds",
@@ -68,8 +69,16 @@ def figure_table() -> str:
     if not measured:
         return "No figures yet: `make bench`, then `make docs`."
     rows = ["| figure | median | least to greatest |", "|---|---:|---:|"]
-    rows += [f"| {w} | {f['value']:g} | {f['low']:g} to {f['high']:g} |" for w, f in measured.items()]
-    return "\n".join([*rows, "", f"Machine: {results['machine']}. Commit {results['commit']}."])
+    for words, figure in measured.items():
+        value, low, high = (_short(figure[name]) for name in ("value", "low", "high"))
+        rows.append(f"| {words} | {value} | {low} to {high} |")
+    commit = f"Last measured at commit {results['commit']}; parts may be older."
+    return "\n".join([*rows, "", f"Machine: {results['machine']}. {commit}"])
+
+
+def _short(value: float) -> str:
+    """Three digits, and no exponent."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def with_figures(readme: str) -> str:

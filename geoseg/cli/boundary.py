@@ -26,6 +26,8 @@ RESUMABLE = {
     "train": "the same command with --resume goes on from the last epoch",
 }
 """Commands that go on where they were stopped, and how."""
+OPTIONAL = {"lightning", "matplotlib", "pycocotools", "scipy", "tensorboard", "yaml"}
+"""Libraries that only geoseg's extras bring."""
 
 
 def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
@@ -58,6 +60,8 @@ def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one
         return 1
     except MemoryError:
         return _fail("out of memory (use --max-memory, a smaller --patch, or a larger machine)", 1, debug)
+    except ModuleNotFoundError as error:
+        return _fail(_missing(error), 1, debug)
     # The one place where everything is caught: a user should read one line, and is told that it is our bug.
     except Exception as error:  # noqa: BLE001
         return _fail(_bug(error), 1, debug)
@@ -74,6 +78,13 @@ def _bug(error: Exception) -> str:
     text = " ".join(str(error).split())[:300]
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"this is a bug in geoseg: {what} (add --debug for the traceback, and please report it)"
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    library = str(error.name).partition(".")[0]
+    if library not in OPTIONAL:
+        return _bug(error)
+    return f"{library} is not installed (pip install 'geoseg[train]', or '.[train]' from a clone)"
 
 
 def _how_to_go_on(arguments: list[str]) -> str:

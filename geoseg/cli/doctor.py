@@ -48,7 +48,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     broken = [f.topic for f in findings if not f.ok]
     if broken and not as_json:
         click.echo(
-            f"geoseg: broken: {', '.join(broken)} (install anew: pip install --force-reinstall geoseg)",
+            f"geoseg: broken: {', '.join(broken)} (from the clone: pip install --force-reinstall .)",
             err=True,
         )
     ctx.exit(1 if broken else 0)

@@ -56,7 +56,7 @@ def command(
 
     SCENE is a raster, or a pattern such as 'tiles/*.tif'; several are mapped one after the other. Each leaves
     SCENE_mask.tif (a COG on the scene's own grid), SCENE_polygons.gpkg (styled for QGIS),
-    SCENE_polygons.geojson and SCENE_run.json, which is written last: where it is, all is.
+    SCENE_polygons.geojson and SCENE_run.json, written last: where it is, the run is complete.
     """
     paths = find_scenes(scenes)
     if overwrite and resume:

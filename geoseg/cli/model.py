@@ -93,7 +93,12 @@ def check_command(ctx: click.Context, bundle: str | None, as_json: bool) -> None
 @click.option(
     "--encoder", help="As segmentation_models_pytorch names it: resnet34, tu-tf_efficientnet_lite0."
 )
-@options.bands_option
+@click.option(
+    "--bands",
+    type=options.Words(),
+    default=(),
+    help="Names of the bands that it reads, in their order; default: red,green,blue.",
+)
 @click.option(
     "--classes",
     type=options.Words(),
@@ -104,7 +109,11 @@ def check_command(ctx: click.Context, bundle: str | None, as_json: bool) -> None
 )
 @click.option("--patch", type=options.Size(), help="Size of a patch in pixels; default 512.")
 @click.option("--overlap", type=options.Size(), help="What neighbouring patches share; default 128.")
-@options.threshold_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Probability from which a pixel counts; default: 0.5.",
+)
 @click.option("--licence", help="Of the weights.")
 @click.option("--half", is_flag=True, default=None, help="Store weights as 16-bit numbers.")
 @click.option("--trust", is_flag=True, help="Also open a file that can run code when it is opened.")

@@ -17,7 +17,11 @@ from geoseg.cli.progress import ProgressBar
 )
 @click.option("--blend", is_flag=True, help="Average overlapping predictions with tapered weights.")
 @options.taper_option
-@options.threshold_option
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="With --blend: make a mask of probabilities, from this one on.",
+)
 @options.overwrite_option
 @options.json_option
 @options.debug_option

@@ -173,7 +173,7 @@ bands_option = click.option(
     help="The scene's bands, by number from 1 or by name, in the order in which the model reads them "
     "(3,2,1); by default found by name and colour.",
 )
-box_option = click.option("--bbox", type=Box(), help="Limit the output to this box, in the scene's CRS.")
+box_option = click.option("--bbox", type=Box(), help="Only inside this box, in the scene's CRS.")
 taper_option = click.option(
     "--taper",
     type=click.Choice(TAPERS),
@@ -215,7 +215,8 @@ area_options = all_of(
     click.option(
         "--aoi",
         type=PATH,
-        help="Limit the output to the polygons of this file (any vector format, any CRS).",
+        help="Only inside the polygons of this file (GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or "
+        "Shapefile; any CRS).",
     ),
     box_option,
 )
@@ -223,12 +224,12 @@ vector_options = all_of(
     click.option(
         "--min-area-m2",
         type=click.FloatRange(min=0),
-        help="Drop polygons smaller than this; default: the bundle's.",
+        help="Drop polygons smaller than this; default: the bundle's, else 0.",
     ),
     click.option(
         "--simplify-m",
         type=click.FloatRange(min=0),
-        help="Simplify outlines by up to this many metres; default: the bundle's.",
+        help="Simplify outlines by up to this many metres; default: the bundle's, else 0.",
     ),
     click.option(
         "--regularize/--no-regularize",

@@ -12,7 +12,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
-from geoseg.errors import Interrupted, OptionError, ResourceError
+from geoseg.errors import Interrupted, OptionError
 
 if TYPE_CHECKING:
     from geoseg.train.callbacks import Epoch, Step
@@ -68,7 +68,9 @@ recipe_options: options.Decorator[Any] = options.all_of(
 @click.option("-o", "--output", type=options.PATH, required=True, metavar="RUN", help="Folder of the run.")
 @recipe_options
 @click.option("--lr", metavar="RATE|auto", help="Highest learning rate; auto: by a range test.")
-@click.option("--epochs", type=click.IntRange(min=1), help="How many; default: chosen from the data.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="How many; default: 15, or what fits into --minutes."
+)
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="As many epochs as fit into it.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of samples and fresh layers; default 1.")
 @click.option("--licence", help="Of the bundle.")
@@ -155,15 +157,9 @@ def _rate(text: str) -> float:
 
 
 def import_training() -> Any:
-    """The training room.
+    """The training room, which takes seconds to load."""
+    from geoseg.train import job
 
-    Raises:
-        ResourceError: its libraries are not installed.
-    """
-    try:
-        from geoseg.train import job
-    except ModuleNotFoundError as error:
-        raise ResourceError(f"{error.name} is not installed", "pip install 'geoseg[train]'") from error
     return job
 
 

@@ -32,7 +32,8 @@ _NAMES = {
 }
 _WRAPPERS = ("model_state_dict", "state_dict", "model", "network", "net", "weights")
 _PREFIXES = ("module.", "model.", "net.", "network.", "_orig_mod.")
-_SAFE = "save the network's state_dict as safetensors and pack that, or add --trust if you trust this file"
+_PLAIN = "save the network's state_dict as safetensors and pack that"
+_SAFE = f"{_PLAIN}, or add --trust if you trust this file"
 
 
 def read_weights(path: Path, trust: bool = False) -> dict[str, Tensor]:
@@ -101,10 +102,10 @@ def _members(path: Path) -> list[zipfile.ZipInfo]:
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     names = [m.filename for m in members]
-    if any("/code/" in name or name.endswith((".py", "serialized_exported_program.json")) for name in names):
-        raise BundleError(f"{path} is a program (TorchScript or .pt2), which can run code when opened", _SAFE)
-    if any("/models/" in name for name in names):
-        raise BundleError(f"{path} is an exported program, which can run code when opened", _SAFE)
+    if any(name.endswith("serialized_exported_program.json") or "/models/" in name for name in names):
+        raise BundleError(f"{path} is an exported program (.pt2), which is not read", _PLAIN)
+    if any("/code/" in name or name.endswith(".py") for name in names):
+        raise BundleError(f"{path} is a program (TorchScript), which can run code when opened", _SAFE)
     if any(m.compress_type != zipfile.ZIP_STORED for m in members):
         raise BundleError(f"{path}: torch never compresses checkpoints, this one is", _SAFE)
     if sum(m.file_size for m in members) > path.stat().st_size:

@@ -71,10 +71,11 @@ def _apart(one, other):  # type: ignore[no-untyped-def]
 @kernel
 def _strongest(weights, angle, length):  # type: ignore[no-untyped-def]
     best, most = 0, -1.0
+    around = np.concatenate((weights[-SMOOTH:], weights, weights[:SMOOTH]))
     for i in range(BINS):
         total = 0.0
         for step in range(-SMOOTH, SMOOTH + 1):
-            total += weights[(i + step) % BINS] * (SMOOTH + 1 - abs(step))
+            total += around[i + SMOOTH + step] * (SMOOTH + 1 - abs(step))
         if total > most:
             best, most = i, total
     centre, turn, total = best + 0.5, 0.0, 0.0

@@ -136,6 +136,16 @@ def test_a_bug_is_named_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_a_library_of_an_extra_that_is_missing_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """Users who installed geoseg without its extras are told which one they need."""
+    error = ModuleNotFoundError("No module named 'pycocotools.mask'", name="pycocotools.mask")
+
+    assert run(group_that(failing(error)), ["go"]) == 1
+    assert capsys.readouterr().err == (
+        "geoseg: pycocotools is not installed (pip install 'geoseg[train]', or '.[train]' from a clone)\n"
+    )
+
+
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Only with ``--debug``."""
     assert run(group_that(failing(SceneError("bad"))), ["go", "--debug"]) == 1
