@@ -34,7 +34,7 @@ FIGURES = {
     "infer.times_faster_than_plain_loop": "the same, by a plain rasterio and torch loop",
     "infer.patches_per_s": "patches of 512x512 px a second, embedded model, two cores",
     "infer.peak_mb": "peak memory of that run, MB",
-    "engine.share_of_floor_do_nothing": "a network that does nothing: speed by that of decoding and encoding alone",
+    "engine.share_of_floor_do_nothing": "a network that does nothing: speed by that of decoding and encoding",
     "memory.growth_4k_to_32k_rows": "peak memory of 32,000 rows by that of 4,000",
     "start.help_s": "`geoseg --help`, seconds",
     "start.info_s": "`geoseg info`, seconds",

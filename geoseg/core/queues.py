@@ -76,11 +76,14 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Genera
 
 
 @contextmanager
-def beside(work: Callable[[], None]) -> Iterator[None]:
-    """Do ``work`` in a thread while the block runs; at its end wait for it, and raise an error in it."""
+def beside(work: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """Do ``work`` in a thread while the block runs, which gets a function that waits for it.
+
+    An error in the work is raised by that function, and at the end of the block.
+    """
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(work)
-        yield
+        yield done.result
         done.result()
 
 

@@ -7,6 +7,7 @@ result cannot depend on its neighbours in the batch.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ except ImportError:  # there are no wheels for some platforms; torch serves ther
     openvino = None
 
 _PRECISIONS = {"bf16": "bf16", "fp32": "f32"}
+_LOADING = threading.Lock()
 _SLOTS = 3
 """Batches under way: one that is being blended, two that keep every core busy meanwhile."""
 
@@ -41,13 +43,18 @@ def has_bf16() -> bool:
     return is_installed() and "BF16" in shared_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-@lru_cache(maxsize=1)
 def shared_core() -> openvino.Core:
     """OpenVINO itself, once for the whole process, which it may not be unloaded from.
 
     Each core that loads the CPU plugin gives the thread a stack for signals and takes it away when it is
     destroyed. Two that overlap leave one that is gone, and the next signal, Ctrl-C say, ends the process.
     """
+    with _LOADING:
+        return _core()
+
+
+@lru_cache(maxsize=1)
+def _core() -> openvino.Core:
     return openvino.Core()
 
 

@@ -194,18 +194,18 @@ class _Run:
 
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
-        with beside(lambda: _load_kernels(job, plan)):
+        with beside(lambda: _load_kernels(job, plan)) as wait:
             predictor = make_predictor(job.bundle, plan)
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)
             self._lap("compile")
             with one_thread() if plan.runtime == "openvino" else nullcontext():
-                files = self._run(plan, spool, predictor)
+                files = self._run(plan, spool, predictor, wait)
         record = self._record(plan, files, spool.strips_done, predictor)
         write_json(job.record_path, record.to_json(), overwrite=True)
         return SegmentResult(record, tuple(files), job.record_path)
 
-    def _run(self, plan: Plan, spool: Spool, predictor: Predictor) -> list[Output]:
+    def _run(self, plan: Plan, spool: Spool, predictor: Predictor, wait: Callable[[], None]) -> list[Output]:
         job = self._job
         first_patch_row = max(spool.strips_done - 1, 0)
         self._listener.progress(_patches_before(plan, spool.strips_done))
@@ -222,6 +222,7 @@ class _Run:
                 sink.close()
             for sink in sinks:
                 sink.finish()
+            wait()  # what failed beside this has to be told before anything is put in place
             with writing(job.record_path):
                 job.record_path.unlink(missing_ok=True)  # of a run that is being replaced
             files = [output for sink in sinks for output in sink.commit()]

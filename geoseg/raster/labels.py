@@ -24,7 +24,6 @@ AHEAD = 2
 """Blocks read while one is looked through."""
 BACKGROUND = "background"
 EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
-"""Of classes that have none of their own, over and over."""
 
 Pixels = NDArray[Any]
 

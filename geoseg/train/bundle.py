@@ -56,12 +56,17 @@ def make_bundle(
 def _replace_bundle(
     target: Path, spec: BundleSpec, tensors: Mapping[str, Tensor], text: str, half: bool
 ) -> Bundle:
-    """The new one is whole before the old one goes."""
+    """The new one is whole before the old one goes, which comes back if the new one cannot take its place."""
     with writing(target), tempfile.TemporaryDirectory(prefix=".bundle-", dir=target.parent) as folder:
-        bundle = write_bundle(Path(folder) / "new", spec, tensors, text, half)
-        if target.exists():
-            target.rename(Path(folder) / "old")
-        bundle.folder.rename(target)
+        bundle, old = write_bundle(Path(folder) / "new", spec, tensors, text, half), Path(folder) / "old"
+        try:
+            if target.exists():
+                target.rename(old)
+            bundle.folder.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise
     return replace(bundle, folder=target)
 
 

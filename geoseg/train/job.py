@@ -157,8 +157,8 @@ def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Re
     network = usual_network(data.fingerprint)
     if init is not None:
         network = network_of(init.spec, data.fingerprint.objects)
-    given = request.entries.get("network")
-    if isinstance(given, Mapping):
+    given = request.entries.get("network", {})
+    if given != {}:
         network = with_entries(Recipe(network=network), {"network": given}).network
         if "encoder" in given and "encoder_weights" not in given:
             network = replace(network, encoder_weights=None)  # the usual weights belong to the usual encoder
@@ -263,9 +263,27 @@ def _recipe_of(request: Request, data: TrainingData, listener: Listener) -> tupl
         return plan_recipe(request, data, _init_of(request)) if leads else written_recipe(
             request.folder
         ), None
-    if request.entries or request.auto_rate or request.minutes is not None or request.init is not None:
-        raise OptionError("a run that goes on keeps its recipe", "leave the recipe's options out")
-    return resume_point(request.folder, data, listener.warn)
+    recipe, checkpoint = resume_point(request.folder, data, listener.warn)
+    _check_same(request, recipe)
+    return recipe, checkpoint
+
+
+def _check_same(request: Request, recipe: Recipe) -> None:
+    """Refuse entries of a recipe that are not those of the run that goes on.
+
+    What a run is timed by or begins with has done its part when it began.
+    """
+    entries = {name: value for name, value in request.entries.items() if name != "init"}
+    given = with_entries(recipe, entries)
+    if request.minutes is not None:  # which chose fewer epochs than were asked for
+        given = replace(given, fitting=replace(given.fitting, epochs=recipe.fitting.epochs))
+    if given != recipe:
+        before, now = recipe.to_json(), given.to_json()
+        changed = ", ".join(name for name in now if now[name] != before[name])
+        raise OptionError(
+            f"a run that goes on keeps its recipe, and this one has another {changed}",
+            "leave the recipe's options out, or begin a new run with another -o",
+        )
 
 
 def _check_fits(recipe: Recipe, data: Fingerprint) -> None:

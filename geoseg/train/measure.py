@@ -215,10 +215,12 @@ def best_threshold(pixels: Mapping[float, Confusion], footprints: Sequence[Look]
         footprints: looks that tell objects apart.
     """
 
-    def quality(threshold: float) -> float:
+    def quality(threshold: float) -> tuple[float, float]:
         if footprints:
-            return score_of([objects_of(one, threshold) for one in footprints], footprints).f1
-        return pixels[threshold].iou(1)
+            score = score_of([objects_of(one, threshold) for one in footprints], footprints).f1
+        else:
+            score = pixels[threshold].iou(1)
+        return (float(np.nan_to_num(score)), -abs(threshold - 0.5))  # NaN: there is nothing to find
 
     return next(iter(pixels)) if len(pixels) == 1 else max(pixels, key=quality)
 

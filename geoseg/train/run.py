@@ -108,21 +108,22 @@ class Run:
         """Make the folder and write what the run is, or refuse.
 
         Raises:
-            OutputError: a run is there already.
+            OutputError: a run is there already, or something of that name that may not be one's own.
         """
         if not is_leader():
             return
-        if (self.folder / RECIPE).exists() and not overwrite:
-            raise OutputError(
-                f"{self.folder} holds a run already", "use --resume, --overwrite, or another folder with -o"
-            )
+        files, folders = (LAST, PREVIOUS, BEST, METRICS, CURVES), (BUNDLE, BOARD)
+        there = [name for name in (RECIPE, *files, *folders) if (self.folder / name).exists()]
+        if there and not overwrite:
+            what = "a run" if RECIPE in there else there[0]
+            remedy = "use --resume, --overwrite, or another folder with -o"
+            raise OutputError(f"{self.folder} holds {what} already", remedy)
         make_folder(self.folder)
         with writing(self.folder):
-            for name in (LAST, PREVIOUS, BEST, METRICS, CURVES):
-                (self.folder / name).unlink(missing_ok=True)
-            for name in (BUNDLE, BOARD):
-                if (self.folder / name).exists():
-                    shutil.rmtree(self.folder / name)
+            for name in {*files} & {*there}:
+                (self.folder / name).unlink()
+            for name in {*folders} & {*there}:
+                shutil.rmtree(self.folder / name)
         write_json(self.folder / RECIPE, self.recipe.to_json(), overwrite=True)
         write_json(self.folder / FINGERPRINT, self.data.fingerprint.to_json(), overwrite=True)
 

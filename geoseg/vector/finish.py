@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
+from geoseg.vector.coarser import groups_with
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
@@ -119,13 +120,8 @@ def _redrawn(parts: Parts, frames: Floats, rules: Rules) -> tuple[Geometries, Ma
     if rules.simplify_m > 0:
         tolerance = rules.simplify_m / np.sqrt(np.abs(np.linalg.det(own[rest])))
         simple = _on_map(simplify(noded.take(rest).polygons(), group[rest], tolerance), rules.grid)
-        shapes[rest] = np.where(_whole(group[rest], shapely.is_valid(simple)), simple, traced)
+        shapes[rest] = np.where(~groups_with(group[rest], ~shapely.is_valid(simple)), simple, traced)
     return shapes, straight
-
-
-def _whole(group: Longs, good: Mask) -> Mask:
-    """Which parts are in a group all of whose parts are good."""
-    return np.asarray((np.bincount(group, ~good) == 0)[group], np.bool_)
 
 
 def _on_map(shapes: Geometries, grid: GeoGrid) -> Geometries:

@@ -59,7 +59,7 @@ class FlatPolygons:
         return FlatPolygons(self.xy[corners], ring_stop, np.cumsum((self.part_stop - part_start)[wanted]))
 
     def to_shapely(self, wanted: Mask) -> Geometries:
-        """Shapely's polygons of those that are wanted, which have to be some; None of the others."""
+        """Shapely's polygons of those that are wanted, whose rings have corners; None of the others."""
         shapes = np.full(len(self), None, object)
         if wanted.any():
             few = self.take(wanted)

@@ -78,19 +78,26 @@ def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
     steps = [grid.xy(cols + dc, rows + dr) for dc, dr in around]  # type: ignore[arg-type]
     to = to_lonlat(grid.crs)
     lon, lat = to.transform(np.array([x for x, _ in steps]), np.array([y for _, y in steps]))
-    lon[np.isinf(lon)] = lat[np.isinf(lat)] = np.nan
-    middle = (lat[0] + lat[1]) / 2
-    middle = np.radians(np.where(np.abs(middle) <= POLE, middle, np.nan))
-    e2 = ELLIPSOID.es
-    bend = 1.0 - e2 * np.sin(middle) ** 2
-    east_m = np.radians(1.0) * ELLIPSOID.a / np.sqrt(bend) * np.cos(middle)
-    north_m = np.radians(1.0) * ELLIPSOID.a * (1.0 - e2) / bend**1.5
-    frames = np.empty((len(cols), 2, 2))
-    for axis, (low, high) in enumerate(((0, 1), (2, 3))):
-        turn = (lon[high] - lon[low] + 180.0) % 360.0 - 180.0
-        frames[:, 0, axis] = turn / (2 * STEP) * east_m
-        frames[:, 1, axis] = (lat[high] - lat[low]) / (2 * STEP) * north_m
-    return frames
+    there = np.isfinite(lon).all(axis=0) & (np.abs(lat[0] + lat[1]) <= 2 * POLE)
+    lon[:, ~there] = lat[:, ~there] = np.nan
+    west, east, up, down = _in_space(lon, lat)  # where differences of degrees fail, at the poles, these hold
+    normal = (west + east + up + down) / [1.0, 1.0, 1.0 - ELLIPSOID.es]
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    eastward = np.cross([0.0, 0.0, 1.0], normal)
+    eastward[np.abs(normal[:, 2]) == 1.0] = [0.0, 1.0, 0.0]
+    eastward /= np.linalg.norm(eastward, axis=1, keepdims=True)
+    axes = np.stack([eastward, np.cross(normal, eastward)], axis=1)
+    steps_m = np.stack([east - west, down - up], axis=2) / (2 * STEP)
+    return np.asarray(axes @ steps_m, np.float64)
+
+
+def _in_space(lon: Floats, lat: Floats) -> Floats:
+    """Places on the ellipsoid in metres from its centre: (..., 3)."""
+    across, along = np.radians(lon), np.radians(lat)
+    bend = ELLIPSOID.a / np.sqrt(1.0 - ELLIPSOID.es * np.sin(along) ** 2)
+    flat = bend * np.cos(along)
+    up = bend * (1.0 - ELLIPSOID.es) * np.sin(along)
+    return np.stack([flat * np.cos(across), flat * np.sin(across), up], axis=-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,13 +274,14 @@ def _solve(walls: Walls, snapped: Floats, straight: Mask) -> Floats:
     firm = length >= np.where(snapped[one, 1] > 0, bounds[:, 0], bounds[:, 1])
     graph = (ends, *corners.find_spokes(ends, places))
     straighten.close_corners(graph, (direction, length, firm, parent), (merge, walls.at), bounds)
-    merged = merge[merge]
+    while not np.array_equal(merged := merge[merge], merge):
+        merge = merged
     spoke_start, spokes = corners.find_spokes(merged[ends], places)
     straighten.join_lines(spoke_start, spokes, direction, parent)
     line = np.zeros((len(one), 2))
     straighten.place_lines(direction, walls.moment[one], parent, line)
-    at, reach = walls.at.copy(), np.empty(places)
-    reach[walls.begin] = FARTHEST * tolerance
+    at, reach = walls.at.copy(), np.full(places, np.inf)
+    np.minimum.at(reach, walls.begin, FARTHEST * tolerance)  # a place may be one of several parts
     reach[pinned] = 0.0
     straighten.place_corners(spoke_start, spokes, (direction, parent, line), at, reach)
     return np.asarray(at[merged], np.float64)

@@ -65,7 +65,7 @@ class PolygonSink:
 
     def summary(self) -> dict[str, Any]:
         """Polygons by class, their whole area, and how many have none: their CRS has no place there."""
-        found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.classes.foreground}
+        found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.drawn}
         unit = "area_px" if self._table.crs is None else "area_m2"
         found[unit] = round(float(self._areas.sum()), 2)
         return found | ({"not_measured": self._not_measured} if self._not_measured else {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from geoseg.vector.jit import kernel
+from geoseg.vector.regions import find, unite
 
 BINS = 90
 """Of directions, a degree each: walls at right angles share a bin."""
@@ -133,21 +134,7 @@ def join_lines(spoke_start, spokes, direction, parent):  # type: ignore[no-untyp
             for j in range(i + 1, spoke_start[place + 1]):
                 a, b = spokes[i], spokes[j]
                 if abs(direction[a] - direction[b]) < 1e-9:
-                    _unite(parent, a, b)
-
-
-@kernel
-def _root(parent, node):  # type: ignore[no-untyped-def]
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@kernel
-def _unite(parent, a, b):  # type: ignore[no-untyped-def]
-    a, b = _root(parent, a), _root(parent, b)
-    parent[max(a, b)] = min(a, b)
+                    unite(parent, a, b)
 
 
 @kernel
@@ -180,7 +167,7 @@ def close_corners(graph, wall, places, reach):  # type: ignore[no-untyped-def]
             jog = crossing < 1e-6 and chord < min(reach[a, 0], reach[b, 0])
             corner = crossing > SQUARE and chord < min(reach[a, 1], reach[b, 1], length[a], length[b])
             if jog:
-                _unite(parent, a, b)
+                unite(parent, a, b)
             if jog or corner:
                 _drop(chain[:count], ends, direction, merge, corner)
 
@@ -191,7 +178,7 @@ def _drop(chain, ends, direction, merge, whole):  # type: ignore[no-untyped-def]
     for wall in chain:
         direction[wall] = np.nan
         if whole:
-            _unite(merge, ends[wall, 0], ends[wall, 1])
+            unite(merge, ends[wall, 0], ends[wall, 1])
 
 
 @kernel
@@ -253,7 +240,7 @@ def place_lines(direction, moment, parent, line):  # type: ignore[no-untyped-def
     for i in range(len(direction)):
         if np.isnan(direction[i]):
             continue
-        root = _root(parent, i)
+        root = find(parent, i)
         turn = np.radians(direction[root])
         c, s = np.cos(turn), np.sin(turn)
         xx, xy, yx, yy = moment[i, 0], moment[i, 1], moment[i, 2], moment[i, 3]
@@ -284,7 +271,7 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
         for i in range(spoke_start[place], spoke_start[place + 1]):
             if np.isnan(direction[spokes[i]]):
                 continue
-            root = _root(parent, spokes[i])
+            root = find(parent, spokes[i])
             if root in (one, other) or line[root, 1] <= 0:
                 continue
             if one < 0 or line[root, 1] > line[one, 1]:

@@ -103,7 +103,8 @@ def test_data_that_cannot_be_trained_on(
         (("--init", "nowhere"), "nowhere"),
         (("--recipe", "nowhere.json"), "nowhere.json"),
         (("--encoder", "resnet1"), "resnet1"),
-        (("--resume",), "keeps its recipe"),
+        (("--resume",), "holds no run"),
+        (("--set", "network=FPN"), "network is a group of entries"),
     ],
 )
 def test_options_that_make_no_sense(

@@ -18,6 +18,19 @@ def test_threads_come_back() -> None:
     assert torch.get_num_threads() == before
 
 
+def test_threads_come_back_when_the_last_is_done() -> None:
+    """Two runs in one process end in any order."""
+    before = torch.get_num_threads()
+    first, second = one_thread(), one_thread()
+
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.get_num_threads() == 1
+    second.__exit__(None, None, None)
+    assert torch.get_num_threads() == before
+
+
 def test_threads_come_back_after_an_error() -> None:
     """Whoever goes on after it computes as before."""
     before = torch.get_num_threads()

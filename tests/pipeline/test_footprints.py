@@ -1,4 +1,7 @@
-"""How good footprints are, by true outlines: right angles, and objects that touch told apart."""
+"""How good footprints are, by true outlines: right angles, and objects that touch told apart.
+
+`pytest -m slow -s tests/pipeline/test_footprints.py` prints the figures of `docs/footprints.md`.
+"""
 
 from __future__ import annotations
 
@@ -94,6 +97,9 @@ def test_regularised_is_nearer_to_the_truth(sample):
     """Than outlines along the pixels: mean overlap and mean Hausdorff distance; none lost, all valid."""
     found, true = sample.pairs()
     truth = sample.truth[true]
+    for name, shapes in (("along the pixels", sample.raw[found]), ("regularised", sample.drawn[found])):
+        iou, distance = _iou(shapes, truth).mean(), _hausdorff(shapes, truth).mean()
+        print(f"\n{name}: {len(found)} polygons, mean IoU {iou:.4f}, Hausdorff distance {distance:.2f} m")
 
     assert len(sample.raw) == len(sample.drawn)
     assert shapely.is_valid(sample.drawn).all()
@@ -131,9 +137,32 @@ def test_right_angles_of_a_prediction(sample):
     """What a network has rounded or missed cannot all be made right again."""
     found, true = sample.pairs()
     share, total = _right_angles(sample.drawn[found], sample.truth[true])
+    touching = np.array(
+        [(shapely.distance(s, sample.drawn[found]) == 0).sum() > 1 for s in sample.drawn[found]]
+    )
+    for name, some in (("touching", touching), ("alone", ~touching)):
+        part, count = _right_angles(sample.drawn[found][some], sample.truth[true][some])
+        print(f"\nright angles, {name}: {part:.3f} of {count}")
+    print(f"right angles, all: {share:.3f} of {total}")
 
     assert total > 1500
     assert share > 0.65
+
+
+def test_right_angles_of_a_mask_without_errors(sample, sample_dir, tmp_path):
+    """The true outlines burned at the scene's half metre come back square."""
+    with rasterio.open(sample_dir / "scene.tif") as src:
+        profile = src.profile | {"count": 1, "dtype": "uint8", "nodata": None, "photometric": "minisblack"}
+        mask = rasterize([(s, 1) for s in sample.truth], src.shape, transform=src.transform, dtype="uint8")
+    with rasterio.open(tmp_path / "truth.tif", "w", **profile) as out:
+        out.write(mask, 1)
+    drawn = _polygons(tmp_path / "truth.tif", tmp_path / "drawn.gpkg", VectorOptions()).geometry.to_numpy()
+    found, true = shapely.STRtree(sample.truth).query(drawn, predicate="intersects")
+    good = _iou(drawn[found], sample.truth[true]) > 0.5
+    share, total = _right_angles(drawn[found[good]], sample.truth[true[good]])
+    print(f"\nright angles of a mask without errors: {share:.3f} of {total}")
+
+    assert share > 0.9
 
 
 def test_touching_buildings_of_banepa(data_dir, tmp_path):
@@ -146,6 +175,7 @@ def test_touching_buildings_of_banepa(data_dir, tmp_path):
     truth = np.array([shape for shape in truth if shape.geom_type == "Polygon" and shape.area > 0], object)
     apart = _found(raster, tmp_path / "a.gpkg", APART, truth, box, threshold=0.55)
     whole = _found(raster, tmp_path / "w.gpkg", WHOLE, truth, box, threshold=0.55)
+    print(f"\nbanepa: F1 {whole.f1:.3f} not cut, {apart.f1:.3f} cut by rims")
     assert apart.f1 >= whole.f1 + 0.2
 
     labels = (scores >= 138)[:, EAST:].astype(np.uint8)
@@ -175,6 +205,7 @@ def test_buildings_that_stand_apart_in_rio(data_dir, tmp_path):
         dips = tmp_path / "first.tif"
         scores["dips"] += _found(dips, tmp_path / "p.gpkg", APART, truth, threshold=137.5)
 
+    print("\nrio: F1 " + ", ".join(f"{score.f1:.3f} {name}" for name, score in scores.items()))
     assert scores["edges"].f1 >= scores["whole"].f1 - 0.01
     assert scores["dips"].f1 >= scores["whole"].f1 - 0.01
 
@@ -188,4 +219,5 @@ def test_buildings_that_stand_apart_in_austin(data_dir, tmp_path, network):
     whole = _found(raster, tmp_path / "w.gpkg", WHOLE, truth, threshold=128)
     apart = _found(raster, tmp_path / "a.gpkg", APART, truth, threshold=128)
 
+    print(f"\naustin, {network}: F1 {whole.f1:.3f} not cut, {apart.f1:.3f} cut by dips")
     assert apart.f1 >= whole.f1 - 0.01

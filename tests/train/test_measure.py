@@ -14,12 +14,14 @@ from hypothesis.extra import numpy as npst
 
 from geoseg.dataset.items import Item
 from geoseg.evaluate.footprints import polygons_from_ids, spacenet_score
+from geoseg.evaluate.pixels import Confusion
 from geoseg.train import measure
 from geoseg.train.images import LabelledImages
 from geoseg.train.measure import (
     MOST_PIXELS,
     Look,
     best_area,
+    best_threshold,
     calibration,
     findings,
     match_ids,
@@ -78,6 +80,13 @@ def test_the_threshold_that_finds_most() -> None:
     for edges in (True, False):
         recipe = Recipe(network=Network(edges=edges))
         assert findings([given_look], recipe, class_list(2)).threshold > 0.52
+
+
+def test_a_threshold_that_nothing_decides() -> None:
+    """A network that finds nothing at any of them gets the middle one, not the most permissive."""
+    nothing = {level: Confusion(np.array([[9, 0], [4, 0]])) for level in (0.3, 0.4, 0.5, 0.6)}
+
+    assert best_threshold(nothing, []) == 0.5
 
 
 def test_specks_are_dropped() -> None:

@@ -195,7 +195,7 @@ def test_ctrl_c_ends_with_the_best_so_far(squares: Path, tmp_path: Path) -> None
 
     assert outcome.interrupted
     assert outcome.best_epoch <= 2
-    assert not train(replace(wanted, entries={}, resume=True)).interrupted
+    assert not train(replace(wanted, resume=True)).interrupted  # the same command, as the user was told
 
 
 def test_ctrl_c_before_the_first_epoch_is_over(squares: Path, tmp_path: Path) -> None:
@@ -209,10 +209,20 @@ def test_a_run_is_not_overwritten_by_chance(unbroken: tuple[Path, Outcome], squa
     folder, _ = unbroken
     with pytest.raises(OutputError, match="--resume, --overwrite"):
         train(request(folder, squares))
-    with pytest.raises(OptionError, match="keeps its recipe"):
-        train(request(folder, squares, resume=True))
+    with pytest.raises(OptionError, match="keeps its recipe, and this one has another fitting"):
+        train(Request((squares,), folder, {"fitting": {"rate": 0.5}}, resume=True))
     with pytest.raises(ResumeError, match="holds no run"):
         train(Request((squares,), folder / "none", resume=True))
+
+
+@pytest.mark.parametrize("name", ["bundle", "tensorboard", "best.ckpt"])
+def test_a_folder_that_holds_other_things_is_left_alone(squares: Path, tmp_path: Path, name: str) -> None:
+    """A bundle that was packed there, say, to begin with."""
+    (tmp_path / name).mkdir()
+
+    with pytest.raises(OutputError, match=f"holds {name} already"):
+        train(request(tmp_path, squares))
+    assert [name] == [path.name for path in tmp_path.iterdir()]
 
 
 def test_a_run_that_is_overwritten_leaves_nothing(
@@ -244,6 +254,26 @@ def test_a_bundle_that_cannot_be_written_leaves_the_one_before(
 
     assert names == {path.name for path in folder.iterdir()}
     assert all(check.passed for check in check_bundle(folder / BUNDLE))
+
+
+def test_a_bundle_that_cannot_take_its_place(
+    unbroken: tuple[Path, Outcome], squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one before comes back."""
+    folder = Path(shutil.copytree(unbroken[0], tmp_path / "run"))
+    before = (folder / BUNDLE / "bundle.json").read_bytes()
+    rename = Path.rename
+
+    def stopped(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(Request((squares,), folder, resume=True))
+
+    assert before == (folder / BUNDLE / "bundle.json").read_bytes()
 
 
 def test_other_data_are_another_run(unbroken: tuple[Path, Outcome], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import shapely
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Geod, Proj, Transformer
 
 from geoseg.core import GeoGrid, VectorOptions
 from geoseg.vector.measure import local_frames, measure_ellipsoid
@@ -132,6 +132,22 @@ def test_where_the_crs_has_a_place_for_a_part(tmp_path):
     assert areas[1] == pytest.approx(4e10, rel=0.02)
     assert 1 == output.summary["not_measured"]
     assert (None, "Polygon") == (off["geometry"], there["geometry"]["type"])
+
+
+@pytest.mark.parametrize("system", ["EPSG:6931", "EPSG:3413", "EPSG:3031"])
+def test_at_the_pole_itself(tmp_path, system):
+    """Where all meridians meet, in the CRSs that are made for it."""
+    labels = np.zeros((300, 300), np.uint8)
+    labels[140:160, 140:160] = labels[148:152, 180:200] = labels[200:210, 200:210] = 1
+    crs = CRS(system)
+    plan = layout(labels.shape, crs.to_wkt(), (10, 0, -1500, 0, -10, 1500))
+    write(labels, [tmp_path / "p.parquet"], plan, VectorOptions(simplify_m=0))
+    pole = 90 if crs.to_epsg() != 3031 else -90
+    scale = Proj(crs).get_factors(0, pole - np.sign(pole) * 1e-6).areal_scale
+
+    expected = [pixels * 100 / scale for pixels in (400, 80, 100)]
+    found = sorted(read(tmp_path / "p.parquet")["area_m2"])
+    assert sorted(expected) == pytest.approx(found, rel=1e-4)
 
 
 def test_up_to_the_pole(tmp_path):

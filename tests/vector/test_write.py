@@ -295,3 +295,19 @@ def test_geojson_is_valid_where_outlines_nearly_touch(seed):
 
     assert shapely.is_valid(written)
     assert written.geom_type in ("Polygon", "MultiPolygon")
+
+
+def test_the_summary_adds_up(tmp_path):
+    """With the background traced too, its polygons are counted as their area is."""
+    labels = blobs(200, 4)
+    (output, *_) = write(
+        labels,
+        [tmp_path / "p.parquet"],
+        options=VectorOptions(simplify_m=0, regularize=False, background=True),
+    )
+    frame = read(tmp_path / "p.parquet")
+    counted = [n for name, n in output.summary.items() if name != "area_m2"]
+
+    assert "background" in output.summary
+    assert sum(counted) == len(frame)
+    assert output.summary["area_m2"] == pytest.approx(frame["area_m2"].sum(), abs=0.01)
