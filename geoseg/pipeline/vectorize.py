@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from geoseg.core import Output, Progress, VectorOptions
 from geoseg.core.files import make_folder, remove_leftovers
 from geoseg.core.queues import beside, prefetch
 from geoseg.errors import OptionError
-from geoseg.raster import open_scene
-from geoseg.raster.labels import ValueOptions, read_strips, understand
+from geoseg.raster import Scene, open_scene
+from geoseg.raster.labels import ValueOptions, class_list, read_strips, understand
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import Layout, load_kernels
 from geoseg.vector.table import PolygonContext
@@ -72,7 +72,7 @@ def vectorize(
     targets = [Path(output) for output in outputs]
     if not targets:
         raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
-    with open_scene(raster, expand_palette=False) as scene:
+    with open_scene(raster, expand_palette=False) as scene, beside(lambda: _load_kernels(scene, options)):
         labelling = understand(scene, options.values)
         for line in (*scene.warnings, labelling.told):
             listener.told(line)
@@ -86,12 +86,17 @@ def vectorize(
         sink = PolygonSink(targets, layout, options.vectors, context, options.overwrite)
         strips = prefetch(read_strips(scene, labelling), AHEAD)
         try:
-            with beside(lambda: load_kernels(layout, options.vectors, context, labelling.channels)):
-                for strip in strips:
-                    sink.add(strip)
-                    listener.progress(strip.rows)
+            for rows in sink.take(strips):
+                listener.progress(rows)
             sink.finish()
             return sink.commit()
         finally:
             strips.close()
             sink.abort()
+
+
+def _load_kernels(scene: Scene, options: VectorizeOptions) -> None:
+    """Of a mask of objects, which is what most rasters are; what others need besides is loaded on demand."""
+    grid, plain = scene.info.grid, replace(options.vectors, split_touching=False)
+    layout = Layout(grid, grid, class_list(["object"]), has_edges=False)
+    load_kernels(layout, plain, PolygonContext(scene=scene.info.name), channels=0)

@@ -68,11 +68,6 @@ class Labelling:
     has_edges: bool = False
     trusted: bool = False
 
-    @property
-    def channels(self) -> int:
-        """Channels of the strips' scores; 0: there are none."""
-        return len(self.bands) - self.has_edges if self.scale and not self.values else 0
-
     def strip(self, first_row: int, pixels: Pixels, valid: Mask) -> Strip:
         """A strip of labels.
 

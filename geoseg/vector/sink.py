@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from geoseg.core import Output, Strip, VectorOptions
+from geoseg.core.queues import prefetch
 from geoseg.vector.stream import PolygonStream, Traceable
 from geoseg.vector.table import Features, PolygonContext, TableFormat
 from geoseg.vector.write import PolygonFiles
@@ -48,6 +50,19 @@ class PolygonSink:
     def add(self, strip: Strip) -> None:
         """Take the next strip."""
         self._keep(self._stream.add(strip))
+
+    def take(self, strips: Iterable[Strip]) -> Iterator[int]:
+        """Take all strips, and draw outlines in a thread while those before are written; gives rows done."""
+        with closing(prefetch(self._drawn(strips))) as drawn:
+            for rows, features in drawn:
+                self._keep(features)
+                yield rows
+
+    def _drawn(self, strips: Iterable[Strip]) -> Iterator[tuple[int, Sequence[Features]]]:
+        for strip in strips:
+            for features in self._stream.add(strip):
+                yield 0, [features]
+            yield strip.rows, []
 
     def finish(self) -> None:
         """Complete, write and check the temporary files."""
