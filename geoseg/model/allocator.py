@@ -1,9 +1,7 @@
-"""Keep big arrays' memory in the process instead of giving it back to the kernel after every call.
+"""Keep big tensors' memory in the process instead of giving it back to the kernel after every call.
 
-By default glibc maps each large block anew: a network in torch then takes 8,000 to 90,000 page faults a
-patch, and a Unet on an EfficientNet-Lite0 takes 188 ms for what it does in 115 ms without them. OpenVINO
-keeps its own memory, but rows and outlines take a third fewer faults, and a run 4 to 6 % less of
-the processor.
+By default glibc maps each large block anew: a network then takes 8,000 to 90,000 page faults a patch, and a
+Unet on an EfficientNet-Lite0 takes 188 ms for what it does in 115 ms without them.
 """
 
 import ctypes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from geoseg.core import Plan, Predictor
 from geoseg.errors import ResourceError
 from geoseg.model import openvino_predictor
-from geoseg.model.allocator import keep_memory
 from geoseg.model.augmented import AugmentedPredictor
 from geoseg.model.bundle import Bundle
 from geoseg.model.graph import ProbabilityGraph
@@ -27,8 +26,6 @@ def make_predictor(bundle: Bundle, plan: Plan) -> Predictor:
     Raises:
         ResourceError: the plan asks for a runtime that is not installed.
     """
-    if plan.device == "cpu":
-        keep_memory()
     graph = ProbabilityGraph(bundle.network(), plan).eval()
     height, width = plan.patches.patch
     upright = _on_device(graph, plan, (height, width))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geoseg.core import Plan
+from geoseg.model.allocator import keep_memory
 from geoseg.model.graph import ProbabilityGraph
 
 
@@ -31,6 +32,8 @@ class TorchPredictor:
         self._bf16 = plan.precision == "bf16"
         # mypy does not know that `to` takes a memory format alone
         self._graph = graph.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self._device.type == "cpu":
+            keep_memory()
 
     def predict(self, patches: NDArray[np.generic]) -> Any:
         """Probabilities of a batch: float32 (batch, outputs, height, width); on a GPU a tensor there.
