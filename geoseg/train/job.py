@@ -271,8 +271,14 @@ def _recipe_of(request: Request, data: TrainingData, listener: Listener) -> tupl
 def _check_same(request: Request, recipe: Recipe) -> None:
     """Refuse entries of a recipe that are not those of the run that goes on.
 
-    What a run is timed by or begins with has done its part when it began.
+    What a run was timed by has done its part when it began.
     """
+    began_with = recipe.init.bundle if recipe.init is not None else None
+    if request.init is not None and request.init != began_with:
+        raise OptionError(
+            f"a run that goes on keeps its recipe, and this one began with {began_with or 'no bundle'}",
+            "leave --init out, or begin a new run with another -o",
+        )
     entries = {name: value for name, value in request.entries.items() if name != "init"}
     given = with_entries(recipe, entries)
     if request.minutes is not None:  # which chose fewer epochs than were asked for
