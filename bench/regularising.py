@@ -22,9 +22,10 @@ from shapely import affinity
 from geoseg.core import GeoGrid
 from geoseg.vector.measure import local_frames
 from geoseg.vector.outline import add_junctions
-from geoseg.vector.regularize import Place, regularize
+from geoseg.vector.regularize import regularize
 from geoseg.vector.runs import NO_SCORES, find_runs
 from geoseg.vector.trace import Parts, Tracer
+from geoseg.vector.walls import Place
 
 UTM = "EPSG:32628"
 PLANS = {

@@ -89,9 +89,9 @@ def find_scenes(given: Sequence[str]) -> list[Path]:
             found[path] = None
             continue
         try:
-            fitting = sorted(
-                p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))) if p.is_file()
-            )
+            every = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+            hidden = path.name.startswith(".")  # else left out, as shells do
+            fitting = sorted(p for p in every if p.is_file() and (hidden or not p.name.startswith(".")))
         except ValueError as error:  # "a**b" before Python 3.13
             raise SceneError(f"{text}: is no pattern: {error}", "check the pattern") from error
         if not fitting:

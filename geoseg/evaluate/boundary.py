@@ -64,10 +64,11 @@ class BoundaryCounter:
         """Take the next rows.
 
         Args:
-            prediction: ``(rows, width)`` class ids; `NODATA` belongs to no class.
+            prediction: ``(rows, width)`` class ids; `NODATA` is background, as where pixels are counted.
             truth: likewise; pixels of `NODATA` are left out.
         """
-        hidden = np.where(truth == NODATA, NODATA, prediction)
+        found = np.where(prediction == NODATA, np.uint8(0), prediction)
+        hidden = np.where(truth == NODATA, np.uint8(NODATA), found)
         self._held = np.concatenate([self._held, np.stack([hidden, truth])], axis=1)
         self._count()
 

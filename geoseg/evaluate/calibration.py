@@ -57,12 +57,12 @@ class ScoreCounter:
         channels: of the scores.
 
     Attributes:
-        counts: ``(251, 2)`` pixels by level; second index: 1 where right.
+        counts: ``(252, 2)`` pixels by level, those without a prediction last; second index: 1 where right.
     """
 
     def __init__(self, channels: int) -> None:
         self.channels = channels
-        self.counts: Counts = np.zeros((LEVELS + 1, 2), np.int64)
+        self.counts: Counts = np.zeros((LEVELS + 2, 2), np.int64)
 
     @property
     def is_binary(self) -> bool:
@@ -81,17 +81,18 @@ class ScoreCounter:
         else:
             best = scores.argmax(axis=0)
             level, right = scores.max(axis=0), best == truth
-        known = (truth != NODATA) & (level <= LEVELS)
-        code = level[known].astype(np.uint16) * np.uint16(2) + right[known]
-        self.counts += np.bincount(code, minlength=2 * (LEVELS + 1)).reshape(-1, 2)
+        known = truth != NODATA
+        code = np.minimum(level[known], LEVELS + 1).astype(np.uint16) * np.uint16(2) + right[known]
+        self.counts += np.bincount(code, minlength=2 * (LEVELS + 2)).reshape(-1, 2)
 
 
 def reliability(counts: Counts) -> list[ReliabilityBin]:
     """The reliability curve.
 
     Args:
-        counts: ``(251, 2)`` as counted.
+        counts: ``(252, 2)`` as counted.
     """
+    counts = counts[: LEVELS + 1]
     edges = np.linspace(0, 1, BINS + 1)
     levels = np.arange(LEVELS + 1) / LEVELS
     owner = np.clip(np.searchsorted(edges, levels - 1e-9) - 1, 0, BINS - 1)
@@ -109,7 +110,7 @@ def calibration_error(counts: Counts) -> float:
     """Expected calibration error: the mean distance of confidence and accuracy, bins weighted by pixels.
 
     Args:
-        counts: ``(251, 2)`` as counted.
+        counts: ``(252, 2)`` as counted.
 
     Returns:
         0 for perfect probabilities; NaN without pixels.
@@ -120,12 +121,12 @@ def calibration_error(counts: Counts) -> float:
 
 
 def sweep(counts: Counts) -> list[SweepPoint]:
-    """Scores at every threshold from 1/250 to 1, of one class.
+    """Scores at every threshold from 1/250 to 1, of one class; what has no prediction is found by none.
 
     Args:
-        counts: ``(251, 2)`` as counted with one channel.
+        counts: ``(252, 2)`` as counted with one channel.
     """
-    found = counts[::-1].cumsum(axis=0)[::-1]
+    found = counts[LEVELS::-1].cumsum(axis=0)[::-1]
     objects = int(counts[:, 1].sum())
     points = []
     for level in range(1, LEVELS + 1):

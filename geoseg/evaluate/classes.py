@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,8 @@ from geoseg.errors import OptionError, SceneError
 BACKGROUND = LabelClass(0, "background", "#000000")
 """Of classes that have none of their own, over and over."""
 OBJECT = "object"
+VALUE_NAME = re.compile(r"class \d+")
+"""Of classes that are values without a name."""
 USUAL = (1, 255)
 """Values that mean the object in masks of one class."""
 
@@ -137,7 +140,7 @@ def _single(prediction: Side, truth: Side) -> Matched:
 def _one(prediction: Side, truth: Side, only: str) -> Matched:
     ids = []
     for side in (prediction, truth):
-        nameless = len(side.names) == 1 and not side.named
+        nameless = len(side.names) == 1 and not side.named and not VALUE_NAME.fullmatch(only)
         if only not in side.names and not nameless and side.names:
             raise OptionError(
                 f"--class {only}: {side.what} has no such class", f"it has {', '.join(side.names)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,15 @@ class RasterLayer:
             complete=named,
             background=self.labelling.classes[0] if named else None,
         )
+
+    def count_zero(self) -> None:
+        """Take 0 for the background where the file declares it as no data, as masks of 0 and 255 often do.
+
+        Otherwise a truth would know nothing but its objects, and no pixel could be wrong.
+        """
+        if self.labelling.values and self.scene.info.nodata == 0:
+            told = f"{self.labelling.told}; 0 counts as the background"
+            self.labelling = replace(self.labelling, zero_counts=True, told=told)
 
     @property
     def has_scores(self) -> bool:

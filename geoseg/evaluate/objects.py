@@ -10,7 +10,6 @@ import shapely
 from rasterio.transform import Affine
 
 from geoseg.core import ClassList, GeoGrid
-from geoseg.errors import SceneError
 from geoseg.evaluate.layers import OutlineLayer, polygonal
 from geoseg.raster.georef import ground_distance
 from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid, to_lonlat
@@ -115,7 +114,9 @@ class Region:
         changed = shapes != objects.geometry
         shapes = polygonal(shapes)
         least = np.where(changed, max(self.pixel * LEAST_PX * (1 - 1e-9), 0.0), 0.0)
-        kept = (shapely.area(shapes) >= least) & ~shapely.is_empty(shapes)
+        kept = (shapely.area(shapes) >= least) & (
+            shapely.area(shapes) > 0
+        )  # a border that only touches is none
         return Objects(shapes, objects.label, objects.confidence).take(kept)
 
     def _without_ignored(self, shapes: Geometries) -> Geometries:
@@ -159,11 +160,7 @@ def places_on_earth(crs: str | None, grid: GeoGrid | None) -> bool:
     """Whether metres are known in a CRS, and where a grid lies if there is one."""
     if crs is None or (grid is not None and ground_distance(replace(grid, crs=crs)) is None):
         return False
-    try:
-        to_lonlat(crs)
-    except SceneError:
-        return False
-    return True
+    return to_lonlat(crs) is not None
 
 
 def ground_areas(shapes: Geometries, crs: str | None) -> Floats:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,8 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
     with ExitStack() as stack:
         guess = _open(files.prediction, options.prediction, "--value", stack)
         true = _open(files.truth, options.truth, "--truth-value", stack)
+        if true is not None:
+            true.count_zero()
         image = stack.enter_context(open_scene(files.image)) if files.image else None
         grid = _common_grid(guess, true, image)
         truth = true or read_outlines(files.truth, grid.crs if grid else None)
@@ -156,14 +158,16 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         scores = _scores(files, guess, grid, options, stack)
         matched = match_classes(prediction.side, truth.side, options.only)
         channels = score_channels(prediction.side, matched, scores.side, scores.channels) if scores else ()
-        if isinstance(truth, OutlineLayer) and grid is not None:
-            _check_hit(truth, grid, files)
         if files.aoi and grid is not None and not Aoi(files.aoi, grid).meets_grid():
             raise OptionError(
                 f"the area of interest lies outside of {files.prediction.name}",
                 "check its coordinates and its CRS; --bbox is in the CRS of the prediction's grid",
             )
         notes = [*_told(prediction), *_told(truth), *filter(None, [matched.told])]
+        if isinstance(truth, OutlineLayer) and grid is not None and _lies_beside(truth, grid):
+            notes.append(
+                f"no outline of {files.truth.name} lies on {files.prediction.name}: no objects there"
+            )
         yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, tuple(notes))
 
 
@@ -231,13 +235,56 @@ def read_own_outlines(pair: Pair) -> OutlineLayer | None:
     return read_outlines(pair.files.polygons, pair.crs)
 
 
-def _check_hit(truth: OutlineLayer, grid: GeoGrid, files: SceneFiles) -> None:
+def _lies_beside(truth: OutlineLayer, grid: GeoGrid) -> bool:
     ids = np.ones(len(truth.geometry), np.int64)
-    if len(ids) and not Burner(truth.geometry, ids, grid).meets_grid():
-        raise VectorError(
-            f"no outline of {files.truth.name} lies on {files.prediction.name}",
-            "check that both are of one place, and the CRS that the outlines claim to have",
-        )
+    return len(ids) > 0 and not Burner(truth.geometry, ids, grid).meets_grid()
+
+
+def check_places(scenes: Sequence[SceneFiles]) -> None:
+    """Refuse outlines that lie on none of the scenes; on some of many there may be nothing.
+
+    Raises:
+        InputError: they do not, or a file cannot be read.
+    """
+    for files in scenes:
+        raster = files.image if is_vector(files.prediction) else files.prediction
+        if raster is None or not is_vector(files.truth):
+            return
+        with open_scene(raster, expand_palette=False) as scene:
+            grid = scene.info.grid
+        if not _lies_beside(read_outlines(files.truth, grid.crs), grid):
+            return
+    raise VectorError(
+        f"no outline of {scenes[0].truth.name} lies on {scenes[0].prediction.name}"
+        + (" or any other scene" if len(scenes) > 1 else ""),
+        "check that both are of one place, and the CRS that the outlines claim to have",
+    )
+
+
+def shared_values(scenes: Sequence[SceneFiles], options: EvaluateOptions) -> EvaluateOptions:
+    """Options by which values without names mean the same in all scenes.
+
+    A tile without buildings holds no 255, and a class that a tile lacks is a class all the same.
+
+    Raises:
+        InputError: if a file cannot be read.
+    """
+    prediction = _found_in([files.prediction for files in scenes], options.prediction)
+    return replace(
+        options, prediction=prediction, truth=_found_in([files.truth for files in scenes], options.truth)
+    )
+
+
+def _found_in(paths: Sequence[Path], values: ValueOptions) -> ValueOptions:
+    if values.values or values.threshold is not None:
+        return values
+    found: set[int] = set()
+    for path in dict.fromkeys(paths):
+        if not is_vector(path):
+            with open_scene(path, expand_palette=False) as scene:
+                layer = RasterLayer(scene, values)
+            found.update(layer.labelling.found or ())
+    return replace(values, found=tuple(sorted(found)))
 
 
 def _told(layer: RasterLayer | OutlineLayer) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from geoseg.evaluate.footing import FootprintFinder, SceneFootprints, wants_foot
 from geoseg.evaluate.footprints import FootprintScore
 from geoseg.evaluate.maps import SceneMaps
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
-from geoseg.evaluate.pair import Pair, Piece, open_pair
+from geoseg.evaluate.pair import Pair, Piece, check_places, open_pair, shared_values
 from geoseg.evaluate.pictures import Sketch, Sketcher
 from geoseg.evaluate.table import FootprintTable, joined_tables
 from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up, common_classes
@@ -172,6 +172,9 @@ def evaluate(
     options, listener = options or EvaluateOptions(), listener or EvaluateListener()
     if not scenes:
         raise OptionError("nothing to evaluate", "name a prediction and its truth")
+    check_places(scenes)
+    if len(scenes) > 1:
+        options = shared_values(scenes, options)
     parts = [_evaluate_scene(files, options, listener, maps) for files in scenes]
     return Evaluation(tuple(parts), options)
 

@@ -30,7 +30,7 @@ class PixelScores:
         boundary: ``(2, classes)`` pixels in both boundaries, and in any of the two.
         rules: distances of the boundary that were used.
         missing: pixels whose truth is known but that the prediction has no data for.
-        levels: ``(251, 2)`` counts by level of score, or None without probabilities.
+        levels: ``(252, 2)`` counts by level of score, or None without probabilities.
         channels: of the probabilities; 0 without.
     """
 

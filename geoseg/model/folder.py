@@ -29,7 +29,8 @@ MAX_TEXT_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 2_000_000_000
 _SUFFIXES = (".json", ".md", ".txt", ".png", ".safetensors")
 _LITTER = (".DS_Store", "Thumbs.db", "desktop.ini")  # left by file managers; never opened
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,99}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,99}")
+"""Of bundles and of their files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _check_spec(spec: BundleSpec) -> None:
     Raises:
         ValueError, TypeError: a value no bundle has.
     """
-    if not (isinstance(spec.name, str) and _NAME.fullmatch(spec.name)):
+    if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
         raise ValueError(f"name {spec.name!r}")
     if not all(isinstance(text, str) and text for text in (spec.architecture, *spec.bands)):
         raise ValueError("the network's architecture and the bands are names")
@@ -166,7 +167,7 @@ def _check_file_list(files: Mapping[str, Any]) -> None:
     if WEIGHTS not in files:
         raise ValueError(f"{WEIGHTS} is not listed under files")
     for name, digest in files.items():
-        if not _NAME.fullmatch(name) or name == DESCRIPTION or not name.endswith(_SUFFIXES):
+        if not NAME.fullmatch(name) or name == DESCRIPTION or not name.endswith(_SUFFIXES):
             raise ValueError(f"file {name!r} cannot be part of a bundle")
         if not (isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest)):
             raise ValueError(f"the sha256 of {name} is missing")

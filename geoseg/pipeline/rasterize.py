@@ -108,6 +108,7 @@ def _strip(scene: Scene, window: Window, burner: Burner) -> Strip:
 
 def _windows(scene: Scene) -> Iterator[Window]:
     grid, block = scene.info.grid, scene.source.block_rows
-    rows = max(1, STRIP_PIXELS // grid.width // block) * block
+    values = grid.width * len(scene.info.bands)  # all are read, to know where there is no data
+    rows = max(1, STRIP_PIXELS // values // block) * block
     for row in range(0, grid.height, rows):
         yield Window(row, 0, min(rows, grid.height - row), grid.width)

@@ -223,9 +223,13 @@ class _Run:
             for sink in sinks:
                 sink.finish()
             wait()  # what failed beside this has to be told before anything is put in place
+            before = _outputs_of(job.record_path)
             with writing(job.record_path):
                 job.record_path.unlink(missing_ok=True)  # of a run that is being replaced
             files = [output for sink in sinks for output in sink.commit()]
+            for name in before - {output.path.name for output in files}:
+                with writing(job.outputs.folder / name):  # would be taken for a part of this run
+                    (job.outputs.folder / name).unlink(missing_ok=True)
         self._lap("write")
         return files
 
@@ -250,6 +254,16 @@ class _Run:
             outputs={output.path.name: output.kind for output in files},
             warnings=tuple(warnings),
         )
+
+
+def _outputs_of(record: Path) -> set[str]:
+    """Names of the files that the run of a record left beside it; none where it cannot be read."""
+    try:
+        names = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    plain = (name for name in names if isinstance(name, str) and Path(name).name == name)
+    return {name for name in plain if (record.parent / name).is_file()}
 
 
 @contextmanager

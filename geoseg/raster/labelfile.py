@@ -103,7 +103,9 @@ class LabelFile:
             picture.putpalette(
                 [part for value in range(256) for part in colours.get(value, (0, 0, 0, 0))[:3]]
             )
-        picture.save(self._path, format="PNG", compress_level=PNG_LEVEL)
+        # a PNG declares no data by the one colour of its palette that is not seen
+        unseen = {} if self._layout.nodata is None else {"transparency": int(self._layout.nodata)}
+        picture.save(self._path, format="PNG", compress_level=PNG_LEVEL, **unseen)
 
     def _check(self) -> None:
         with unplaced(), rasterio.open(self._path, driver="GTiff") as dataset:

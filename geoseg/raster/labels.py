@@ -36,11 +36,13 @@ class ValueOptions:
         band: number, from 1.
         values: value -> class name, in pairs; empty: every value but 0 is a class.
         threshold: value from which a pixel belongs to the one class there is; None: values are classes.
+        found: values without names that rasters of a set hold between them; empty: this one's own.
     """
 
     band: int = 1
     values: tuple[tuple[int, str], ...] = ()
     threshold: float | None = None
+    found: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Labelling:
         scale: of a score, to levels; 0: no scores.
         has_edges: whether the last band holds edges.
         trusted: whether a value that was named counts though the file declares it as no data.
+        zero_counts: whether 0 is the background though the file declares it as no data.
+        found: values without names that the classes were made of; None: classes have names.
     """
 
     classes: ClassList
@@ -67,6 +71,8 @@ class Labelling:
     scale: float = 0.0
     has_edges: bool = False
     trusted: bool = False
+    zero_counts: bool = False
+    found: tuple[int, ...] | None = None
 
     def strip(self, first_row: int, pixels: Pixels, valid: Mask) -> Strip:
         """A strip of labels.
@@ -101,7 +107,7 @@ class Labelling:
                 labels[pixels == value] = label
         if not valid.all():
             hidden = ~valid & (labels == 0) if self.trusted else ~valid
-            labels[hidden] = NODATA
+            labels[hidden & (pixels != 0) if self.zero_counts else hidden] = NODATA
         return labels
 
 
@@ -180,6 +186,12 @@ def _named(scene: Scene, options: ValueOptions) -> Labelling:
 
 
 def _our_scores(scene: Scene, options: ValueOptions) -> Labelling:
+    if options.band != 1:
+        raise OptionError(
+            f"--band {options.band}", "geoseg's own probabilities are taken whole; leave it out"
+        )
+    if options.threshold is not None and not 0 < options.threshold <= 1:
+        raise OptionError(f"--threshold {options.threshold:g}", "a probability lies between 0 and 1")
     names = [b.name or f"class {b.index}" for b in scene.info.bands]
     has_edges = len(names) > 1 and names[-1] == EDGE
     scored = names[:-1] if has_edges else names
@@ -201,6 +213,8 @@ def _our_scores(scene: Scene, options: ValueOptions) -> Labelling:
 def _cut(scene: Scene, options: ValueOptions) -> Labelling:
     threshold = options.threshold
     assert threshold is not None
+    if not math.isfinite(threshold):
+        raise OptionError(f"--threshold {threshold:g}", "give a number")
     scale = 0.0
     if scene.info.dtype == "uint8":
         scale = LEVELS / 255.0
@@ -219,8 +233,18 @@ def _float_mask(scene: Scene) -> SceneError:
 def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
     if scene.info.dtype.startswith("float"):
         raise _float_mask(scene)
+    values = options.found or _distinct_values(scene, options.band)
+    nodata = "" if scene.info.nodata is None else f" ({scene.info.nodata:g} is declared as no data)"
+    told = ", ".join(f"{v} = class {v}" for v in values) or "no value but 0"
+    classes = class_list([f"class {v}" for v in values or (1,)])
+    bands = (options.band,)
+    return Labelling(classes, bands, f"values: {told}{nodata}", values or (1,), found=values)
+
+
+def _distinct_values(scene: Scene, band: int) -> tuple[int, ...]:
+    """Values of a band's valid pixels, but 0."""
     found: set[int] = set()
-    read = (scene.read(window, (options.band,)) for window in _windows(scene))
+    read = (scene.read(window, (band,)) for window in _windows(scene))
     with closing(prefetch(read, AHEAD)) as blocks:
         for pixels, valid in blocks:
             found.update(_distinct(pixels[0], valid))
@@ -229,11 +253,7 @@ def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
                     f"{scene.path}: more than {MOST_VALUES} different values: no mask",
                     "cut scores with --threshold, or name values with --value",
                 )
-    values = tuple(sorted(found - {0}))
-    nodata = "" if scene.info.nodata is None else f" ({scene.info.nodata:g} is declared as no data)"
-    told = ", ".join(f"{v} = class {v}" for v in values) or "no value but 0"
-    classes = class_list([f"class {v}" for v in values or (1,)])
-    return Labelling(classes, (options.band,), f"values: {told}{nodata}", values or (1,))
+    return tuple(sorted(found - {0}))
 
 
 def _distinct(pixels: Pixels, valid: Mask) -> list[int]:

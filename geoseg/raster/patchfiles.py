@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
 from geoseg.core import PatchGrid, Window
@@ -21,6 +21,7 @@ from geoseg.errors import OutputError
 from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
 from geoseg.raster.safety import GDAL_ERRORS, open_checked
 from geoseg.raster.scene import Scene
+from geoseg.raster.source import colour_table
 
 GROUP_BYTES = 256_000_000
 """Patches side by side are read together, so that long rows of pixels are decoded once, up to this much."""
@@ -140,7 +141,8 @@ def layout_of(scene: Scene) -> RasterLayout:
         bands=len(info.bands),
         nodata=info.nodata,
         names=tuple(b.name for b in info.bands) if any(b.name for b in info.bands) else (),
-        interpretations=tuple(b.colour for b in info.bands),
+        # the colours of a palette are not those of a VRT; without them its values are numbers
+        interpretations=tuple("gray" if b.colour == "palette" else b.colour for b in info.bands),
         tags={k: v for k, v in scene.source.tags.items() if k not in PLACE_TAGS},
         nearest=False,
         predictor=True,
@@ -153,13 +155,14 @@ def _with_details(scene: Scene, layout: RasterLayout) -> RasterLayout:
     with open_checked(scene.path) as dataset:
         flags = set(dataset.mask_flag_enums[0])
         inside = MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata}
-        paletted = dataset.count == 1 and dataset.colorinterp[0] == ColorInterp.palette
+        colours = colour_table(dataset)
+        paletted = bool(colours)
         return replace(
             layout,
             masked=inside or len(scene.source.files) > 1,
             scales=dataset.scales if set(dataset.scales) != {1.0} else (),
             offsets=dataset.offsets if set(dataset.offsets) != {0.0} else (),
-            colours=dataset.colormap(1) if paletted else {},
+            colours=colours,
             interpretations=() if paletted else layout.interpretations,
             nearest=paletted,
             predictor=not paletted,

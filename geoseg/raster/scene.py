@@ -12,7 +12,7 @@ from types import TracebackType
 import rasterio
 from rasterio.windows import Window as RioWindow
 
-from geoseg.core import SceneInfo, Window
+from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.core.strip import Mask
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.safety import is_fenced, local_file, open_checked
@@ -59,7 +59,7 @@ class Scene:
             acquired=acquisition_date(source.tags.get("TIFFTAG_DATETIME", "")),
             block_rows=source.block_rows,
         )
-        self.header_hash = header_hash(source.files)
+        self.header_hash = header_hash(source.files, source.grid)
 
     def __enter__(self) -> Scene:
         return self
@@ -121,9 +121,9 @@ def open_source(path: Path, expand_palette: bool = True) -> Source:
             raise
 
 
-def header_hash(files: Sequence[Path]) -> str:
-    """Sha256 of files' sizes, modification times and first 64 KiB."""
-    digest = hashlib.sha256()
+def header_hash(files: Sequence[Path], grid: GeoGrid) -> str:
+    """Sha256 of files' sizes, modification times and first 64 KiB, and of the grid, which others may tell."""
+    digest = hashlib.sha256(repr((grid.transform, grid.crs)).encode())
     for path in files:
         about = path.stat()
         digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode())

@@ -237,11 +237,21 @@ def _missing_blocks(dataset: DatasetReader) -> Mask | None:
     return missing if missing.any() else None
 
 
+def colour_table(dataset: DatasetReader) -> dict[int, tuple[int, int, int, int]]:
+    """Value -> red, green, blue, alpha of a palette picture; empty where a file is none, or has lost it."""
+    if dataset.count != 1 or dataset.colorinterp[0] != ColorInterp.palette:
+        return {}
+    try:
+        return dict(dataset.colormap(1))
+    except ValueError:  # it calls itself one, but brings no colours
+        return {}
+
+
 def _palette(dataset: DatasetReader) -> NDArray[np.uint8] | None:
     """Lookup table (4, entries) of red, green, blue, alpha; None where the file is no palette picture."""
-    if dataset.count != 1 or dataset.colorinterp[0] != ColorInterp.palette:
+    colours = colour_table(dataset)
+    if not colours:
         return None
-    colours = dataset.colormap(1)
     table = np.zeros((4, max(colours) + 1), np.uint8)
     for index, rgba in colours.items():
         table[:, index] = rgba

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,13 +34,12 @@ def draw_curves(target: Path, rows: Sequence[Mapping[str, float]]) -> None:
     loss.legend(frameon=False, fontsize=8)
     values = [row["iou"] for row in rows]
     _line(iou, epochs, values, _RED, "validation")
-    best = max(range(len(values)), key=values.__getitem__)
-    iou.plot(epochs[best], values[best], "o", color=_RED, markersize=4)
-    place = "right" if best > len(values) / 2 else "left"
-    label = f"{values[best]:.3f}"
-    iou.annotate(
-        label, (epochs[best], values[best]), (0, -14), textcoords="offset points", ha=place, fontsize=8
-    )
+    known = [k for k, value in enumerate(values) if not math.isnan(value)]
+    if known:  # validation images may show no class
+        best = max(known, key=values.__getitem__)
+        iou.plot(epochs[best], values[best], "o", color=_RED, markersize=4)
+        at, place = (epochs[best], values[best]), "right" if best > len(values) / 2 else "left"
+        iou.annotate(f"{values[best]:.3f}", at, (0, -14), textcoords="offset points", ha=place, fontsize=8)
     _line(rate, epochs, [row["rate"] for row in rows], _GREY, "")
     for axes, title in ((loss, "loss"), (iou, "IoU"), (rate, "learning rate")):
         _dress(axes, title, "epoch")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from geoseg.core.bundle import Precision
 from geoseg.model.bundle import Bundle
@@ -55,7 +56,7 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
         if not predictors:
             plan = plan_patches(bundle.spec, patch.shape[1:], str(patch.dtype))
             predictors = [make_predictor(bundle, replace(plan, precision=p)) for p in ("fp32", "bf16")]
-        exact, rounded = (predictor.predict(patch[None])[0].copy() for predictor in predictors)
+        exact, rounded = (_answer(predictor, patch) for predictor in predictors)
         difference = np.abs(exact - rounded)
         total += float(difference.sum(dtype=np.float64))
         largest = max(largest, float(difference.max()))
@@ -65,3 +66,9 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
     if not count:
         raise ValueError("no patches to compare precisions on")
     return Agreement(total / (count * difference.size), largest, flipped / count)
+
+
+def _answer(predictor: Any, patch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """A copy of what a predictor says of one patch, wherever it says it: on a GPU it stays there."""
+    answer = torch.as_tensor(predictor.predict(patch[None])[0])
+    return np.array(answer.float().cpu().numpy())

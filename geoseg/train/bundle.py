@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from geoseg.core import BundleSpec
@@ -19,6 +20,7 @@ from geoseg.model.bundle import Bundle
 from geoseg.model.pack import describe, write_bundle
 from geoseg.train.agreement import compare_precisions
 from geoseg.train.fingerprint import TrainingData
+from geoseg.train.images import Part
 from geoseg.train.measure import Findings, findings, look, windows
 from geoseg.train.recipe import Recipe
 from geoseg.train.start import arguments_of
@@ -185,5 +187,15 @@ def _precision(draft: Bundle, data: TrainingData, recipe: Recipe) -> Precision:
         place = every[number][0]
         side = _PATCH
         window = replace(place.window, height=side, width=side)
-        patches.append(np.ascontiguousarray(data.valid.read(place.image, window).pixels))
+        patches.append(_filled(data.valid.read(place.image, window), recipe))
     return compare_precisions(draft, patches).precision()
+
+
+def _filled(part: Part, recipe: Recipe) -> npt.NDArray[Any]:
+    """Pixels of which those without data are the network's zero, as in training."""
+    dtype = part.pixels.dtype
+    zero = -np.array(recipe.input.bias) / np.array(recipe.input.gain)
+    if dtype.kind != "f":
+        limits = np.iinfo(dtype)
+        zero = np.clip(np.rint(zero), limits.min, limits.max)
+    return np.ascontiguousarray(np.where(part.valid, part.pixels, zero.astype(dtype)[:, None, None]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Epoch:
     Attributes:
         number: from 1.
         figures: name -> figure.
-        best: whether its IoU is the highest so far.
+        best: whether it is the best so far.
     """
 
     number: int
@@ -91,7 +92,7 @@ class Record(Callback):
     def __init__(self, folder: Path, tell: TellEpoch) -> None:
         self._folder, self._tell = folder, tell
         self.rows: list[dict[str, float]] = []
-        self.best: tuple[int, float] = (0, -1.0)
+        self.best: tuple[int, float] = (0, -math.inf)
 
     def state_dict(self) -> dict[str, Any]:
         """The rows so far."""
@@ -109,9 +110,9 @@ class Record(Callback):
         rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
         row = {"epoch": number, "step": trainer.global_step, "rate": max(rates), **pl_module.figures}
         self.rows = [*self.rows[: number - 1], row]
-        better = row["iou"] > self.best[1]
+        better = pl_module.watched > self.best[1]
         if better:
-            self.best = (number, row["iou"])
+            self.best = (number, pl_module.watched)
         self._checkpoint(trainer, better)
         if trainer.is_global_zero:
             write_text(self._folder / METRICS, table_of(self.rows), overwrite=True)

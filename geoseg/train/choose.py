@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +36,7 @@ def choose(data: Fingerprint, name: str, network: Network, gpu: bool = False) ->
 
     Args:
         data: what they are like.
-        name: of the bundle to be.
+        name: what the bundle is named after, as far as names of bundles allow.
         network: what is trained; the input's scaling follows from its weights.
         gpu: whether there is one; patches, batches and precision follow from it.
     """
@@ -43,7 +45,7 @@ def choose(data: Fingerprint, name: str, network: Network, gpu: bool = False) ->
     total = _patches(data, patch)
     per_epoch = max(batch, total // EPOCHS // batch * batch)
     return Recipe(
-        name=name,
+        name=_plain(name),
         network=network,
         input=_input(data, network),
         sampling=Sampling(patch, batch, patches_per_epoch=per_epoch),
@@ -55,6 +57,12 @@ def choose(data: Fingerprint, name: str, network: Network, gpu: bool = False) ->
             precision="bf16-mixed" if gpu else "32-true",
         ),
     )
+
+
+def _plain(name: str) -> str:
+    """A name that a bundle may have."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9_. -]+", "-", ascii_only).strip("_. -")[:100] or Recipe().name
 
 
 def class_weights(pixels: tuple[int, ...]) -> tuple[float, ...] | None:

@@ -34,7 +34,7 @@ from geoseg.train.run import (
     resume_point,
     written_recipe,
 )
-from geoseg.train.start import arguments_of, network_of, start_network
+from geoseg.train.start import arguments_of, network_of, start_network, without_weights
 
 _TRIED = 4
 """Batches on which speed is measured; the first does not count."""
@@ -215,9 +215,7 @@ def seconds_per_patch(recipe: Recipe, data: TrainingData, gpu: bool, batches: in
     """Time of a forward and a backward pass on this machine; the first batch does not count."""
     keep_memory()
     device = "cuda" if gpu else "cpu"
-    network = start_network(
-        replace(recipe, network=replace(recipe.network, encoder_weights=None)), data.classes
-    )
+    network = start_network(without_weights(recipe), data.classes)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     side, batch = recipe.sampling.patch, recipe.sampling.batch
     pixels = torch.zeros(batch, len(recipe.input.bands), side, side, device=device).contiguous(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import lightning.pytorch as pl
 import torch
-from torch.utils.data import DataLoader, Sampler, Subset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from geoseg.core import NODATA
 from geoseg.model.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.recipe import Recipe
@@ -37,6 +39,30 @@ class Numbers(Sampler[int]):
 
     def __len__(self) -> int:
         return self._per_epoch // self._world
+
+
+class Share(Dataset[Sample]):
+    """A device's tiles: every n-th. Each has as many; where they do not go round, one that counts nothing.
+
+    Args:
+        tiles: of all devices.
+        rank: of the device.
+        world: how many devices there are.
+    """
+
+    def __init__(self, tiles: Tiles, rank: int, world: int) -> None:
+        self._tiles, self._rank, self._world = tiles, rank, world
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._tiles) / self._world)
+
+    def __getitem__(self, number: int) -> Sample:
+        """The device's tile `number`."""
+        tile = number * self._world + self._rank
+        if tile < len(self._tiles):
+            return self._tiles[tile]
+        sample = self._tiles[0]
+        return sample | {"classes": torch.full_like(sample["classes"], NODATA)}
 
 
 class Loaders(pl.LightningDataModule):
@@ -88,15 +114,14 @@ class Loaders(pl.LightningDataModule):
         return self._loader(self.samples, max(1, self._recipe.sampling.batch // world), numbers)
 
     def val_dataloader(self) -> DataLoader[Sample]:
-        """Batches of tiles; each device takes every n-th."""
+        """Batches of tiles; each device takes every n-th, and all take as many: they answer each other."""
         trainer = self.trainer
         assert trainer is not None
-        mine = range(trainer.global_rank, len(self.tiles), trainer.world_size)
         batch = max(1, self._recipe.sampling.batch * self._recipe.sampling.patch**2 // self.side**2)
-        return self._loader(Subset(self.tiles, mine), batch, None)
+        return self._loader(Share(self.tiles, trainer.global_rank, trainer.world_size), batch, None)
 
     def _loader(
-        self, samples: TrainingSamples | Subset[Sample], batch: int, numbers: Numbers | None
+        self, samples: TrainingSamples | Share, batch: int, numbers: Numbers | None
     ) -> DataLoader[Sample]:
         return DataLoader(
             samples,

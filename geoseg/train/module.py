@@ -105,7 +105,13 @@ class Segmentation(pl.LightningModule):
             "valid_loss": float(loss),
             **iou_figures(self.confusion),
         }
-        self.log("iou", self.figures["iou"], sync_dist=False)
+        self.log("watched", self.watched, sync_dist=False)
+
+    @property
+    def watched(self) -> float:
+        """What tells the best epoch: IoU; where no validation image shows a class, how small the loss is."""
+        iou = self.figures["iou"]
+        return -self.figures["valid_loss"] if math.isnan(iou) else iou
 
     def configure_optimizers(self) -> Any:
         """AdamW, and the rate's way through the run."""
@@ -174,15 +180,17 @@ def count_pixels(logits: Tensor, truth: Tensor, classes: int) -> Tensor:
 
 
 def iou_figures(confusion: Tensor) -> dict[str, float]:
-    """IoU of each class, and ``iou``: of class 1 of two, else the mean over those in the truth."""
+    """IoU of each class, and ``iou``: of class 1 of two, else the mean over those in the truth.
+
+    It is NaN where the truth shows no class but the background.
+    """
     both = confusion.diagonal().double()
     union = (confusion.sum(0) + confusion.sum(1)).double() - both
     each = both / union
     there = confusion.sum(1) > 0
-    if len(each) == 2:
-        mean = float(each[1]) if union[1] else 0.0
-    else:
-        mean = float(each[there].mean()) if there.any() else 0.0
+    mean = math.nan
+    if there[1:].any():
+        mean = float(each[1] if len(each) == 2 else each[there].mean())
     return {"iou": mean, **{f"iou_{k}": float(value) for k, value in enumerate(each)}}
 
 

@@ -53,7 +53,7 @@ class _Sweep(Segmentation):
 def find_rate(
     data: TrainingData, recipe: Recipe, hardware: Hardware, init: Bundle | None = None, steps: int = STEPS
 ) -> tuple[float, RangeTest]:
-    """Try growing learning rates on the network that a run begins with and suggest one.
+    """Try growing learning rates on the network that a run begins with, on one device, and suggest one.
 
     Args:
         data: to learn from.
@@ -71,6 +71,7 @@ def find_rate(
     quiet()
     keep_memory()
     long = replace(recipe.sampling, patches_per_epoch=recipe.sampling.batch * (steps + 1))
+    hardware = replace(hardware, devices=1, nodes=1)
     fitting = replace(recipe.fitting, schedule="constant", warm_up=0.0, encoder_share=1.0)
     recipe = replace(recipe, sampling=long, fitting=fitting)
     loaders = Loaders(data, recipe, hardware.workers)

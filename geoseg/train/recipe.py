@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.errors import OptionError
+from geoseg.model.folder import NAME
 from geoseg.train.origin import Origin
 
 LOSSES = ("cross_entropy", "focal", "dice", "jaccard", "tversky", "boundary")
@@ -260,6 +261,8 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        plain = "name is of letters from A to Z, digits, spaces and . _ -, and begins with a letter or digit"
+        _need(NAME.fullmatch(self.name) is not None, plain)
         _need(0 <= self.seed < 2**63, "seed lies between 0 and 2^63")
         _need(self.threshold is None or 0 < self.threshold < 1, "threshold lies between 0 and 1")
         area = self.min_area_m2

@@ -42,7 +42,7 @@ from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.module import Segmentation
 from geoseg.train.recipe import Recipe, read_entries
-from geoseg.train.start import start_network
+from geoseg.train.start import start_network, without_weights
 
 RECIPE, FINGERPRINT, BUNDLE, BOARD = "recipe.json", "fingerprint.json", "bundle", "tensorboard"
 
@@ -150,7 +150,8 @@ class Run:
         quiet()
         keep_memory()
         remove_leftovers(self.folder)
-        network = start_network(self.recipe, self.data.classes, init)
+        start = self.recipe if resume is None else without_weights(self.recipe)
+        network = start_network(start, self.data.classes, init)
         loaders = Loaders(self.data, self.recipe, self.hardware.workers)
         module = Segmentation(network, self.recipe, len(self.data.classes), loaders.name_of())
         callbacks = self._callbacks(loaders, step, epoch)
@@ -173,7 +174,7 @@ class Run:
         if not path.exists():
             raise ResumeError(f"{self.folder}: no epoch has ended yet", "train on with --resume")
         state = load_checkpoint(path)
-        network = start_network(self.recipe, self.data.classes)
+        network = start_network(without_weights(self.recipe), self.data.classes)
         own = {n.removeprefix("network."): t for n, t in state["state_dict"].items()}
         network.load_state_dict(own)
         done = measuring(measured_windows(self.data, self.recipe))
@@ -195,7 +196,7 @@ class Run:
 
 def _stopping(patience: int) -> EarlyStopping:
     """Ends a run without progress; asked before the epoch's checkpoint is written, which has to know."""
-    return EarlyStopping("iou", mode="max", patience=patience, check_on_train_epoch_end=False)
+    return EarlyStopping("watched", mode="max", patience=patience, check_on_train_epoch_end=False)
 
 
 def _has_stopped(checkpoint: Path, patience: int) -> bool:

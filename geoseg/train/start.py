@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ def start_network(recipe: Recipe, classes: ClassList, init: Bundle | None = None
             encoder = network.get_submodule("encoder")
             encoder.load_state_dict(_adapted_encoder(given, encoder.state_dict(), recipe.network))
     return network
+
+
+def without_weights(recipe: Recipe) -> Recipe:
+    """A recipe whose network begins from chance: all its weights will be replaced."""
+    return replace(recipe, network=replace(recipe.network, encoder_weights=None))
 
 
 def network_of(spec: BundleSpec, edges: bool) -> Network:

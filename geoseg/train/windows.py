@@ -18,7 +18,7 @@ CELL = 64
 """Side in pixels of the cells of which it is known what classes they hold."""
 _ROWS = 16 * CELL
 _FEW = CELL * CELL // 100
-"""Pixels of a class that make a cell one to look for that class in."""
+"""Pixels of a class that make a cell one to look for that class in, unless no cell has as many."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,12 @@ def take_census(images: LabelledImages, classes: int, done: Callable[[int], None
         done(1)
     every = np.concatenate(counts) if counts else np.zeros((0, classes + 1), np.int64)
     kept = every[every[:, :classes].sum(1) > 0]
+    holds = kept[:, :classes] >= _FEW
+    scattered = ~holds.any(axis=0)  # cars and the like: nowhere enough of them
+    holds[:, scattered] = kept[:, :classes][:, scattered] > 0
     return Census(
         np.concatenate(places) if places else np.zeros((0, 3), np.int64),
-        kept[:, :classes] >= _FEW,
+        holds,
         tuple(int(n) for n in every[:, :classes].sum(0)),
         int(every[:, classes].sum()),
         tuple(blank),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,31 @@ class Drawing:
         made: (count,) outlines.
         sound: (count,) which of them are valid polygons.
         straight: (count,) which were straightened, and overlap enough with what they were.
+        failed: (count,) which were to be straightened, but are not sound or overlap too little.
         slanted: (count,) number of corners that are far from right angles.
     """
 
     made: FlatPolygons
     sound: Mask
     straight: Mask
+    failed: Mask
     slanted: Longs
+
+    def replaced(self, some: Mask, by: Drawing) -> Drawing:
+        """The same with some parts drawn anew."""
+
+        def put(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+            changed = old.copy()
+            changed[some] = new
+            return changed
+
+        return Drawing(
+            self.made.replaced(some, by.made),
+            put(self.sound, by.sound),
+            put(self.straight, by.straight),
+            put(self.failed, by.failed),
+            put(self.slanted, by.slanted),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +76,14 @@ class Better:
     again: Mask
     straight: Mask
 
-    def put(self, some: Longs, drawing: Drawing, wanted: Mask) -> None:
+    def put(self, some: Mask, drawing: Drawing, wanted: Mask) -> None:
         """Take over those of some parts that are wanted."""
-        chosen = some[wanted]
+        chosen = np.flatnonzero(some)[wanted]
         self.made[chosen] = drawing.made.to_shapely(wanted)[wanted]
         self.again[chosen], self.straight[chosen] = True, drawing.straight[wanted]
 
 
-Draw = Callable[[Longs, Floats], Drawing]
+Draw = Callable[[Mask, Floats], Drawing]
 """Draws some parts, whole groups of them, with their tolerances multiplied."""
 
 
@@ -82,13 +101,14 @@ def square_up(fine: Drawing, group: Longs, draw: Draw) -> Better:
     alone = (np.bincount(group) == 1)[group]
     for coarser in FACTORS:
         ragged = fine.straight & (least > 0)
-        some = np.flatnonzero(groups_with(group, ragged))
-        if not len(some):
+        some = groups_with(group, ragged)
+        if not some.any():
             break
         coarse = draw(some, np.where(ragged, coarser, factor)[some])
         enough = FEWER * coarse.slanted <= fine.slanted[some]  # round outlines stay far from square
         taken = ragged[some] & coarse.straight & enough & (coarse.slanted < least[some])
-        factor[some[taken]], least[some[taken]] = coarser, coarse.slanted[taken]
+        factor[some] = np.where(taken, coarser, factor[some])
+        least[some] = np.where(taken, coarse.slanted, least[some])
         better.put(some, coarse, taken & alone[some])
     _draw_together(better, fine, group, np.where(alone, 1.0, factor), draw)
     return better
@@ -96,13 +116,13 @@ def square_up(fine: Drawing, group: Longs, draw: Draw) -> Better:
 
 def _draw_together(better: Better, fine: Drawing, group: Longs, factor: Floats, draw: Draw) -> None:
     """Draw groups with the tolerances that suited their parts; what fails then gets the fine one back."""
-    while len(some := np.flatnonzero(groups_with(group, factor > 1))):
+    while (some := groups_with(group, factor > 1)).any():
         drawn = draw(some, factor[some])
         worse = (factor[some] > 1) & (~drawn.straight | (drawn.slanted > fine.slanted[some]))
         done = ~groups_with(group[some], worse | ~drawn.sound)
         worse |= groups_with(group[some], ~drawn.sound)
         better.put(some, drawn, done)
-        factor[some[worse | done]] = 1.0
+        factor[some] = np.where(worse | done, 1.0, factor[some])
 
 
 def groups_with(group: Longs, some: Mask) -> Mask:

@@ -15,9 +15,10 @@ from geoseg.vector.coarser import groups_with
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
-from geoseg.vector.regularize import Place, regularize
+from geoseg.vector.regularize import regularize
 from geoseg.vector.table import BUILDING, Features, PolygonContext
 from geoseg.vector.trace import Parts
+from geoseg.vector.walls import Place
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -53,7 +54,8 @@ class Rules:
             else options.min_area_m2
             for c in classes
         ]
-        simplify = context.simplify_m if options.simplify_m is None else options.simplify_m
+        usual = context.simplify_m if grid.crs else 0.0  # metres, which pixels are not
+        simplify = usual if options.simplify_m is None else options.simplify_m
         built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
         straight = np.array(built) & options.regularize
         return cls(grid, np.array(limits), simplify, straight, options.connectivity == 8)

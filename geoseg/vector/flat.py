@@ -52,11 +52,23 @@ class FlatPolygons:
 
     def take(self, wanted: Mask) -> FlatPolygons:
         """Those that are wanted."""
+        return self._ordered(np.flatnonzero(wanted))
+
+    def _ordered(self, order: Longs) -> FlatPolygons:
         ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
-        rings = np.repeat(wanted, self.part_stop - part_start)
-        corners = np.repeat(rings, self.ring_stop - ring_start)
+        rings = spans(part_start[order], self.part_stop[order])
+        corners = spans(ring_start[rings], self.ring_stop[rings])
         ring_stop = np.cumsum((self.ring_stop - ring_start)[rings])
-        return FlatPolygons(self.xy[corners], ring_stop, np.cumsum((self.part_stop - part_start)[wanted]))
+        return FlatPolygons(self.xy[corners], ring_stop, np.cumsum((self.part_stop - part_start)[order]))
+
+    def replaced(self, some: Mask, by: FlatPolygons) -> FlatPolygons:
+        """The same with others in the places of some."""
+        xy = np.concatenate([self.xy, by.xy])
+        ring_stop = np.concatenate([self.ring_stop, len(self.xy) + by.ring_stop])
+        part_stop = np.concatenate([self.part_stop, len(self.ring_stop) + by.part_stop])
+        order = np.arange(len(self))
+        order[some] = len(self) + np.arange(len(by))
+        return FlatPolygons(xy, ring_stop, part_stop)._ordered(order)
 
     def to_shapely(self, wanted: Mask) -> Geometries:
         """Shapely's polygons of those that are wanted, whose rings have corners; None of the others."""
@@ -108,6 +120,13 @@ class FlatPolygons:
         common = shapely.area(shapely.intersection(one, two))
         shares[large] = common / (shapely.area(one) + shapely.area(two) - common)
         return shares
+
+
+def spans(start: Longs, stop: Longs) -> Longs:
+    """The numbers of all half-open spans, one after the other."""
+    length = stop - start
+    shift = np.repeat(start - np.r_[0, np.cumsum(length)[:-1]], length)
+    return np.asarray(shift + np.arange(int(length.sum())), np.int64)
 
 
 NO_POLYGON, DOUBTFUL, VALID = range(3)

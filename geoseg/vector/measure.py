@@ -14,10 +14,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 
 from geoseg.core import GeoGrid
-from geoseg.errors import SceneError
 
 Floats = NDArray[np.float64]
 Geometries = NDArray[np.object_]
@@ -34,30 +33,27 @@ STEP = 4.0
 
 
 @lru_cache(maxsize=8)
-def to_lonlat(crs: str) -> Transformer:
-    """The way from a CRS to longitude and latitude in degrees.
-
-    Raises:
-        SceneError: if there is none.
-    """
+def to_lonlat(crs: str) -> Transformer | None:
+    """The way from a CRS to longitude and latitude in degrees; None where there is none: it may be local."""
     try:
         return Transformer.from_crs(CRS.from_user_input(crs), "EPSG:4326", always_xy=True)
-    except CRSError as error:
-        raise SceneError(
-            "the scene's CRS has no place on the globe, so nothing can be measured or written as GeoJSON",
-            f"give it another CRS, e.g. with gdalwarp ({error})",
-        ) from error
+    except ProjError:
+        return None
 
 
 def places(crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Longitudes and latitudes in degrees; NaN where the CRS has no place on Earth.
-
-    Raises:
-        SceneError: as :func:`to_lonlat`.
-    """
-    lon, lat = to_lonlat(crs).transform(x, y)
+    """Longitudes and latitudes in degrees; NaN where the CRS has no place on Earth."""
+    lon, lat = _lonlat(crs, x, y)
     there = np.isfinite(lon) & (np.abs(lat) <= POLE)
     return np.where(there, lon, np.nan), np.where(there, lat, np.nan)
+
+
+def _lonlat(crs: str, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    way = to_lonlat(crs)
+    if way is None:
+        return np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    lon, lat = way.transform(x, y)
+    return lon, lat
 
 
 def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
@@ -76,8 +72,7 @@ def local_frames(grid: GeoGrid, cols: Floats, rows: Floats) -> Floats:
         return np.broadcast_to(PIXELS, (len(cols), 2, 2)).copy()
     around = [(-STEP, 0.0), (STEP, 0.0), (0.0, -STEP), (0.0, STEP)]
     steps = [grid.xy(cols + dc, rows + dr) for dc, dr in around]  # type: ignore[arg-type]
-    to = to_lonlat(grid.crs)
-    lon, lat = to.transform(np.array([x for x, _ in steps]), np.array([y for _, y in steps]))
+    lon, lat = _lonlat(grid.crs, np.array([x for x, _ in steps]), np.array([y for _, y in steps]))
     there = np.isfinite(lon).all(axis=0) & (np.abs(lat[0] + lat[1]) <= 2 * POLE)
     lon[:, ~there] = lat[:, ~there] = np.nan
     west, east, up, down = _in_space(lon, lat)  # where differences of degrees fail, at the poles, these hold

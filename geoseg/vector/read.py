@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyogrio
 import shapely
 from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from geoseg.errors import VectorError
 
@@ -71,11 +71,16 @@ def place_frame(frame: geopandas.GeoDataFrame, crs: str, path: Path) -> geopanda
         path: of the file, for the message.
 
     Raises:
-        VectorError: if the file has no CRS.
+        VectorError: if the file has no CRS, or there is no way from it to the other.
     """
     if frame.crs is None:
         raise VectorError(f"{path} does not say its CRS", "assign one, e.g. with ogr2ogr -a_srs EPSG:4326")
-    return frame.to_crs(CRS.from_user_input(crs))
+    try:
+        return frame.to_crs(CRS.from_user_input(crs))
+    except ProjError as error:
+        raise VectorError(
+            f"{path}: its CRS and the scene's cannot be brought together", "one of them has no place on Earth"
+        ) from error
 
 
 def read_outlines(path: Path, crs: str | None) -> tuple[Outline, ...]:
@@ -115,7 +120,10 @@ def read_area(path: Path, crs: str | None) -> str:
             f"{path}: some coordinates are no numbers, or lie where the scene's CRS has none",
             "check the file",
         )
-    area = shapely.union_all(shapely.make_valid(np.array(parts, object)))
+    valid = shapely.make_valid(np.array(parts, object), method="structure", keep_collapsed=False)
+    area = shapely.union_all(valid)
+    if area.is_empty:
+        raise VectorError(f"{path} holds no area", "its polygons are as thin as lines")
     return str(shapely.to_geojson(shapely.normalize(area)))
 
 

@@ -10,18 +10,17 @@ Whatever loses too much overlap with its former self, or would be invalid, keeps
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.core import Transform
-from geoseg.vector import coarser, corners, straighten, thin
+from geoseg.vector import coarser, corners, straighten
 from geoseg.vector.coarser import Better, Drawing, groups_with
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
-from geoseg.vector.outline import group_stops
 from geoseg.vector.trace import Parts
+from geoseg.vector.walls import Outlines, Place, Walls, Way
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -36,8 +35,6 @@ UNSURE = 0.7
 """Tolerances by which pixels leave a part's directions open."""
 BLUNT = 5.5
 """Tolerances that a corner may be cut off by and still be square: networks round corners."""
-ENDS = 1.5
-"""Tolerances at both ends of a wall that do not tell where it lies."""
 FARTHEST = 4.0
 """Tolerances by which a corner may move."""
 MIN_FOLLOWING = 0.6
@@ -51,115 +48,25 @@ MIN_IOU = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where pixels lie.
+class _Limits:
+    """What straightened parts have to keep to.
 
     Attributes:
-        frames: (count, 2, 2) from pixels to metres, the same for all parts of a group.
-        transform: from pixels to the map.
+        able: (count,) which may be straightened.
+        former: (count,) the outlines that they have to overlap with.
+        least: (count,) how much.
+        tolerance: (count,) in metres.
     """
 
-    frames: Floats
-    transform: Transform
-
-
-@dataclass(frozen=True, slots=True)
-class Walls:
-    """The thinned outlines: corner ``i`` begins a wall that ends at the next corner of its ring.
-
-    Attributes:
-        begin: (walls,) place where it begins.
-        end: (walls,) place where it ends.
-        part: (walls,).
-        moment: (walls, 7) see :func:`geoseg.vector.thin.measure_walls`.
-        length: (walls,).
-        ring_stop: (rings,) where rings end in the walls.
-        part_stop: (parts,) where parts end in the rings.
-        at: (places, 2) in metres from the first corner of the group.
-        node: (places,) whether more than two edges meet there.
-        tolerance: (parts,).
-    """
-
-    begin: Longs
-    end: Longs
-    part: Longs
-    moment: Floats
-    length: Floats
-    ring_stop: Longs
-    part_stop: Longs
-    at: Floats
-    node: Mask
+    able: Mask
+    former: FlatPolygons
+    least: Floats
     tolerance: Floats
 
-    @classmethod
-    def of(cls, parts: Parts, place: Place, tolerance: Floats) -> Walls:
-        """Thin the outlines of parts."""
-        rings = _owners(parts.part_stop)
-        vid, ring_stop, at, node = _places(parts, place)
-        keep = np.zeros(len(at), bool)
-        thin.choose_corners(vid, ring_stop, at, node, tolerance[rings], keep)
-        count = corners.keep_small(vid, ring_stop, keep)  # smaller than the tolerance: left as it is
-        begin, stops, moment = np.empty(count, np.int64), np.empty_like(ring_stop), np.empty((count, 7))
-        thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))
-        begin, at, node = (np.cumsum(keep) - 1)[begin], at[keep], node[keep]
-        end = np.roll(begin, -1)
-        end[stops - 1] = begin[np.r_[0, stops[:-1]]]
-        length = np.hypot(*(at[end] - at[begin]).T)
-        part = rings[_owners(stops)]
-        return cls(begin, end, part, moment, length, stops, parts.part_stop, at, node, tolerance)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """The way back to the map.
-
-    Attributes:
-        back: (parts, 2, 2) from metres to pixels.
-        origin: (parts, 2) of the metres, in pixels.
-        group: (parts,) from 0 on.
-        transform: from pixels to the map.
-    """
-
-    back: Floats
-    origin: Floats
-    group: Longs
-    transform: Transform
-
-    @classmethod
-    def of(cls, parts: Parts, place: Place) -> _Way:
-        """The way of parts whose groups begin at their first corners."""
-        stops = group_stops(parts)
-        group = _owners(stops)
-        lead = np.r_[0, stops[:-1]][group]
-        begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
-        back = np.linalg.inv(place.frames).astype(np.float64)
-        return cls(back, parts.xy[begin[lead]].astype(np.float64), group, place.transform)
-
-    def draw(self, walls: Walls, at: Floats) -> FlatPolygons:
-        """Outlines on the map whose corners lie at ``at``."""
-        rings = len(walls.ring_stop)
-        xy, ring_stop = np.empty((len(walls.begin) + rings, 2)), np.empty(rings, np.int64)
-        lines = walls.begin, walls.ring_stop, walls.part_stop
-        count = corners.draw(lines, (at, walls.node), (self.back, self.origin, self.transform), xy, ring_stop)
-        return FlatPolygons(xy[:count], ring_stop, walls.part_stop)
-
-
-def _places(parts: Parts, place: Place) -> tuple[Longs, Longs, Floats, Mask]:
-    """Numbers of the corners, where rings end in them, where the places lie, whether they are nodes."""
-    ring_stop = parts.ring_stop - np.arange(1, len(parts.ring_stop) + 1)
-    stops, count = group_stops(parts), int(ring_stop[-1])
-    vid, corner_at, at = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((count, 2))
-    frames = place.frames[np.r_[0, stops[:-1]]]
-    out = vid, corner_at, at
-    count = corners.number_places(parts.xy, parts.ring_stop, parts.part_stop[stops - 1], frames, out)
-    node = np.empty(count, bool)
-    corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
-    return vid, ring_stop, at[:count], node
-
-
-def _owners(stops: Longs) -> Longs:
-    """Which span each element is in, the spans following each other."""
-    return np.asarray(np.repeat(np.arange(len(stops)), np.diff(stops, prepend=0)), np.int64)
+    def take(self, wanted: Mask) -> _Limits:
+        """Those of some parts."""
+        former, least = self.former.take(wanted), self.least[wanted]
+        return _Limits(self.able[wanted], former, least, self.tolerance[wanted])
 
 
 def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> tuple[Geometries, Mask]:
@@ -178,47 +85,48 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     if not len(parts):
         return np.empty(0, object), np.zeros(0, bool)
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
-    walls, way = Walls.of(parts, place, tolerance), _Way.of(parts, place)
-    thinned = way.draw(walls, walls.at)
+    outlines = Outlines.of(parts, place)
+    walls, group = Walls.of(outlines, tolerance), outlines.way.group
+    thinned = outlines.way.draw(walls, walls.at)
     valid = thinned.is_valid()
-    able, everyone = wanted & valid, np.arange(len(parts))
-    fine = _draw(walls, way, (able, thinned), np.full(len(parts), MIN_IOU))
+    limits = _Limits(wanted & valid, thinned, np.full(len(parts), MIN_IOU), tolerance)
+    fine = _draw(walls, outlines.way, limits)
 
-    def draw(some: Longs, factor: Floats) -> Drawing:
-        few, there = parts.take(some), Place(place.frames[some], place.transform)
-        rules = able[some], thinned.take(np.isin(everyone, some))
-        least = np.where(factor > 1.0, coarser.MIN_IOU, MIN_IOU)
-        return _draw(Walls.of(few, there, tolerance[some] * factor), _Way.of(few, there), rules, least)
+    def draw(some: Mask, factor: Floats) -> Drawing:
+        rules, few = limits.take(some), outlines.take(some)
+        least, coarse = np.where(factor > 1.0, coarser.MIN_IOU, MIN_IOU), rules.tolerance * factor
+        return _draw(Walls.of(few, coarse), few.way, replace(rules, least=least, tolerance=coarse))
 
-    better = coarser.square_up(fine, way.group, draw)
-    return _chosen(way.group, (fine, thinned, better), valid, wanted)
+    better = coarser.square_up(fine, group, draw)
+    return _chosen(group, (fine, thinned, better), valid, wanted)
 
 
-def _draw(walls: Walls, way: _Way, rules: tuple[Mask, FlatPolygons], least: Floats) -> Drawing:
-    """Straighten parts.
-
-    Args:
-        walls: of the parts.
-        way: back to the map.
-        rules: which parts may be straightened, and the outlines that they have to overlap with.
-        least: (parts,) how much.
-    """
-    able, former = rules
+def _draw(walls: Walls, way: Way, limits: _Limits) -> Drawing:
+    """Straighten parts; groups in which some fail are drawn again without those: neighbours adapt."""
     snapped, follows = _directions(walls, way.group)
-    straight = able & (follows >= MIN_FOLLOWING)
-    for attempt in range(ROUNDS):
-        at = _solve(walls, snapped, straight)
-        made = way.draw(walls, at)
-        sound = made.is_valid()
-        good = sound & straight
-        good &= made.overlaps(former, good) >= least
-        if (good == straight).all():
+    straight = limits.able & (follows >= MIN_FOLLOWING)
+    drawing = _attempt(walls, way, snapped, replace(limits, able=straight))
+    for attempt in range(1, ROUNDS):
+        again = groups_with(way.group, drawing.failed)
+        if not again.any():
             break
-        last = attempt == ROUNDS - 2  # then whole groups give up, which leaves nothing to adapt to
-        straight = good & ~groups_with(way.group, straight & ~good) if last else good
-    slanted = np.empty(len(straight), np.int64)
+        last = attempt == ROUNDS - 1  # then whole groups give up, which leaves nothing to adapt to
+        rules = replace(limits, able=drawing.straight & ~again if last else drawing.straight).take(again)
+        few = _attempt(walls.take(again), way.take(again), snapped[again[walls.part]], rules)
+        drawing = drawing.replaced(again, few)
+    return drawing
+
+
+def _attempt(walls: Walls, way: Way, snapped: Floats, limits: _Limits) -> Drawing:
+    """Straighten all parts that may be."""
+    at = _solve(walls, snapped, limits.able)
+    made = way.draw(walls, at)
+    sound = made.is_valid()
+    straight = sound & limits.able
+    straight &= made.overlaps(limits.former, straight) >= limits.least
+    slanted = np.empty(len(sound), np.int64)
     straighten.count_slanted(at[walls.begin], walls.ring_stop, walls.part_stop, slanted)
-    return Drawing(made, sound, straight, slanted)
+    return Drawing(made, sound, straight, limits.able & ~straight, slanted)
 
 
 def _directions(walls: Walls, group: Longs) -> tuple[Floats, Floats]:

@@ -41,25 +41,31 @@ def directions(angle, length, part_stop, blunt, found):  # type: ignore[no-untyp
         found: (parts, 2) degrees in 0-90, filled in; NaN: none.
     """
     start = 0
+    weights = np.empty(BINS)
     for part in range(len(part_stop)):
         stop = part_stop[part]
-        weights = np.zeros(BINS)
+        weights[:] = 0.0
         total = 0.0
         for i in range(start, stop):
             weights[int(angle[i] % 90.0) % BINS] += length[i]
             total += length[i]
-        found[part, 0] = _strongest(weights, angle[start:stop], length[start:stop])
-        for i in range(BINS):
-            if _apart(i + 0.5, found[part, 0]) < SECOND_APART:
-                weights[i] = 0.0
-        found[part, 1] = np.nan
-        second = _strongest(weights, angle[start:stop], length[start:stop])
-        follows = 0.0
+        first = _strongest(weights, angle[start:stop], length[start:stop])
+        found[part, 0], found[part, 1] = first, np.nan
+        others = 0.0  # what may follow a second direction, and most often is too little
         for i in range(start, stop):
-            if length[i] > blunt[part] and _apart(angle[i], second) < REFINE:
-                follows += length[i]
-        if follows >= SECOND_SHARE * total and _apart(second, found[part, 0]) >= SECOND_APART:
-            found[part, 1] = second
+            if length[i] > blunt[part] and _apart(angle[i], first) > SECOND_APART - 1.1 * REFINE:
+                others += length[i]
+        if others >= SECOND_SHARE * total:
+            for i in range(BINS):
+                if _apart(i + 0.5, first) < SECOND_APART:
+                    weights[i] = 0.0
+            second = _strongest(weights, angle[start:stop], length[start:stop])
+            follows = 0.0
+            for i in range(start, stop):
+                if length[i] > blunt[part] and _apart(angle[i], second) < REFINE:
+                    follows += length[i]
+            if follows >= SECOND_SHARE * total and _apart(second, first) >= SECOND_APART:
+                found[part, 1] = second
         start = stop
 
 
@@ -71,14 +77,13 @@ def _apart(one, other):  # type: ignore[no-untyped-def]
 
 @kernel
 def _strongest(weights, angle, length):  # type: ignore[no-untyped-def]
-    best, most = 0, -1.0
-    around = np.concatenate((weights[-SMOOTH:], weights, weights[:SMOOTH]))
-    for i in range(BINS):
-        total = 0.0
-        for step in range(-SMOOTH, SMOOTH + 1):
-            total += around[i + SMOOTH + step] * (SMOOTH + 1 - abs(step))
-        if total > most:
-            best, most = i, total
+    smooth = np.zeros(BINS)
+    for i in range(-SMOOTH, BINS + SMOOTH):
+        weight = weights[i % BINS]
+        if weight > 0:
+            for near in range(max(i - SMOOTH, 0), min(i + SMOOTH + 1, BINS)):
+                smooth[near] += weight * (SMOOTH + 1 - abs(near - i))
+    best = np.argmax(smooth)
     centre, turn, total = best + 0.5, 0.0, 0.0
     for i in range(len(angle)):
         off = (angle[i] - centre + 45.0) % 90.0 - 45.0

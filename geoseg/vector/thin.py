@@ -151,8 +151,9 @@ def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
     dx, dy = end[0] - begin[0], end[1] - begin[1]
     length = np.hypot(dx, dy)
     margin = min(margin, 0.2 * length)
+    turns = steps >= FEW_STEPS
     out[:] = 0.0
-    spread = np.zeros(6)
+    total, x, y, xx, xy, yy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     following = first
     for _ in range(steps):
         i, following = following, following + 1 if following + 1 < len(line) else 0
@@ -169,15 +170,15 @@ def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
         out[3] += sy * my
         out[4] += sx
         out[5] += sy
-        weight = np.hypot(sx, sy)
-        x, y = mx - begin[0], my - begin[1]
-        spread[0] += weight
-        spread[1] += weight * x
-        spread[2] += weight * y
-        spread[3] += weight * x * x
-        spread[4] += weight * x * y
-        spread[5] += weight * y * y
-    out[6] = np.arctan2(dy, dx) if steps < FEW_STEPS else _axis(spread, dx, dy)
+        if turns:
+            weight, mx, my = np.hypot(sx, sy), mx - begin[0], my - begin[1]
+            total += weight
+            x += weight * mx
+            y += weight * my
+            xx += weight * mx * mx
+            xy += weight * mx * my
+            yy += weight * my * my
+    out[6] = _axis((total, x, y, xx, xy, yy), dx, dy) if turns else np.arctan2(dy, dx)
 
 
 @kernel

@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import IDENTITY, LEVELS, NODATA, Transform
+from geoseg.vector.flat import spans
 from geoseg.vector.links import link_rows
 from geoseg.vector.nodes import (
     COORDINATES,
@@ -83,8 +84,8 @@ class Parts:
     def take(self, order: Longs) -> Parts:
         """Some parts, in another order."""
         ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
-        rings = _spans(part_start[order], self.part_stop[order])
-        corners = _spans(ring_start[rings], self.ring_stop[rings])
+        rings = spans(part_start[order], self.part_stop[order])
+        corners = spans(ring_start[rings], self.ring_stop[rings])
         own = {
             "xy": self.xy[corners],
             "ring_stop": np.cumsum((self.ring_stop - ring_start)[rings]),
@@ -201,13 +202,6 @@ class Tracer:
         self._groups = int(work.counts[GROUPS])
         self._runs = runs[carried + int(offsets[-2]) :].copy()
         return _parts(work)
-
-
-def _spans(start: Longs, stop: Longs) -> Longs:
-    """The numbers of all half-open spans, one after the other."""
-    length = stop - start
-    shift = np.repeat(start - np.r_[0, np.cumsum(length)[:-1]], length)
-    return np.asarray(shift + np.arange(int(length.sum())), np.int64)
 
 
 def _bands(offsets: Longs) -> Iterator[tuple[int, int]]:

@@ -192,7 +192,7 @@ def test_options_that_exclude_each_other(scene: Path, words: list[str]) -> None:
 
 def test_patterns(tmp_path: Path) -> None:
     """Patterns are resolved in order, each file once; names that clash and empty patterns are refused."""
-    for name in ("b.tif", "a.tif", "c.jpg"):
+    for name in ("b.tif", "a.tif", "c.jpg", "._a.tif"):  # the last is what a Mac leaves on other disks
         (tmp_path / name).touch()
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.png").touch()

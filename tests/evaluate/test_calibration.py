@@ -105,3 +105,17 @@ def test_without_any_object_there_is_no_best():
     assert best(sweep(counts)) is None
     assert calibration_error(counts) == 0
     assert np.isnan(calibration_error(counts * 0))
+
+
+def test_holes_of_a_prediction_are_missed_at_every_threshold():
+    """As where pixels are counted; they say nothing about how right probabilities are."""
+    scores, truth = sample(3, 1)
+    holes = scores.copy()
+    holes[0, :20] = 255
+    known, missed = counted(scores[:, 20:], truth[20:]), int((truth[:20] == 1).sum())
+    objects = int(known[:, 1].sum()) + missed
+
+    assert calibration_error(counted(holes, truth)) == calibration_error(known)
+    for whole, part in zip(sweep(counted(holes, truth)), sweep(known), strict=True):
+        assert whole.precision == pytest.approx(part.precision, nan_ok=True)
+        assert whole.recall == pytest.approx(part.recall * (objects - missed) / objects)

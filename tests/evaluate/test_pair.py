@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from PIL import Image
 from rasterio.transform import Affine
 
-from geoseg.core.classes import NODATA
+from geoseg.core import NODATA, GeoGrid
 from geoseg.errors import OptionError, SceneError, VectorError
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelfile import mask_file
+from geoseg.raster.labels import ValueOptions, class_list
 from geoseg.raster.mask import CLASSES_TAG
 from tests.evaluate.files import PLACE, box_px, random_mask, write_outlines, write_raster
 
@@ -34,6 +36,21 @@ def test_outlines_are_drawn_onto_the_predictions_grid(tmp_path):
 
     expected, scores = pixels_of(guess, drawn), pixels_of(guess, outlines)
     np.testing.assert_array_equal(scores.pooled.counts, expected.pooled.counts)
+
+
+def test_masks_of_a_data_set_say_what_is_ignored(tmp_path):
+    """Those without a place too, which are PNG."""
+    grid = GeoGrid(40, 50)
+    truth = random_mask(2, grid.size, ignored=0.2)
+    path, file = mask_file(tmp_path, "truth", grid, class_list(["building"]))
+    with file:
+        file.add(truth)
+    guess = random_mask(1, grid.size)
+    Image.fromarray(guess).save(tmp_path / "guess.png")
+
+    scores = pixels_of(tmp_path / "guess.png", path)
+    assert path.suffix == ".png"
+    assert scores.pooled.counts.sum() == np.count_nonzero(truth != NODATA)
 
 
 @pytest.mark.parametrize("pieces", [1, 7, 100])
@@ -199,3 +216,77 @@ def test_austin(data_dir, name, iou):
     )
 
     assert round(scores.pooled.iou(1), 3) == iou
+
+
+def test_a_truth_that_declares_0_as_no_data(tmp_path):
+    """Its 0 is background all the same, or nothing could be wrong; what it does not know stays out."""
+    truth, guess = random_mask(1, (60, 80)), random_mask(2, (60, 80))
+    plain = write_raster(tmp_path / "plain.tif", truth * np.uint8(255))
+    declared = write_raster(tmp_path / "declared.tif", truth * np.uint8(255), nodata=0)
+    found = write_raster(tmp_path / "guess.tif", guess)
+
+    expected, scores = pixels_of(found, plain), pixels_of(found, declared)
+    np.testing.assert_array_equal(scores.pooled.counts, expected.pooled.counts)
+    named = pixels_of(found, declared, truth=ValueOptions(values=((255, "building"),)))
+    np.testing.assert_array_equal(named.pooled.counts, expected.pooled.counts)
+
+
+def _tiles(tmp_path, pairs):
+    """Scenes of predictions and truths."""
+    return [
+        SceneFiles(
+            f"t{i}",
+            write_raster(tmp_path / f"p{i}.tif", np.array(guess, np.uint8)),
+            write_raster(tmp_path / f"t{i}.tif", np.array(true, np.uint8)),
+        )
+        for i, (guess, true) in enumerate(pairs)
+    ]
+
+
+def test_values_mean_the_same_in_all_tiles(tmp_path):
+    """A tile without buildings has no 255, which is a miss and no other class."""
+    full, none = np.full((10, 10), 255), np.zeros((10, 10))
+    found = evaluate(_tiles(tmp_path, [(full, full), (none, full), (none, none)]), EvaluateOptions())
+
+    assert [c.name for c in found.classes.foreground] == ["class 255"]
+    assert found.pixels.pooled.iou(1) == 0.5
+
+
+def test_classes_that_a_tile_lacks(tmp_path):
+    """Prediction 1 and truth 2 are two classes, where other tiles show both; by name too."""
+    one, two = np.full((10, 10), 1), np.full((10, 10), 2)
+    scenes = _tiles(tmp_path, [(one, two), (one, one), (two, two)])
+    assert evaluate(scenes, EvaluateOptions()).pixels.pooled.iou(1) == 0.5
+    assert evaluate(scenes, EvaluateOptions(only="class 1")).pixels.pooled.iou(1) == 0.5
+
+
+def test_a_value_is_not_taken_for_another(tmp_path):
+    """Asked for class 1, a mask of 2 alone has none."""
+    mask = random_mask(1, (20, 20)) * np.uint8(2)
+    guess = write_raster(tmp_path / "guess.tif", mask)
+    with pytest.raises(OptionError, match="class 1"):
+        pixels_of(guess, write_raster(tmp_path / "truth.tif", random_mask(1, (20, 20), 3)), only="class 1")
+
+
+def test_a_tile_beside_all_outlines(tmp_path):
+    """One file of outlines for many tiles: a lake among them is a tile without objects."""
+    outlines = write_outlines(tmp_path / "truth.geojson", [box_px(2, 2, 5, 5)])
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:7, 2:7] = 1
+    here = write_raster(tmp_path / "a.tif", mask)
+    lake = write_raster(tmp_path / "b.tif", mask, transform=Affine.translation(1e4, 0) @ PLACE)
+    found = evaluate([SceneFiles("a", here, outlines), SceneFiles("b", lake, outlines)], EvaluateOptions())
+
+    assert found.pixels.pooled.iou(1) == 0.5
+    assert any("no outline" in note for note in found.scenes[1].notes)
+    with pytest.raises(VectorError, match="no outline"):
+        evaluate([SceneFiles("b", lake, outlines)] * 2, EvaluateOptions())
+
+
+def test_outlines_that_touch_the_area_from_outside(tmp_path):
+    """Nothing of them lies inside; not even where there are no pixels."""
+    outlines = write_outlines(tmp_path / "a.geojson", [box_px(0, 0, 10, 10), box_px(0, 10, 10, 10)])
+    aoi = str(shapely.to_geojson(box_px(0, 0, 10, 10)))
+    found = evaluate([SceneFiles("a", outlines, outlines, aoi=aoi)], EvaluateOptions())
+
+    assert len(found.footprints.truth) == 1

@@ -12,9 +12,12 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from geoseg.core import NetworkOptions, SegmentOptions, VectorOptions
+from geoseg.core import GeoGrid, NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.errors import OutputError, ResumeError, SceneError
+from geoseg.model.bundle import load_bundle
 from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
+from geoseg.vector.finish import Rules
+from geoseg.vector.table import PolygonContext
 from tests.scenes import write_scene
 from tests.support import make_test_bundle
 
@@ -206,3 +209,28 @@ def test_wrong_inputs_are_named(bundle, tmp_path):
         replace(OPTIONS, network=replace(SMALL, bands=("1",) * 3)),
     )
     assert result.fresh
+
+
+def test_a_run_replaces_all_of_the_one_before(scene, bundle, tmp_path):
+    """Files of formats that are no longer wanted would be taken for parts of it; others' files stay."""
+    folder = tmp_path / "out"
+    _run(scene, bundle, folder)
+    (folder / "notes.txt").write_text("mine")
+    few = replace(OPTIONS, probabilities=False, formats=("geojson",))
+    segment(scene, bundle, OutputOptions(folder, overwrite=True), few)
+
+    assert sorted(p.name for p in folder.iterdir() if p.suffix != ".qml") == [
+        "notes.txt",
+        "scene_mask.tif",
+        "scene_polygons.geojson",
+        "scene_run.json",
+    ]
+
+
+def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
+    """Where there is no CRS, its tolerance for outlines says nothing."""
+    grid = GeoGrid(100, 100)
+    context = PolygonContext("scene", simplify_m=5.0)
+    classes = load_bundle(bundle).spec.classes
+    assert Rules.of(grid, classes, VectorOptions(), context).simplify_m == 0.0
+    assert Rules.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0

@@ -546,3 +546,23 @@ def test_patches_without_enough_labels_are_left_out(tmp_path: Path) -> None:
         tile_scene(scene, tmp_path / "none", TileOptions(**options, min_label_fraction=0.9))
     with pytest.raises(OptionError, match="--labels"):
         TileOptions(skip_empty=True)
+
+
+def test_patches_of_a_vrt_of_palettes(tmp_path):
+    """A VRT tells no colours: its patches are numbers, which open and go back together."""
+    pixels = np.random.default_rng(0).integers(0, 3, (1, 64, 96), dtype=np.uint8)
+    write_scene(tmp_path / "m.tif", pixels, colours={0: (0, 0, 0, 255), 1: (255, 0, 0, 255)})
+    vrt = tmp_path / "m.vrt"
+    vrt.write_text(
+        '<VRTDataset rasterXSize="96" rasterYSize="64"><SRS>EPSG:32628</SRS>'
+        "<GeoTransform>300000.25, 0.5, 0, 1600000.125, 0, -0.5</GeoTransform>"
+        '<VRTRasterBand dataType="Byte" band="1"><ColorInterp>Palette</ColorInterp><SimpleSource>'
+        '<SourceFilename relativeToVRT="1">m.tif</SourceFilename><SourceBand>1</SourceBand>'
+        '<SrcRect xOff="0" yOff="0" xSize="96" ySize="64"/><DstRect xOff="0" yOff="0" xSize="96" ySize="64"/>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    tile_scene(vrt, tmp_path / "patches", TileOptions((32, 32), (0, 0)))
+    mosaic_tiles(tmp_path / "patches", tmp_path / "back.tif")
+
+    with rasterio.open(tmp_path / "back.tif") as back:
+        np.testing.assert_array_equal(back.read(), pixels)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from rasterio.transform import Affine
 
 from geoseg.core import VectorOptions
 from geoseg.errors import OptionError, OutputError, SceneError
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labels import RUN_TAG, ValueOptions
 from tests.vector.files import PLAIN, read
 from tests.vector.tracing import blobs, trace
 
@@ -169,3 +171,38 @@ def test_a_mask_does_not_tell_where_objects_touch(tmp_path):
     with pytest.raises(OptionError, match="--split-touching"):
         _run(raster, tmp_path / "two.gpkg", VectorOptions(split_touching=True))
     assert not (tmp_path / "two.gpkg").exists()
+
+
+LOCAL = 'LOCAL_CS["Local Coordinates (m)",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
+"""What drone software writes."""
+
+
+def test_a_local_crs(tmp_path):
+    """It has no place on Earth: outlines come without sizes."""
+    raster = _raster(tmp_path / "m.tif", blobs(200, 5), crs=LOCAL)
+    vectorize(raster, [tmp_path / "m.gpkg", tmp_path / "m.geojson"], VectorizeOptions())
+    frame = read(tmp_path / "m.gpkg")
+
+    assert len(frame)
+    assert frame["area_m2"].isna().all()
+    assert shapely.is_valid(frame.geometry.to_numpy()).all()
+    assert json.loads((tmp_path / "m.geojson").read_text())["features"][0]["geometry"] is None
+
+
+def test_odd_values_for_our_own_probabilities(tmp_path):
+    """A band is not chosen, and a threshold is a probability."""
+    scores = np.zeros((1, 20, 20), np.uint8)
+    raster = _raster(tmp_path / "p.tif", scores, nodata=255)
+    with rasterio.open(raster, "r+") as file:
+        file.update_tags(**{RUN_TAG: "x"})
+    for values, words in (
+        ({"band": 2}, "--band"),
+        ({"threshold": 128.0}, "--threshold 128"),
+        ({"threshold": 0.0}, "--threshold 0"),
+        ({"threshold": float("nan")}, "--threshold nan"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            _run(raster, tmp_path / "p.gpkg", **values)
+    foreign = _raster(tmp_path / "f.tif", scores)
+    with pytest.raises(OptionError, match="--threshold inf"):
+        _run(foreign, tmp_path / "f.gpkg", threshold=float("inf"))

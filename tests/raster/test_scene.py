@@ -132,6 +132,16 @@ def test_the_header_hash_knows_changes(tmp_path: Path) -> None:
     assert 3 == len(hashes)
 
 
+def test_the_header_hash_knows_a_world_file(tmp_path: Path) -> None:
+    """Another place is another scene."""
+    path = write_raster(tmp_path / "s.tif", PIXELS, transform=None, crs=None)
+    with open_scene(path) as scene:
+        before = scene.header_hash
+    (tmp_path / "s.tfw").write_text("0.5\n0\n0\n-0.5\n1000\n2000\n")
+    with open_scene(path) as scene:
+        assert scene.header_hash != before
+
+
 def test_stretch_is_one_for_the_scene(tmp_path: Path) -> None:
     """Percentiles over valid pixels, close to those of all, and the same each time."""
     rng = np.random.default_rng(4)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from geoseg.model.bundle import load_bundle
+from geoseg.train import agreement
 from geoseg.train.agreement import Agreement, compare_precisions
 from tests.support import make_test_bundle
 
@@ -28,3 +31,20 @@ def test_agreement_is_a_matter_of_mean_and_sides() -> None:
     assert Agreement(0.001, 0.5, 0.001).precision().agrees
     assert not Agreement(0.001, 0.5, 0.02).precision().agrees
     assert not Agreement(0.02, 0.5, 0.001).precision().agrees
+
+
+def test_answers_may_be_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU they stay there, and a predictor may use the memory of its answer again."""
+
+    class Elsewhere:
+        answer = torch.zeros(1, 1, 8, 8, dtype=torch.bfloat16)
+
+        def predict(self, patches: Any) -> torch.Tensor:
+            self.answer += 0.25
+            return self.answer
+
+    monkeypatch.setattr(agreement, "make_predictor", lambda bundle, plan: Elsewhere())
+    bundle = load_bundle(make_test_bundle(tmp_path / "b"))
+    found = compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)])
+
+    assert found.max_abs == 0.25

@@ -535,3 +535,53 @@ def test_minutes_become_epochs(squares: Path, tmp_path: Path, monkeypatch: pytes
     assert (2, 0.5) == (fitting.epochs, fitting.average)
     with pytest.raises(OptionError, match="an epoch takes about"):
         job.plan(request(tmp_path / "x", squares, minutes=1e-5), listener())
+
+
+def test_folders_of_any_name(squares: Path, tmp_path: Path) -> None:
+    """The bundle's name is of plain letters; a name that was given is refused before a day of training."""
+    for folder, name in (("Dächer+Wege", "Dacher-Wege"), ("_test", "test"), ("道路", "model")):
+        assert job.plan(request(tmp_path / folder, squares), listener()).name == name
+    with pytest.raises(OptionError, match="name"):
+        job.plan(request(tmp_path / "run", squares, settings=("name=Dächer",)), listener())
+
+
+def test_validation_without_objects(tmp_path: Path) -> None:
+    """The loss tells the best epoch, and the bundle is not that of the first."""
+    folder = write_set(tmp_path / "set")
+    for stem in (folder / "valid.txt").read_text().split():
+        rewrite(folder / "masks" / f"{stem}.tif", np.zeros_like)
+    epochs: list[Epoch] = []
+    outcome = train(request(tmp_path / "run", folder), listener(epoch=epochs.append))
+
+    assert all(np.isnan(epoch.figures["iou"]) for epoch in epochs)
+    losses = [epoch.figures["valid_loss"] for epoch in epochs]
+    assert outcome.best_epoch == 1 + int(np.argmin(losses))
+
+
+def test_values_that_are_no_data_spoil_no_bundle(tmp_path: Path) -> None:
+    """NaN in images of floats is the network's zero, in comparing precisions too."""
+    folder = write_set(tmp_path / "set", dtype="float32")
+
+    def holes(pixels: np.ndarray) -> np.ndarray:
+        pixels[:, 10:30, 10:40] = np.nan
+        return pixels
+
+    for k in range(6):
+        rewrite(folder / "images" / f"p{k}.tif", holes)
+    train(request(tmp_path / "run", folder))
+
+    assert all(check.passed for check in check_bundle(tmp_path / "run" / BUNDLE))
+
+
+def test_first_weights_are_needed_once(squares: Path, tmp_path: Path) -> None:
+    """Their file may be gone when a run goes on, or ends."""
+    first = train(request(tmp_path / "first", squares, settings=("fitting.epochs=1",)))
+    weights = tmp_path / "encoder.safetensors"
+    shutil.copy(first.bundle.folder / "weights.safetensors", weights)
+    given = (f"network.encoder_weights={weights}",)
+    stopped = train(request(tmp_path / "run", squares, settings=given), stop_at(2, KeyboardInterrupt))
+    weights.unlink()
+    outcome = train(request(tmp_path / "run", squares, settings=given, resume=True))
+
+    assert stopped.interrupted
+    assert not outcome.interrupted

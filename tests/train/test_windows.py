@@ -17,6 +17,7 @@ from geoseg.errors import InputError
 from geoseg.train.augment import build_transform, tv_tensors
 from geoseg.train.fingerprint import TrainingData, look_at
 from geoseg.train.images import LabelledImages, Part
+from geoseg.train.loaders import Share
 from geoseg.train.recipe import Augment, Input, Network, Recipe, Sampling
 from geoseg.train.samples import Tiles, TrainingSamples
 from geoseg.train.show import draw_augmented
@@ -250,3 +251,32 @@ def test_samples_are_drawn(tmp_path: Path) -> None:
     assert (2 * side, 6 * side, 3) == picture.shape
     red = picture[..., 0].astype(int) - picture[..., 2]
     assert (red > 40).mean() > 0.02
+
+
+def test_classes_of_few_pixels_are_sought(tmp_path: Path) -> None:
+    """Cars and the like: no cell holds many of their pixels."""
+    folder = write_set(tmp_path, size=(384, 384), images=3, valid=1)
+
+    def few(pixels: np.ndarray) -> np.ndarray:
+        pixels[:] = 0
+        pixels[:, 20:24, 20:26] = 1
+        return pixels
+
+    for k in range(3):
+        rewrite(folder / "masks" / f"p{k}.tif", few)
+    recipe = Recipe(sampling=Sampling(patch=64, balance=1.0), augment=STILL, input=PLAIN)
+    samples = samples_of(read(folder), recipe)
+
+    assert sum(bool((samples[n]["classes"] == 1).any()) for n in range(100)) > 25
+
+
+def test_devices_have_as_many_tiles(data: TrainingData) -> None:
+    """Where they do not go round, one more that counts nothing."""
+    tiles = Tiles(data.valid, tiles_of(data.valid, 64, None)[:5], 64, Recipe())
+    shares = [Share(tiles, rank, 2) for rank in range(2)]
+    seen = [[share[k] for k in range(len(share))] for share in shares]
+
+    assert [len(share) for share in shares] == [3, 3]
+    assert (seen[1][2]["classes"] == 255).all()
+    known = sum(int((sample["classes"] != 255).sum()) for share in seen for sample in share)
+    assert known == sum(int((tiles[k]["classes"] != 255).sum()) for k in range(5))

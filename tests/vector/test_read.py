@@ -169,3 +169,19 @@ def test_a_first_layer_without_shapes_is_refused(tmp_path: Path) -> None:
     for crs in (None, "EPSG:4326"):
         with pytest.raises(VectorError, match="first layer has no geometry"):
             read_frame(tmp_path / "v.gpkg", crs)
+
+
+def test_an_area_with_a_spur(tmp_path: Path) -> None:
+    """What was drawn out and back again is no area; it takes nothing from the rest."""
+    spurred = shapely.Polygon([(10, 47), (11, 47), (11, 48), (11, 49), (11, 48), (10, 48)])
+    path = tmp_path / "area.gpkg"
+    geopandas.GeoDataFrame(geometry=[spurred], crs="EPSG:4326").to_file(path)
+
+    assert shapely.from_geojson(read_area(path, "EPSG:4326")).equals(shapely.box(10, 47, 11, 48))
+
+
+def test_no_way_to_a_local_crs(tmp_path: Path) -> None:
+    """One line says so."""
+    local = 'LOCAL_CS["Local Coordinates (m)",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
+    with pytest.raises(VectorError, match="brought together"):
+        read_frame(written(tmp_path, "gpkg"), local)

@@ -15,7 +15,8 @@ from shapely import affinity
 
 from geoseg.core import IDENTITY, VectorOptions
 from geoseg.vector.outline import add_junctions, simplify
-from geoseg.vector.regularize import MIN_IOU, Place, regularize
+from geoseg.vector.regularize import MIN_IOU, regularize
+from geoseg.vector.walls import Place
 from tests.vector.files import layout, read, write
 from tests.vector.tracing import blobs, trace
 

@@ -1,0 +1,185 @@
+"""Traced outlines in metres, and the walls that are left of them once they are thinned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.core import Transform
+from geoseg.vector import corners, thin
+from geoseg.vector.flat import FlatPolygons
+from geoseg.vector.measure import Floats
+from geoseg.vector.outline import group_stops
+from geoseg.vector.trace import Parts
+
+Longs = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+ENDS = 1.5
+"""Tolerances at both ends of a wall that do not tell where it lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pixels lie.
+
+    Attributes:
+        frames: (count, 2, 2) from pixels to metres, the same for all parts of a group.
+        transform: from pixels to the map.
+    """
+
+    frames: Floats
+    transform: Transform
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way of parts back to the map.
+
+    Attributes:
+        back: (parts, 2, 2) from metres to pixels.
+        origin: (parts, 2) of the metres, in pixels.
+        group: (parts,) from 0 on.
+        transform: from pixels to the map.
+    """
+
+    back: Floats
+    origin: Floats
+    group: Longs
+    transform: Transform
+
+    def take(self, wanted: Mask) -> Way:
+        """That of some whole groups."""
+        _, group = np.unique(self.group[wanted], return_inverse=True)
+        return Way(self.back[wanted], self.origin[wanted], group, self.transform)
+
+    def draw(self, walls: Walls, at: Floats) -> FlatPolygons:
+        """Polygons on the map whose places lie at ``at``."""
+        rings = len(walls.ring_stop)
+        xy, ring_stop = np.empty((len(walls.begin) + rings, 2)), np.empty(rings, np.int64)
+        lines = walls.begin, walls.ring_stop, walls.part_stop
+        frame = self.back, self.origin, self.transform
+        count = corners.draw(lines, (at, walls.node), frame, xy, ring_stop)
+        return FlatPolygons(xy[:count], ring_stop, walls.part_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """Outlines as traced, their corners numbered: neighbours of a group share places.
+
+    Attributes:
+        vid: (corners,) numbers of places, rings open.
+        ring_stop: (rings,) where rings end in the corners.
+        part_stop: (parts,) where parts end in the rings.
+        at: (places, 2) in metres from the first corner of the group.
+        node: (places,) whether more than two edges meet there.
+        way: back to the map.
+    """
+
+    vid: Longs
+    ring_stop: Longs
+    part_stop: Longs
+    at: Floats
+    node: Mask
+    way: Way
+
+    @classmethod
+    def of(cls, parts: Parts, place: Place) -> Outlines:
+        """Outlines of parts with a corner at each junction, groups one after the other."""
+        ring_stop = parts.ring_stop - np.arange(1, len(parts.ring_stop) + 1)
+        stops, count = group_stops(parts), int(ring_stop[-1])
+        lead = np.r_[0, stops[:-1]]
+        vid, corner_at, at = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((count, 2))
+        groups = parts.part_stop[stops - 1], place.frames[lead]
+        count = corners.number_places(parts.xy, parts.ring_stop, *groups, (vid, corner_at, at))
+        node = np.empty(count, bool)
+        corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
+        group = _owners(stops)
+        begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
+        origin = parts.xy[begin[lead[group]]].astype(np.float64)
+        back = np.linalg.inv(place.frames).astype(np.float64)
+        way = Way(back, origin, group, place.transform)
+        return cls(vid, ring_stop, parts.part_stop, at[:count], node, way)
+
+    def take(self, wanted: Mask) -> Outlines:
+        """Those of some whole groups."""
+        rings, corner, stops = _rings_of(wanted, self.part_stop, self.ring_stop)
+        used, (vid,) = _renumbered(len(self.at), self.vid[corner])
+        return Outlines(vid, rings, stops, self.at[used], self.node[used], self.way.take(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """The thinned outlines: corner ``i`` begins a wall that ends at the next corner of its ring.
+
+    Attributes:
+        begin: (walls,) place where it begins.
+        end: (walls,) place where it ends.
+        part: (walls,).
+        moment: (walls, 7) see :func:`geoseg.vector.thin.measure_walls`.
+        length: (walls,).
+        ring_stop: (rings,) where rings end in the walls.
+        part_stop: (parts,) where parts end in the rings.
+        at: (places, 2) in metres from the first corner of the group.
+        node: (places,) whether more than two edges meet there.
+        tolerance: (parts,).
+    """
+
+    begin: Longs
+    end: Longs
+    part: Longs
+    moment: Floats
+    length: Floats
+    ring_stop: Longs
+    part_stop: Longs
+    at: Floats
+    node: Mask
+    tolerance: Floats
+
+    @classmethod
+    def of(cls, outlines: Outlines, tolerance: Floats) -> Walls:
+        """Thin outlines; ``tolerance`` (parts,) in metres."""
+        vid, ring_stop, at, node = outlines.vid, outlines.ring_stop, outlines.at, outlines.node
+        rings = _owners(outlines.part_stop)
+        keep = np.zeros(len(at), bool)
+        thin.choose_corners(vid, ring_stop, at, node, tolerance[rings], keep)
+        count = corners.keep_small(vid, ring_stop, keep)  # smaller than the tolerance: left as it is
+        begin, stops, moment = np.empty(count, np.int64), np.empty_like(ring_stop), np.empty((count, 7))
+        thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))
+        begin, at, node = (np.cumsum(keep) - 1)[begin], at[keep], node[keep]
+        end = np.roll(begin, -1)
+        end[stops - 1] = begin[np.r_[0, stops[:-1]]]
+        length = np.hypot(*(at[end] - at[begin]).T)
+        part = rings[_owners(stops)]
+        return cls(begin, end, part, moment, length, stops, outlines.part_stop, at, node, tolerance)
+
+    def take(self, wanted: Mask) -> Walls:
+        """Those of some whole groups."""
+        rings, wall, stops = _rings_of(wanted, self.part_stop, self.ring_stop)
+        used, (begin, end) = _renumbered(len(self.at), self.begin[wall], self.end[wall])
+        part = (np.cumsum(wanted) - 1)[self.part[wall]]
+        at, node = self.at[used], self.node[used]
+        moment, length = self.moment[wall], self.length[wall]
+        return Walls(begin, end, part, moment, length, rings, stops, at, node, self.tolerance[wanted])
+
+
+def _owners(stops: Longs) -> Longs:
+    """Which span each element is in, the spans following each other."""
+    return np.asarray(np.repeat(np.arange(len(stops)), np.diff(stops, prepend=0)), np.int64)
+
+
+def _rings_of(wanted: Mask, part_stop: Longs, ring_stop: Longs) -> tuple[Longs, Mask, Longs]:
+    """Where the rings of some parts end, which corners are theirs, and where those parts end in the rings."""
+    in_part, in_ring = np.diff(part_stop, prepend=0), np.diff(ring_stop, prepend=0)
+    rings = np.repeat(wanted, in_part)
+    return np.cumsum(in_ring[rings]), np.repeat(rings, in_ring), np.cumsum(in_part[wanted])
+
+
+def _renumbered(count: int, *places: Longs) -> tuple[Mask, list[Longs]]:
+    """Which of ``count`` places occur, and the numbers that they get when there are no others."""
+    used = np.zeros(count, bool)
+    used[places[0]] = True
+    number = np.cumsum(used) - 1
+    return used, [number[some] for some in places]
