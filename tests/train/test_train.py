@@ -551,7 +551,8 @@ def test_validation_without_objects(tmp_path: Path) -> None:
     for stem in (folder / "valid.txt").read_text().split():
         rewrite(folder / "masks" / f"{stem}.tif", np.zeros_like)
     epochs: list[Epoch] = []
-    outcome = train(request(tmp_path / "run", folder), listener(epoch=epochs.append))
+    few = request(tmp_path / "run", folder, settings=("fitting.epochs=2",))
+    outcome = train(few, listener(epoch=epochs.append))
 
     assert all(np.isnan(epoch.figures["iou"]) for epoch in epochs)
     losses = [epoch.figures["valid_loss"] for epoch in epochs]
@@ -568,7 +569,7 @@ def test_values_that_are_no_data_spoil_no_bundle(tmp_path: Path) -> None:
 
     for k in range(6):
         rewrite(folder / "images" / f"p{k}.tif", holes)
-    train(request(tmp_path / "run", folder))
+    train(request(tmp_path / "run", folder, settings=("fitting.epochs=1",)))
 
     assert all(check.passed for check in check_bundle(tmp_path / "run" / BUNDLE))
 
@@ -578,7 +579,7 @@ def test_first_weights_are_needed_once(squares: Path, tmp_path: Path) -> None:
     first = train(request(tmp_path / "first", squares, settings=("fitting.epochs=1",)))
     weights = tmp_path / "encoder.safetensors"
     shutil.copy(first.bundle.folder / "weights.safetensors", weights)
-    given = (f"network.encoder_weights={weights}",)
+    given = (f"network.encoder_weights={weights}", "fitting.epochs=2")
     stopped = train(request(tmp_path / "run", squares, settings=given), stop_at(2, KeyboardInterrupt))
     weights.unlink()
     outcome = train(request(tmp_path / "run", squares, settings=given, resume=True))
