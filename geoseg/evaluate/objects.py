@@ -114,9 +114,8 @@ class Region:
         changed = shapes != objects.geometry
         shapes = polygonal(shapes)
         least = np.where(changed, max(self.pixel * LEAST_PX * (1 - 1e-9), 0.0), 0.0)
-        kept = (shapely.area(shapes) >= least) & (
-            shapely.area(shapes) > 0
-        )  # a border that only touches is none
+        area = shapely.area(shapes)
+        kept = (area >= least) & (area > 0)  # what only touches the border leaves a line
         return Objects(shapes, objects.label, objects.confidence).take(kept)
 
     def _without_ignored(self, shapes: Geometries) -> Geometries:

@@ -55,11 +55,8 @@ class FlatPolygons:
         return self._ordered(np.flatnonzero(wanted))
 
     def _ordered(self, order: Longs) -> FlatPolygons:
-        ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
-        rings = spans(part_start[order], self.part_stop[order])
-        corners = spans(ring_start[rings], self.ring_stop[rings])
-        ring_stop = np.cumsum((self.ring_stop - ring_start)[rings])
-        return FlatPolygons(self.xy[corners], ring_stop, np.cumsum((self.part_stop - part_start)[order]))
+        corners, ring_stop, part_stop = reordered(self.ring_stop, self.part_stop, order)
+        return FlatPolygons(self.xy[corners], ring_stop, part_stop)
 
     def replaced(self, some: Mask, by: FlatPolygons) -> FlatPolygons:
         """The same with others in the places of some."""
@@ -122,7 +119,15 @@ class FlatPolygons:
         return shares
 
 
-def spans(start: Longs, stop: Longs) -> Longs:
+def reordered(ring_stop: Longs, part_stop: Longs, order: Longs) -> tuple[Longs, Longs, Longs]:
+    """Numbers of the corners of some parts, in another order, and where their rings and parts end then."""
+    ring_start, part_start = np.r_[0, ring_stop[:-1]], np.r_[0, part_stop[:-1]]
+    rings = _spans(part_start[order], part_stop[order])
+    corners = _spans(ring_start[rings], ring_stop[rings])
+    return corners, np.cumsum((ring_stop - ring_start)[rings]), np.cumsum((part_stop - part_start)[order])
+
+
+def _spans(start: Longs, stop: Longs) -> Longs:
     """The numbers of all half-open spans, one after the other."""
     length = stop - start
     shift = np.repeat(start - np.r_[0, np.cumsum(length)[:-1]], length)

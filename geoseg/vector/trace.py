@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import IDENTITY, LEVELS, NODATA, Transform
-from geoseg.vector.flat import spans
+from geoseg.vector.flat import reordered
 from geoseg.vector.links import link_rows
 from geoseg.vector.nodes import (
     COORDINATES,
@@ -83,14 +84,8 @@ class Parts:
 
     def take(self, order: Longs) -> Parts:
         """Some parts, in another order."""
-        ring_start, part_start = np.r_[0, self.ring_stop[:-1]], np.r_[0, self.part_stop[:-1]]
-        rings = spans(part_start[order], self.part_stop[order])
-        corners = spans(ring_start[rings], self.ring_stop[rings])
-        own = {
-            "xy": self.xy[corners],
-            "ring_stop": np.cumsum((self.ring_stop - ring_start)[rings]),
-            "part_stop": np.cumsum((self.part_stop - part_start)[order]),
-        }
+        corners, ring_stop, part_stop = reordered(self.ring_stop, self.part_stop, order)
+        own: dict[str, Any] = {"xy": self.xy[corners], "ring_stop": ring_stop, "part_stop": part_stop}
         rest = {f.name: getattr(self, f.name)[order] for f in fields(self) if f.name not in own}
         return Parts(**own, **rest)
 
