@@ -11,10 +11,10 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
-from geoseg.vector.coarser import groups_with
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
+from geoseg.vector.ragged import groups_with
 from geoseg.vector.regularize import regularize
 from geoseg.vector.table import BUILDING, Features, PolygonContext
 from geoseg.vector.trace import Parts

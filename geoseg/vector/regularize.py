@@ -5,7 +5,8 @@ area on both sides stays the same; walls that meet in one direction become one l
 lines cross. Long slanted walls keep their own direction; what is round or has no directions stays as it is.
 Corners are shared between neighbours, so what was one wall stays one wall.
 
-Whatever loses too much overlap with its former self, or would be invalid, keeps its former outline.
+Whatever loses too much overlap with its former self, or would be invalid, keeps its former outline, of which
+only the corners follow that its neighbours share.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.vector import coarser, corners, straighten
-from geoseg.vector.coarser import Better, Drawing, groups_with
+from geoseg.vector import corners, directions, straighten
+from geoseg.vector.directions import BLUNT, Directions
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
+from geoseg.vector.ragged import Better, Drawing, groups_with, square_up
 from geoseg.vector.trace import Parts
-from geoseg.vector.walls import Outlines, Place, Walls, Way
+from geoseg.vector.walls import Fit, Outlines, Place, Walls, Way
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -29,12 +31,6 @@ TOLERANCE_PX = 1.2
 """Corners that lie less than so many pixels off a wall are part of it."""
 SHORT = 2.0
 """Walls shorter than so many tolerances do not tell a direction."""
-TURN = 1.5
-"""Tolerances that a wall's ends may move by when it is turned."""
-UNSURE = 0.7
-"""Tolerances by which pixels leave a part's directions open."""
-BLUNT = 5.5
-"""Tolerances that a corner may be cut off by and still be square: networks round corners."""
 FARTHEST = 4.0
 """Tolerances by which a corner may move."""
 MIN_FOLLOWING = 0.6
@@ -43,30 +39,48 @@ CLEARLY = 10.0
 """Degrees within which a long wall follows a direction; round outlines follow none."""
 ROUNDS = 4
 """Attempts at most: what fails is left alone in the next one, and its neighbours adapt."""
-MIN_IOU = 0.8
-"""Overlap with the former outline below which that one stays."""
+STAYS, ADAPTS, STRAIGHT = 0, 1, 2
+"""What becomes of a part: nothing; corners that it shares follow its neighbours; it is straightened."""
+
+TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0)])
+"""By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
+tolerances at most."""
+MIN_IOU = np.array([0.8, 0.92, 0.8])
+"""By level: overlap with the former outline below which that one stays."""
+PRICES = np.array([0.0, 0.4, 0.03])
+"""By level: of a wall, in squared tolerances times the root of the object's area."""
+RAGGED, SKEWED, SMALL = 2, 10.0, 6.0
+"""An outline is ragged with so many walls that are so many degrees off its direction and shorter than so many
+tolerances."""
+CIRCLE = 6.0
+"""Prices of a circle: those of an L, so that what may be an L or a rectangle is one."""
+ALIKE, SURE = 12.0, 10.0
+"""Degrees that neighbours' directions may differ by and be one, if one of them is ragged; how many times more
+than a ragged one others are trusted."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Limits:
-    """What straightened parts have to keep to.
+class _Rules:
+    """How parts are straightened, and what they have to keep to.
 
     Attributes:
-        able: (count,) which may be straightened.
+        role: (count,) what may become of them.
         former: (count,) the outlines that they have to overlap with.
-        least: (count,) how much.
         tolerance: (count,) in metres.
+        own: (count, 2) their directions.
+        level: (count,) as in `ragged`.
     """
 
-    able: Mask
+    role: Longs
     former: FlatPolygons
-    least: Floats
     tolerance: Floats
+    own: Floats
+    level: Longs
 
-    def take(self, wanted: Mask) -> _Limits:
+    def take(self, some: Mask) -> _Rules:
         """Those of some parts."""
-        former, least = self.former.take(wanted), self.least[wanted]
-        return _Limits(self.able[wanted], former, least, self.tolerance[wanted])
+        former, tolerance = self.former.take(some), self.tolerance[some]
+        return _Rules(self.role[some], former, tolerance, self.own[some], self.level[some])
 
 
 def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> tuple[Geometries, Mask]:
@@ -89,56 +103,100 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     walls, group = Walls.of(outlines, tolerance), outlines.way.group
     thinned = outlines.way.draw(walls, walls.at)
     valid = thinned.is_valid()
-    limits = _Limits(wanted & valid, thinned, np.full(len(parts), MIN_IOU), tolerance)
-    fine = _draw(walls, outlines.way, limits)
+    found = Directions.of(walls)
+    role = np.where(valid & wanted, STRAIGHT, STAYS)
+    rules = _Rules(role, thinned, tolerance, found.own, np.zeros(len(parts), np.int64))
+    fine = _draw(walls, outlines.way, rules)
+    ragged = _ragged(walls, found.own) & wanted & valid & (~fine.straight | (fine.slanted > 0))
+    agreed = replace(rules, own=_agreed(found, ragged))
+    fitting = _Fitting(outlines, agreed, outlines.circles(), np.zeros(len(parts), bool))
+    better = square_up(fine, group, ragged, fitting.draw)
+    left = ~fine.sound | (fitting.round & (np.bincount(group)[group] == 1))
+    return _chosen((fine, thinned, better), (group, left), valid, wanted)
 
-    def draw(some: Mask, factor: Floats) -> Drawing:
-        rules, few = limits.take(some), outlines.take(some)
-        least, coarse = np.where(factor > 1.0, coarser.MIN_IOU, MIN_IOU), rules.tolerance * factor
-        return _draw(Walls.of(few, coarse), few.way, replace(rules, least=least, tolerance=coarse))
 
-    better = coarser.square_up(fine, group, draw)
-    return _chosen(group, (fine, thinned, better), valid, wanted)
+def _ragged(walls: Walls, own: Floats) -> Mask:
+    """Which parts have many small slanted walls."""
+    off = np.abs((walls.angle - own[walls.part, 0] + 45.0) % 90.0 - 45.0)
+    small = (walls.length < SMALL * walls.tolerance[walls.part]) & (off > SKEWED)
+    return np.asarray(np.bincount(walls.part, small, len(own)) >= RAGGED, np.bool_)
 
 
-def _draw(walls: Walls, way: Way, limits: _Limits) -> Drawing:
+def _agreed(found: Directions, ragged: Mask) -> Floats:
+    """Directions of parts, the ragged ones looking to their neighbours; these have one only."""
+    limit = np.where(ragged, np.maximum(found.unsure, ALIKE), found.unsure)
+    own = found.agreed(limit, np.where(ragged, 1.0, SURE)).own
+    own[ragged, 1] = np.nan
+    return own
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """Draws parts again, with fitted walls; what a circle fits better than few walls stays as it is.
+
+    Attributes:
+        outlines: as traced.
+        rules: of all parts, with their directions.
+        circle: (parts, 2) see :meth:`Outlines.circles`.
+        round: (parts,) which were found to be circles.
+    """
+
+    outlines: Outlines
+    rules: _Rules
+    circle: Floats
+    round: Mask
+
+    def draw(self, some: Mask, level: Longs) -> Drawing:
+        """Whole groups, each part at its level."""
+        few, mine = self.outlines.take(some), replace(self.rules.take(some), level=level)
+        area, circle = self.circle[some].T
+        price = PRICES[level] * mine.tolerance**2 * np.sqrt(area)
+        walls, cost = Walls.fitted(few, mine.tolerance, Fit(np.nan_to_num(mine.own[:, 0]), price))
+        self.round[some] |= (level == 1) & (cost >= circle + CIRCLE * price)
+        role = np.where(self.round[some], STAYS, mine.role)
+        return _draw(walls, few.way, replace(mine, role=role))
+
+
+def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
     """Straighten parts; groups in which some fail are drawn again without those: neighbours adapt."""
-    snapped, follows = _directions(walls, way.group)
-    straight = limits.able & (follows >= MIN_FOLLOWING)
-    drawing = _attempt(walls, way, snapped, replace(limits, able=straight))
+    snapped, follows = _turned(walls, rules)
+    role = np.where(follows >= MIN_FOLLOWING, rules.role, np.minimum(rules.role, ADAPTS))
+    drawing = _attempt(walls, way, snapped, replace(rules, role=role))
     for attempt in range(1, ROUNDS):
         again = groups_with(way.group, drawing.failed)
         if not again.any():
             break
-        last = attempt == ROUNDS - 1  # then whole groups give up, which leaves nothing to adapt to
-        rules = replace(limits, able=drawing.straight & ~again if last else drawing.straight).take(again)
-        few = _attempt(walls.take(again), way.take(again), snapped[again[walls.part]], rules)
-        drawing = drawing.replaced(again, few)
+        role[drawing.failed] -= 1
+        if attempt == ROUNDS - 1:  # whole groups give up, which leaves nothing to adapt to
+            role[again] = STAYS
+        few = replace(rules, role=role).take(again)
+        drawing = drawing.replaced(
+            again, _attempt(walls.take(again), way.take(again), snapped[again[walls.part]], few)
+        )
     return drawing
 
 
-def _attempt(walls: Walls, way: Way, snapped: Floats, limits: _Limits) -> Drawing:
+def _attempt(walls: Walls, way: Way, snapped: Floats, rules: _Rules) -> Drawing:
     """Straighten all parts that may be."""
-    at = _solve(walls, snapped, limits.able)
+    at = _solve(walls, snapped, rules)
     made = way.draw(walls, at)
     sound = made.is_valid()
-    straight = sound & limits.able
-    straight &= made.overlaps(limits.former, straight) >= limits.least
+    moved = rules.role > STAYS
+    good = sound & moved
+    good &= made.overlaps(rules.former, good) >= MIN_IOU[rules.level]
     slanted = np.empty(len(sound), np.int64)
     straighten.count_slanted(at[walls.begin], walls.ring_stop, walls.part_stop, slanted)
-    return Drawing(made, sound, straight, limits.able & ~straight, slanted)
+    return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, slanted)
 
 
-def _directions(walls: Walls, group: Longs) -> tuple[Floats, Floats]:
+def _turned(walls: Walls, rules: _Rules) -> tuple[Floats, Floats]:
     """The direction of each wall, and the share of each part's outline that follows its own."""
-    length, tolerance = walls.length, walls.tolerance
+    length, angle, tolerance = walls.length, walls.angle, walls.tolerance
     count = len(tolerance)
-    angle = np.degrees(walls.moment[:, 6])
-    own = np.empty((count, 2))
-    straighten.directions(angle, length, walls.ring_stop[walls.part_stop - 1], BLUNT * tolerance, own)
-    _adopt(own, angle, walls, group)
+    reach = np.column_stack([TURNS[rules.level], np.full(count, SHORT)])
+    reach[:, 2:] *= tolerance[:, None]
     snapped = np.empty((len(angle), 3))
-    straighten.snap(angle, length, walls.part, own, np.outer(tolerance, (SHORT, TURN)), snapped)
+    directions.snap(angle, length, walls.part, rules.own, reach, snapped)
     short = length < BLUNT * tolerance[walls.part]
     follows = (snapped[:, 1] > 0) & (short | (snapped[:, 2] <= CLEARLY))
     counts = follows | ~short
@@ -149,36 +207,20 @@ def _directions(walls: Walls, group: Longs) -> tuple[Floats, Floats]:
     return snapped, np.minimum(along / clear, 2 * along / whole)
 
 
-def _adopt(own: Floats, angle: Floats, walls: Walls, group: Longs) -> None:
-    """Give parts the direction of their group where pixels cannot tell the two apart."""
-    members = np.bincount(group)
-    common = own[np.cumsum(members) - members, 0]  # of a part alone
-    several = members > 1
-    some = several[group[walls.part]]
-    stops = np.cumsum(np.bincount(group[walls.part[some]], minlength=len(members))[several])
-    found = np.empty((len(stops), 2))
-    straighten.directions(angle[some], walls.length[some], stops, np.full(len(stops), np.inf), found)
-    common[several] = found[:, 0]
-    off = (own - common[group, None] + 45.0) % 90.0 - 45.0
-    size = np.sqrt(np.bincount(walls.part, walls.length**2, len(own)))
-    unsure = np.degrees(np.arctan(UNSURE * walls.tolerance / np.maximum(size, 1e-12)))
-    alike = np.abs(off) <= unsure[:, None]
-    own[alike] = np.broadcast_to(common[group, None], own.shape)[alike]
-
-
-def _solve(walls: Walls, snapped: Floats, straight: Mask) -> Floats:
-    """New places of all corners; those of a part that is not straightened stay."""
+def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Floats:
+    """New places of all corners; those of parts that stay, and of walls that are not straightened, stay."""
     places = len(walls.at)
-    own = np.where(straight[walls.part], snapped[:, 0], np.nan)
+    own = np.where((rules.role == STRAIGHT)[walls.part], snapped[:, 0], np.nan)
     one = np.empty(len(own), np.int64)  # of a wall that two parts share, the one that has a direction decides
     one = one[: corners.find_walls(walls.begin, walls.end, ~np.isnan(own), places, one)]
     ends = np.sort(np.column_stack([walls.begin[one], walls.end[one]]), axis=1)
     direction, length, tolerance = own[one], walls.length[one], walls.tolerance[walls.part]
     parent, merge = np.arange(len(one)), np.arange(places)
     pinned = np.zeros(places, bool)
-    pinned[walls.begin[~straight[walls.part]]] = True
+    pinned[walls.begin[(rules.role == STAYS)[walls.part]]] = True
+    fitted = rules.level[walls.part[one]] > 0  # their corners are what they should be
     bounds = np.outer(tolerance[one], (SHORT, BLUNT))
-    bounds[pinned[ends].any(axis=1)] = 0.0
+    bounds[pinned[ends].any(axis=1) | fitted] = 0.0
     firm = length >= np.where(snapped[one, 1] > 0, bounds[:, 0], bounds[:, 1])
     graph = (ends, *corners.find_spokes(ends, places))
     straighten.close_corners(graph, (direction, length, firm, parent), (merge, walls.at), bounds)
@@ -196,12 +238,20 @@ def _solve(walls: Walls, snapped: Floats, straight: Mask) -> Floats:
 
 
 def _chosen(
-    group: Longs, drawn: tuple[Drawing, FlatPolygons, Better], valid: Mask, wanted: Mask
+    drawn: tuple[Drawing, FlatPolygons, Better], groups: tuple[Longs, Mask], valid: Mask, wanted: Mask
 ) -> tuple[Geometries, Mask]:
-    """Straightened, else thinned outlines, else None; one kind for a group, so that walls stay shared."""
+    """Straightened, else thinned outlines, else None; one kind for a group, so that walls stay shared.
+
+    Args:
+        drawn: straightened, thinned, and straightened by fitted walls.
+        groups: (count,) their numbers, and which parts are not to be taken from the first.
+        valid: (count,) which thinned ones are.
+        wanted: (count,) which parts are.
+    """
     fine, thinned, better = drawn
+    group, left = groups
     again = better.again
-    settled = again | ~groups_with(group, ~fine.sound)
+    settled = again | ~groups_with(group, left)
     plain = ~settled & ~groups_with(group, ~valid)
     concerned = groups_with(group, wanted)
     straightened = fine.made.to_shapely(concerned & settled & ~again)

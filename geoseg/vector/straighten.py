@@ -1,4 +1,4 @@
-"""The loops behind regularising: walls' directions, walls' places, corners where they cross (numba).
+"""The loops behind regularising: walls' places, and corners where they cross (numba).
 
 All lengths are metres in a local frame.
 """
@@ -10,15 +10,6 @@ import numpy as np
 from geoseg.vector.jit import kernel
 from geoseg.vector.regions import find, unite
 
-BINS = 90
-"""Of directions, a degree each: walls at right angles share a bin."""
-SMOOTH = 4
-"""Bins to each side that count as one direction when the strongest is sought."""
-REFINE, SECOND_APART, SECOND_SHARE = 8.0, 15.0, 0.2
-"""Degrees around the strongest bin that its mean is taken over; how far off a second direction has to be, and
-the share of the outline that must follow it."""
-SNAP, SNAP_SHORT = 15.0, 32.0
-"""Degrees by which a wall may be turned into a direction; one whose ends hardly move by that."""
 SQUARE = 0.9
 """Sine of the angle from which two walls count as square to each other."""
 LONGEST = 3
@@ -27,101 +18,6 @@ SLANT = np.sin(np.radians(2 * 10.0))
 """Sine of twice the angle by which a slanted corner is off a right one, and off a straight wall."""
 MIN_CROSSING = 0.25
 """Sine of the angle from which two walls meet in a corner."""
-
-
-@kernel
-def directions(angle, length, part_stop, blunt, found):  # type: ignore[no-untyped-def]
-    """The one or two directions that most of each part's outline follows.
-
-    Args:
-        angle: (walls,) degrees.
-        length: (walls,).
-        part_stop: where parts end in the walls.
-        blunt: (parts,) length up to which a wall may be a corner cut off, which makes no second direction.
-        found: (parts, 2) degrees in 0-90, filled in; NaN: none.
-    """
-    start = 0
-    weights = np.empty(BINS)
-    for part in range(len(part_stop)):
-        stop = part_stop[part]
-        weights[:] = 0.0
-        total = 0.0
-        for i in range(start, stop):
-            weights[int(angle[i] % 90.0) % BINS] += length[i]
-            total += length[i]
-        first = _strongest(weights, angle[start:stop], length[start:stop])
-        found[part, 0], found[part, 1] = first, np.nan
-        others = 0.0  # what may follow a second direction, and most often is too little
-        for i in range(start, stop):
-            if length[i] > blunt[part] and _apart(angle[i], first) > SECOND_APART - 1.1 * REFINE:
-                others += length[i]
-        if others >= SECOND_SHARE * total:
-            for i in range(BINS):
-                if _apart(i + 0.5, first) < SECOND_APART:
-                    weights[i] = 0.0
-            second = _strongest(weights, angle[start:stop], length[start:stop])
-            follows = 0.0
-            for i in range(start, stop):
-                if length[i] > blunt[part] and _apart(angle[i], second) < REFINE:
-                    follows += length[i]
-            if follows >= SECOND_SHARE * total and _apart(second, first) >= SECOND_APART:
-                found[part, 1] = second
-        start = stop
-
-
-@kernel
-def _apart(one, other):  # type: ignore[no-untyped-def]
-    """Degrees between two directions, right angles taken for the same."""
-    return abs((one - other + 45.0) % 90.0 - 45.0)
-
-
-@kernel
-def _strongest(weights, angle, length):  # type: ignore[no-untyped-def]
-    smooth = np.zeros(BINS)
-    for i in range(-SMOOTH, BINS + SMOOTH):
-        weight = weights[i % BINS]
-        if weight > 0:
-            for near in range(max(i - SMOOTH, 0), min(i + SMOOTH + 1, BINS)):
-                smooth[near] += weight * (SMOOTH + 1 - abs(near - i))
-    best = np.argmax(smooth)
-    centre, turn, total = best + 0.5, 0.0, 0.0
-    for i in range(len(angle)):
-        off = (angle[i] - centre + 45.0) % 90.0 - 45.0
-        if abs(off) < REFINE:  # long walls tell the direction better than their length alone says
-            turn += off * length[i] ** 2
-            total += length[i] ** 2
-    return (centre + turn / total) % 90.0 if total > 0 else centre
-
-
-@kernel
-def snap(angle, length, part, own, reach, out):  # type: ignore[no-untyped-def]
-    """The directions that walls are turned into.
-
-    Args:
-        angle: (walls,) degrees.
-        length: (walls,).
-        part: (walls,).
-        own: (parts, 2) their directions in degrees, NaN for none.
-        reach: (parts, 2) length from which a wall has a direction of its own; how far its ends may move when
-            it is turned by more than a little.
-        out: (walls, 3) filled in: degrees (0-180; NaN for short ones of no direction), whether the
-            direction is the part's, and how many degrees it is off.
-    """
-    for i in range(len(angle)):
-        best, least = np.nan, 90.0
-        for direction in own[part[i]]:
-            if not np.isnan(direction):
-                off = _apart(angle[i], direction)
-                if off < least:
-                    best, least = direction, off
-        out[i, 2] = least
-        moves = length[i] / 2 * np.sin(np.radians(least))
-        if least <= SNAP or (least <= SNAP_SHORT and moves <= reach[part[i], 1]):
-            turn = np.rint((angle[i] - best) / 90.0) * 90.0
-            out[i, 0], out[i, 1] = (best + turn) % 180.0, 1.0
-        else:
-            out[i, 0] = angle[i] % 180.0 if length[i] >= reach[part[i], 0] else np.nan
-            out[i, 1] = 0.0
 
 
 @kernel
@@ -270,19 +166,10 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
         at: (places, 2) moved in place.
         limit: (places,) how far a place may move.
     """
-    direction, parent, line = walls
+    direction, _, line = walls
     for place in range(len(spoke_start) - 1):
-        one, other = -1, -1
-        for i in range(spoke_start[place], spoke_start[place + 1]):
-            if np.isnan(direction[spokes[i]]):
-                continue
-            root = find(parent, spokes[i])
-            if root in (one, other) or line[root, 1] <= 0:
-                continue
-            if one < 0 or line[root, 1] > line[one, 1]:
-                one, other = root, one
-            elif other < 0 or line[root, 1] > line[other, 1]:
-                other = root
+        here = spokes[spoke_start[place] : spoke_start[place + 1]]
+        one = _heaviest(here, walls, np.nan)
         if one < 0:
             continue
         turn = np.radians(direction[one])
@@ -290,14 +177,31 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
         x, y = at[place, 0], at[place, 1]
         off = reach - (ux * x + uy * y)
         new_x, new_y = x + off * ux, y + off * uy
+        other = _heaviest(here, walls, direction[one])
         if other >= 0:
             turn = np.radians(direction[other])
             vx, vy, far = -np.sin(turn), np.cos(turn), line[other, 0]
             cross = ux * vy - uy * vx
-            if abs(cross) > MIN_CROSSING:
-                new_x, new_y = (reach * vy - far * uy) / cross, (far * ux - reach * vx) / cross
+            new_x, new_y = (reach * vy - far * uy) / cross, (far * ux - reach * vx) / cross
         if np.hypot(new_x - x, new_y - y) <= limit[place]:
             at[place, 0], at[place, 1] = new_x, new_y
+
+
+@kernel
+def _heaviest(spokes, walls, crossed):  # type: ignore[no-untyped-def]
+    """The heaviest line of some walls, or -1; of those that cross a direction, unless that is NaN."""
+    direction, parent, line = walls
+    best = -1
+    for wall in spokes:
+        if np.isnan(direction[wall]):
+            continue
+        root = find(parent, wall)
+        crossing = abs(np.sin(np.radians(direction[root] - crossed)))
+        if line[root, 1] <= 0 or crossing <= MIN_CROSSING:  # NaN is not
+            continue
+        if best < 0 or line[root, 1] > line[best, 1]:
+            best = root
+    return best
 
 
 @kernel

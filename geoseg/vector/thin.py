@@ -1,4 +1,4 @@
-"""The loops that thin outlines and measure the walls that are left (numba).
+"""The loops that choose the corners of outlines and measure the walls between them (numba).
 
 All lengths are metres in a local frame. Rings are open here: their first corner is not repeated.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from geoseg.vector.fit import cut
 from geoseg.vector.jit import kernel
 
 SURELY = 1 - 1e-12
@@ -16,25 +17,30 @@ FEW_STEPS = 6
 
 
 @kernel
-def choose_corners(vid, ring_stop, at, node, tolerance, keep):  # type: ignore[no-untyped-def]
-    """Douglas-Peucker on every stretch between two nodes, the same for both rings that share it.
+def choose_corners(rings, places, rules, keep, cost):  # type: ignore[no-untyped-def]
+    """Choose the corners of every stretch between two nodes; one that rings share is the first one's.
 
     Args:
-        vid: (corners,) numbers of places.
-        ring_stop: where rings end.
-        at: (places, 2) in metres.
-        node: (places,) whether more than two edges meet.
-        tolerance: (rings,) in metres.
+        rings: (corners,) numbers of places, and where rings end.
+        places: (places, 2) in metres, whether more than two edges meet, and whether fitted walls may.
+        rules: (rings, 4) tolerance in metres; direction in degrees, price of a wall in cubic metres and
+            length from which one may run free, see :func:`geoseg.vector.fit.cut`. Where the price is 0,
+            outlines are thinned by Douglas-Peucker.
         keep: (places,) filled in.
+        cost: (rings,) of fitted walls, filled in.
     """
+    vid, ring_stop = rings
+    at, node, choices = places
+    done = np.zeros(len(at), np.bool_)
     start = 0
     for ring in range(len(ring_stop)):
         stop = ring_stop[ring]
         line = vid[start:stop]
-        first = _first_anchor(line, node)
+        fitted = rules[ring, 2] > 0
+        first = _outermost(line, node, at, rules[ring, 1]) if fitted else _first_anchor(line, node)
         stretch = np.empty(len(line) + 1, np.int64)
         closed = not node[line[first]]
-        far = _farthest(line, first, at) if closed else -1
+        far = _farthest(line, first, at) if closed and not fitted else -1
         stretch[0] = line[first]
         i, length = first, 1
         for _ in range(len(line)):
@@ -42,10 +48,31 @@ def choose_corners(vid, ring_stop, at, node, tolerance, keep):  # type: ignore[n
             stretch[length] = line[i]
             length += 1
             if node[line[i]] or (closed and i in (first, far)):
-                _thin(stretch[:length], at, tolerance[ring], keep)
+                inner = stretch[1 : length - 1]
+                if len(inner) == 0 or not done[inner[0]]:
+                    done[inner] = True
+                    if fitted:
+                        cost[ring] += cut(stretch[:length], at, rules[ring, 1:], choices, keep)
+                    else:
+                        _thin(stretch[:length], at, rules[ring, 0], keep)
                 stretch[0] = line[i]
                 length = 1
         start = stop
+
+
+@kernel
+def _outermost(line, node, at, direction):  # type: ignore[no-untyped-def]
+    """A node, or else what lies farthest along a diagonal: most likely a corner."""
+    turn = np.radians(direction + 45.0)
+    c, s = np.cos(turn), np.sin(turn)
+    best, most = 0, -np.inf
+    for i in range(len(line)):
+        if node[line[i]]:
+            return i
+        far = c * at[line[i], 0] + s * at[line[i], 1]
+        if far > most:
+            best, most = i, far
+    return best
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Traced outlines in metres, and the walls that are left of them once they are thinned."""
+"""Traced outlines in metres, and the walls that they are drawn with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import Transform
-from geoseg.vector import corners, thin
+from geoseg.vector import corners, fit, thin
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats
 from geoseg.vector.outline import group_stops
@@ -17,6 +17,10 @@ from geoseg.vector.trace import Parts
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+CHOICES = 0.5
+"""Tolerances to which outlines are thinned before walls are fitted: where these may meet."""
+FREE_FROM = 12.0
+"""Tolerances from which on a fitted wall may have a direction of its own."""
 ENDS = 1.5
 """Tolerances at both ends of a wall that do not tell where it lies."""
 
@@ -66,6 +70,19 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Fit:
+    """How walls are fitted to ragged outlines.
+
+    Attributes:
+        direction: (parts,) degrees that most walls follow.
+        price: (parts,) of each wall, in cubic metres; 0: outlines are only thinned.
+    """
+
+    direction: Floats
+    price: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Outlines:
     """Outlines as traced, their corners numbered: neighbours of a group share places.
 
@@ -103,6 +120,32 @@ class Outlines:
         way = Way(back, origin, group, place.transform)
         return cls(vid, ring_stop, parts.part_stop, at[:count], node, way)
 
+    def circles(self) -> Floats:
+        """(parts, 2) areas and distances to circles, see :func:`geoseg.vector.fit.compare_circles`."""
+        found = np.empty((len(self.part_stop), 2))
+        fit.compare_circles(self.vid, self.ring_stop, self.part_stop, self.at, found)
+        return found
+
+    def choose(self, tolerance: Floats, walls: Fit, choices: Mask) -> tuple[Mask, Floats]:
+        """Which places are corners, and what the fitted walls of each part cost.
+
+        Args:
+            tolerance: (parts,) in metres.
+            walls: how to fit them.
+            choices: (places,) where those may meet.
+        """
+        rings = _owners(self.part_stop)
+        keep, cost = np.zeros(len(self.at), bool), np.zeros(len(rings))
+        rules = np.column_stack([tolerance, walls.direction, walls.price, FREE_FROM * tolerance])
+        lines, places = (self.vid, self.ring_stop), (self.at, self.node, choices)
+        thin.choose_corners(lines, places, rules[rings], keep, cost)
+        return keep, np.bincount(rings, cost, len(tolerance)).astype(np.float64)
+
+    def thin(self, tolerance: Floats) -> Mask:
+        """Which places are left when outlines are thinned; ``tolerance`` (parts,) in metres."""
+        zero = np.zeros(len(tolerance))
+        return self.choose(tolerance, Fit(zero, zero), self.node)[0]
+
     def take(self, wanted: Mask) -> Outlines:
         """Those of some whole groups."""
         rings, corner, stops = _rings_of(wanted, self.part_stop, self.ring_stop)
@@ -112,7 +155,7 @@ class Outlines:
 
 @dataclass(frozen=True, slots=True)
 class Walls:
-    """The thinned outlines: corner ``i`` begins a wall that ends at the next corner of its ring.
+    """Outlines of few corners: corner ``i`` begins a wall that ends at the next corner of its ring.
 
     Attributes:
         begin: (walls,) place where it begins.
@@ -138,13 +181,26 @@ class Walls:
     node: Mask
     tolerance: Floats
 
+    @property
+    def angle(self) -> Floats:
+        """(walls,) the directions in which they run, in degrees."""
+        return np.degrees(self.moment[:, 6])
+
     @classmethod
     def of(cls, outlines: Outlines, tolerance: Floats) -> Walls:
         """Thin outlines; ``tolerance`` (parts,) in metres."""
+        return cls._between(outlines, outlines.thin(tolerance), tolerance)
+
+    @classmethod
+    def fitted(cls, outlines: Outlines, tolerance: Floats, walls: Fit) -> tuple[Walls, Floats]:
+        """Fit walls to some outlines, thin the others; what the fitted ones of each part cost."""
+        keep, cost = outlines.choose(tolerance, walls, outlines.thin(CHOICES * tolerance))
+        return cls._between(outlines, keep, tolerance), cost
+
+    @classmethod
+    def _between(cls, outlines: Outlines, keep: Mask, tolerance: Floats) -> Walls:
         vid, ring_stop, at, node = outlines.vid, outlines.ring_stop, outlines.at, outlines.node
         rings = _owners(outlines.part_stop)
-        keep = np.zeros(len(at), bool)
-        thin.choose_corners(vid, ring_stop, at, node, tolerance[rings], keep)
         count = corners.keep_small(vid, ring_stop, keep)  # smaller than the tolerance: left as it is
         begin, stops, moment = np.empty(count, np.int64), np.empty_like(ring_stop), np.empty((count, 7))
         thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))

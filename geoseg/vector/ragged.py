@@ -1,7 +1,8 @@
-"""Outlines that a network left ragged: the tolerance that makes them square.
+"""Outlines that a network left ragged: walls are fitted to them until they are square.
 
-What has slanted corners after it has been straightened is drawn again with coarser tolerances, and keeps the
-one that leaves it the fewest. Outlines that are square as they are, which those of clean masks are, stay.
+What has slanted corners after it has been straightened, or could not be straightened, is drawn again with
+fitted walls, at first few of them, then more where few lose too much of the outline. Outlines that are square
+as they are, which those of clean masks are, stay.
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.vector.flat import FlatPolygons
-from geoseg.vector.measure import Floats, Geometries
+from geoseg.vector.measure import Geometries
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-FACTORS = (2.0, 3.5)
-"""Of the tolerance, tried one after the other."""
-FEWER = 4
-"""How many times fewer slanted corners a coarser drawing must have."""
-MIN_IOU = 0.85
-"""Overlap with the former outline below which a coarser one is not taken."""
+LEVELS = 3
+"""Ways to draw a part: 0 thins its outline, 1 fits few walls to it, 2 more."""
+FEWER = 1.5
+"""How many times fewer slanted corners an outline of fitted walls must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,46 +82,44 @@ class Better:
         self.again[chosen], self.straight[chosen] = True, drawing.straight[wanted]
 
 
-Draw = Callable[[Mask, Floats], Drawing]
-"""Draws some parts, whole groups of them, with their tolerances multiplied."""
+Draw = Callable[[Mask, Longs], Drawing]
+"""Draws some parts, whole groups of them, each at its level."""
 
 
-def square_up(fine: Drawing, group: Longs, draw: Draw) -> Better:
-    """Draw again, with coarser tolerances, what was straightened and has slanted corners.
+def square_up(fine: Drawing, group: Longs, ragged: Mask, draw: Draw) -> Better:
+    """Draw again, with fitted walls, what is ragged.
 
     Args:
-        fine: drawn with the tolerance itself.
+        fine: drawn without.
         group: (count,) of the parts, from 0 on.
+        ragged: (count,) which parts are.
         draw: how to.
     """
     count = len(group)
     better = Better(np.full(count, None, object), np.zeros(count, bool), fine.straight.copy())
-    factor, least = np.ones(count), fine.slanted.copy()
-    alone = (np.bincount(group) == 1)[group]
-    for coarser in FACTORS:
-        ragged = fine.straight & (least > 0)
-        some = groups_with(group, ragged)
+    level, left = np.zeros(count, np.int64), ragged.copy()
+    for few in range(1, LEVELS):
+        some = groups_with(group, left)
         if not some.any():
             break
-        coarse = draw(some, np.where(ragged, coarser, factor)[some])
-        enough = FEWER * coarse.slanted <= fine.slanted[some]  # round outlines stay far from square
-        taken = ragged[some] & coarse.straight & enough & (coarse.slanted < least[some])
-        factor[some] = np.where(taken, coarser, factor[some])
-        least[some] = np.where(taken, coarse.slanted, least[some])
-        better.put(some, coarse, taken & alone[some])
-    _draw_together(better, fine, group, np.where(alone, 1.0, factor), draw)
+        tried = np.where(left, few, level)[some]
+        failed = _try(better, (some, tried), fine, group, draw)
+        level[some], left[some] = np.where(failed, level[some], tried), left[some] & failed
+    while (some := groups_with(group, (level > 0) & ~better.again)).any():
+        failed = _try(better, (some, level[some]), fine, group, draw)
+        level[some] = np.where(failed & ~better.again[some], 0, level[some])
     return better
 
 
-def _draw_together(better: Better, fine: Drawing, group: Longs, factor: Floats, draw: Draw) -> None:
-    """Draw groups with the tolerances that suited their parts; what fails then gets the fine one back."""
-    while (some := groups_with(group, factor > 1)).any():
-        drawn = draw(some, factor[some])
-        worse = (factor[some] > 1) & (~drawn.straight | (drawn.slanted > fine.slanted[some]))
-        done = ~groups_with(group[some], worse | ~drawn.sound)
-        worse |= groups_with(group[some], ~drawn.sound)
-        better.put(some, drawn, done)
-        factor[some] = np.where(worse | done, 1.0, factor[some])
+def _try(better: Better, how: tuple[Mask, Longs], fine: Drawing, group: Longs, draw: Draw) -> Mask:
+    """Draw some groups, take those over in which all that is ragged came out well; which parts did not."""
+    some, level = how
+    drawn, members = draw(some, level), group[some]
+    fewer = (FEWER * drawn.slanted <= fine.slanted[some]) & (drawn.slanted < fine.slanted[some])
+    failed = (level > 0) & ~(drawn.straight & (fewer | ~fine.straight[some]))
+    failed |= groups_with(members, ~drawn.sound)
+    better.put(some, drawn, ~groups_with(members, failed))
+    return failed
 
 
 def groups_with(group: Longs, some: Mask) -> Mask:
