@@ -20,16 +20,17 @@ HOPELESS = 6.0
 
 
 @kernel
-def cut(stretch, at, rules, choices, keep):  # type: ignore[no-untyped-def]
-    """Keep the places at which the walls of a stretch meet; gives what they cost.
+def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
+    """Keep the places at which the walls of a stretch meet.
 
     Args:
         stretch: (n,) places, one after the other.
         at: (places, 2) in metres.
         rules: direction in degrees, price of a wall in cubic metres, length from which one may run free.
-        choices: (places,) where walls may meet.
-        keep: (places,) filled in.
+        places: (places,) where walls may meet; where they do, filled in.
+        found: what the walls cost, how much of that is squared distance, and the stretch's length: added to.
     """
+    choices, keep = places
     turn, price, free_from = np.radians(rules[0]), rules[1], rules[2]
     last = len(stretch) - 1
     ends = np.empty(len(stretch), np.int64)
@@ -40,30 +41,33 @@ def cut(stretch, at, rules, choices, keep):  # type: ignore[no-untyped-def]
             count += 1
     sums = _sums(stretch, at, ends[:count], np.cos(turn), np.sin(turn))
     least, before = np.full((count, 3), np.inf), np.zeros((count, 3, 2), np.int64)
+    way = np.zeros((count, 3), np.int64)  # the cheapest kind of wall before one of each kind
     least[0] = 0.0
-    costs = np.empty(3)
     for j in range(1, count):
         there = at[stretch[ends[j]]]
         for i in range(j - 1, -1, -1):
-            _measure(sums[i], sums[j], costs)
-            if costs[FREE] > HOPELESS * price:
-                break
+            along, across, both = _spread(sums[i], sums[j])
+            if along * across - both * both > HOPELESS * price * (along + across):
+                break  # even a free wall costs more
+            _improve(least, before, (i, j), (ALONG, way[i, ALONG], along + price))
+            _improve(least, before, (i, j), (ACROSS, way[i, ACROSS], across + price))
             here = at[stretch[ends[i]]]
-            for kind in range(3):
-                cost = costs[kind] + (FREE_PRICE * price if kind == FREE else price)
-                if kind == FREE and np.hypot(there[0] - here[0], there[1] - here[1]) < free_from:
-                    continue
-                for former in range(3):
-                    if (former != kind or i == 0) and least[i, former] + cost < least[j, kind]:
-                        least[j, kind] = least[i, former] + cost
-                        before[j, kind, 0], before[j, kind, 1] = i, former
+            if np.hypot(there[0] - here[0], there[1] - here[1]) >= free_from:
+                cost = _free(along, across, both) + FREE_PRICE * price
+                _improve(least, before, (i, j), (FREE, way[i, FREE], cost))
+        for kind in range(3):
+            one, other = (kind + 1) % 3, (kind + 2) % 3
+            way[j, kind] = one if least[j, one] <= least[j, other] else other
     j, kind = count - 1, int(np.argmin(least[count - 1]))
-    cost = least[j, kind]
+    found[0] += least[j, kind]
+    found[2] += sums[j, 0]
     keep[stretch[0]] = keep[stretch[last]] = True
     while j > 0:
         keep[stretch[ends[j]]] = True
-        j, kind = before[j, kind]
-    return cost
+        i, former = before[j, kind]
+        along, across, both = _spread(sums[i], sums[j])
+        found[1] += along if kind == ALONG else across if kind == ACROSS else _free(along, across, both)
+        j, kind = i, former
 
 
 @kernel
@@ -89,15 +93,30 @@ def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _measure(before, after, costs):  # type: ignore[no-untyped-def]
-    """Squared distance of a piece to walls through its middle: along the direction, across it, free."""
+def _improve(least, before, piece, wall):  # type: ignore[no-untyped-def]
+    """Take a wall for a piece, after the cheapest of another kind, if no other way so far is cheaper."""
+    i, j = piece
+    kind, former, cost = wall
+    cost += least[i, former]
+    if cost < least[j, kind]:
+        least[j, kind] = cost
+        before[j, kind, 0], before[j, kind, 1] = i, former
+
+
+@kernel
+def _spread(before, after):  # type: ignore[no-untyped-def]
+    """Squared distances of a piece to walls through its middle, along and across; the mixed one."""
     length = max(after[0] - before[0], 1e-12)
     u, v = after[1] - before[1], after[2] - before[2]
-    uu = max(after[3] - before[3] - u * u / length, 0.0)
-    vv = max(after[4] - before[4] - v * v / length, 0.0)
-    uv = after[5] - before[5] - u * v / length
-    costs[ALONG], costs[ACROSS] = vv, uu
-    costs[FREE] = max((uu + vv) / 2 - np.sqrt((uu - vv) ** 2 / 4 + uv * uv), 0.0)
+    uu, vv = after[3] - before[3] - u * u / length, after[4] - before[4] - v * v / length
+    return max(vv, 0.0), max(uu, 0.0), after[5] - before[5] - u * v / length
+
+
+@kernel
+def _free(along, across, both):  # type: ignore[no-untyped-def]
+    """Squared distance to the best wall of any direction."""
+    middle = (along + across) / 2
+    return max(middle - np.sqrt((along - across) ** 2 / 4 + both * both), 0.0)
 
 
 @kernel
@@ -115,17 +134,20 @@ def compare_circles(vid, ring_stop, part_stop, at, found):  # type: ignore[no-un
     for part in range(len(part_stop)):
         line = vid[ring_stop[ring - 1] if ring else 0 : ring_stop[ring]]
         ring = part_stop[part]
-        origin = at[line[0]]
+        left, top = at[line[0], 0], at[line[0], 1]
         area, x, y = 0.0, 0.0, 0.0
         for i in range(len(line)):
-            one, other = at[line[i - 1]] - origin, at[line[i]] - origin
-            cross = (one[0] * other[1] - other[0] * one[1]) / 2
+            one, other = line[i - 1], line[i]
+            x1, y1, x2, y2 = at[one, 0] - left, at[one, 1] - top, at[other, 0] - left, at[other, 1] - top
+            cross = (x1 * y2 - x2 * y1) / 2
             area += cross
-            x += cross * (one[0] + other[0]) / 3
-            y += cross * (one[1] + other[1]) / 3
-        x, y, radius = origin[0] + x / area, origin[1] + y / area, np.sqrt(abs(area) / np.pi)
-        found[part, 0], found[part, 1] = abs(area), 0.0
+            x += cross * (x1 + x2) / 3
+            y += cross * (y1 + y2) / 3
+        x, y, radius = left + x / area, top + y / area, np.sqrt(abs(area) / np.pi)
+        squares = 0.0
         for i in range(len(line)):
-            one, other = at[line[i - 1]], at[line[i]]
-            far = np.hypot((one[0] + other[0]) / 2 - x, (one[1] + other[1]) / 2 - y) - radius
-            found[part, 1] += np.hypot(other[0] - one[0], other[1] - one[1]) * far * far
+            one, other = line[i - 1], line[i]
+            dx, dy = at[other, 0] - at[one, 0], at[other, 1] - at[one, 1]
+            far = np.hypot(at[one, 0] + dx / 2 - x, at[one, 1] + dy / 2 - y) - radius
+            squares += np.hypot(dx, dy) * far * far
+        found[part, 0], found[part, 1] = abs(area), squares

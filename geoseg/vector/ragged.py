@@ -1,8 +1,8 @@
 """Outlines that a network left ragged: walls are fitted to them until they are square.
 
 What has slanted corners after it has been straightened, or could not be straightened, is drawn again with
-fitted walls, at first few of them, then more where few lose too much of the outline. Outlines that are square
-as they are, which those of clean masks are, stay.
+fitted walls: few of them, or more where few lose too much of the outline. Outlines that are square as they
+are, which those of clean masks are, stay.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from geoseg.vector.measure import Geometries
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-LEVELS = 3
-"""Ways to draw a part: 0 thins its outline, 1 fits few walls to it, 2 more."""
+THINNED, FEW, MANY = 0, 1, 2
+"""How a part is drawn: its outline thinned, with few walls fitted to it, with more of them."""
+AFTER = np.array([THINNED, MANY, THINNED])
+"""How, after it did not come out well."""
 FEWER = 1.5
 """How many times fewer slanted corners an outline of fitted walls must have."""
 
@@ -83,31 +85,24 @@ class Better:
 
 
 Draw = Callable[[Mask, Longs], Drawing]
-"""Draws some parts, whole groups of them, each at its level."""
+"""Draws some parts, whole groups of them, each in its way."""
 
 
-def square_up(fine: Drawing, group: Longs, ragged: Mask, draw: Draw) -> Better:
+def square_up(fine: Drawing, group: Longs, level: Longs, draw: Draw) -> Better:
     """Draw again, with fitted walls, what is ragged.
 
     Args:
         fine: drawn without.
         group: (count,) of the parts, from 0 on.
-        ragged: (count,) which parts are.
+        level: (count,) how each part is drawn at first.
         draw: how to.
     """
     count = len(group)
     better = Better(np.full(count, None, object), np.zeros(count, bool), fine.straight.copy())
-    level, left = np.zeros(count, np.int64), ragged.copy()
-    for few in range(1, LEVELS):
-        some = groups_with(group, left)
-        if not some.any():
-            break
-        tried = np.where(left, few, level)[some]
-        failed = _try(better, (some, tried), fine, group, draw)
-        level[some], left[some] = np.where(failed, level[some], tried), left[some] & failed
-    while (some := groups_with(group, (level > 0) & ~better.again)).any():
+    level = level.copy()
+    while (some := groups_with(group, (level > THINNED) & ~better.again)).any():
         failed = _try(better, (some, level[some]), fine, group, draw)
-        level[some] = np.where(failed & ~better.again[some], 0, level[some])
+        level[some] = np.where(failed, AFTER[level[some]], level[some])
     return better
 
 
@@ -116,8 +111,9 @@ def _try(better: Better, how: tuple[Mask, Longs], fine: Drawing, group: Longs, d
     some, level = how
     drawn, members = draw(some, level), group[some]
     fewer = (FEWER * drawn.slanted <= fine.slanted[some]) & (drawn.slanted < fine.slanted[some])
-    failed = (level > 0) & ~(drawn.straight & (fewer | ~fine.straight[some]))
-    failed |= groups_with(members, ~drawn.sound)
+    failed = (level > THINNED) & ~(drawn.straight & (fewer | ~fine.straight[some]))
+    blamed = groups_with(members, failed)
+    failed |= groups_with(members, ~drawn.sound) & ~blamed  # else those that failed may be why
     better.put(some, drawn, ~groups_with(members, failed))
     return failed
 

@@ -20,7 +20,7 @@ from geoseg.vector import corners, directions, straighten
 from geoseg.vector.directions import BLUNT, Directions
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
-from geoseg.vector.ragged import Better, Drawing, groups_with, square_up
+from geoseg.vector.ragged import FEW, MANY, THINNED, Better, Drawing, groups_with, square_up
 from geoseg.vector.trace import Parts
 from geoseg.vector.walls import Fit, Outlines, Place, Walls, Way
 
@@ -52,6 +52,8 @@ PRICES = np.array([0.0, 0.4, 0.03])
 RAGGED, SKEWED, SMALL = 2, 10.0, 6.0
 """An outline is ragged with so many walls that are so many degrees off its direction and shorter than so many
 tolerances."""
+LOSS = 1.5
+"""How many times the area that may be lost few walls may seem to lose, for them to be tried first."""
 CIRCLE = 6.0
 """Prices of a circle: those of an L, so that what may be an L or a rectangle is one."""
 ALIKE, SURE = 12.0, 10.0
@@ -109,9 +111,10 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     fine = _draw(walls, outlines.way, rules)
     ragged = _ragged(walls, found.own) & wanted & valid & (~fine.straight | (fine.slanted > 0))
     agreed = replace(rules, own=_agreed(found, ragged))
-    fitting = _Fitting(outlines, agreed, outlines.circles(), np.zeros(len(parts), bool))
-    better = square_up(fine, group, ragged, fitting.draw)
-    left = ~fine.sound | (fitting.round & (np.bincount(group)[group] == 1))
+    fitting = _Fitting(outlines, agreed, outlines.circles())
+    level, circular = fitting.start(ragged)
+    better = square_up(fine, group, level, fitting.draw)
+    left = ~fine.sound | circular
     return _chosen((fine, thinned, better), (group, left), valid, wanted)
 
 
@@ -132,29 +135,39 @@ def _agreed(found: Directions, ragged: Mask) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """Draws parts again, with fitted walls; what a circle fits better than few walls stays as it is.
+    """Draws parts again, with fitted walls.
 
     Attributes:
         outlines: as traced.
         rules: of all parts, with their directions.
         circle: (parts, 2) see :meth:`Outlines.circles`.
-        round: (parts,) which were found to be circles.
     """
 
     outlines: Outlines
     rules: _Rules
     circle: Floats
-    round: Mask
+
+    def start(self, ragged: Mask) -> tuple[Longs, Mask]:
+        """How the ragged parts are drawn at first, and which of them are round, being alone."""
+        group = self.outlines.way.group
+        some = ragged & (np.bincount(group) == 1)[group]
+        level, circular = np.where(ragged, MANY, THINNED), np.zeros(len(ragged), bool)
+        few, fit = self.outlines.take(some), self._fit(some, np.full(some.sum(), FEW))
+        cost, squares, length = few.choose(self.rules.tolerance[some], fit)[1].T
+        area, circle = self.circle[some].T
+        circular[some] = cost >= circle + CIRCLE * fit.price
+        off = np.sqrt(squares * length)  # the area between outline and walls is about that, and less
+        level[some] = np.where(off < LOSS * (1 - MIN_IOU[FEW]) * area, FEW, MANY)
+        return np.where(circular, THINNED, level), circular
 
     def draw(self, some: Mask, level: Longs) -> Drawing:
-        """Whole groups, each part at its level."""
+        """Whole groups, each part in its way."""
         few, mine = self.outlines.take(some), replace(self.rules.take(some), level=level)
-        area, circle = self.circle[some].T
-        price = PRICES[level] * mine.tolerance**2 * np.sqrt(area)
-        walls, cost = Walls.fitted(few, mine.tolerance, Fit(np.nan_to_num(mine.own[:, 0]), price))
-        self.round[some] |= (level == 1) & (cost >= circle + CIRCLE * price)
-        role = np.where(self.round[some], STAYS, mine.role)
-        return _draw(walls, few.way, replace(mine, role=role))
+        return _draw(Walls.fitted(few, mine.tolerance, self._fit(some, level)), few.way, mine)
+
+    def _fit(self, some: Mask, level: Longs) -> Fit:
+        price = PRICES[level] * self.rules.tolerance[some] ** 2 * np.sqrt(self.circle[some, 0])
+        return Fit(np.nan_to_num(self.rules.own[some, 0]), price)
 
 
 def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
@@ -164,6 +177,7 @@ def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
     drawing = _attempt(walls, way, snapped, replace(rules, role=role))
     for attempt in range(1, ROUNDS):
         again = groups_with(way.group, drawing.failed)
+        again &= ~groups_with(way.group, drawing.failed & (rules.level > THINNED))  # those are drawn anew
         if not again.any():
             break
         role[drawing.failed] -= 1

@@ -17,7 +17,7 @@ FEW_STEPS = 6
 
 
 @kernel
-def choose_corners(rings, places, rules, keep, cost):  # type: ignore[no-untyped-def]
+def choose_corners(rings, places, rules, keep, found):  # type: ignore[no-untyped-def]
     """Choose the corners of every stretch between two nodes; one that rings share is the first one's.
 
     Args:
@@ -27,7 +27,7 @@ def choose_corners(rings, places, rules, keep, cost):  # type: ignore[no-untyped
             length from which one may run free, see :func:`geoseg.vector.fit.cut`. Where the price is 0,
             outlines are thinned by Douglas-Peucker.
         keep: (places,) filled in.
-        cost: (rings,) of fitted walls, filled in.
+        found: (rings, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`; added to.
     """
     vid, ring_stop = rings
     at, node, choices = places
@@ -48,11 +48,11 @@ def choose_corners(rings, places, rules, keep, cost):  # type: ignore[no-untyped
             stretch[length] = line[i]
             length += 1
             if node[line[i]] or (closed and i in (first, far)):
-                inner = stretch[1 : length - 1]
-                if len(inner) == 0 or not done[inner[0]]:
-                    done[inner] = True
+                if length == 2 or not done[stretch[1]]:
+                    for k in range(1, length - 1):
+                        done[stretch[k]] = True
                     if fitted:
-                        cost[ring] += cut(stretch[:length], at, rules[ring, 1:], choices, keep)
+                        cut(stretch[:length], at, rules[ring, 1:], (choices, keep), found[ring])
                     else:
                         _thin(stretch[:length], at, rules[ring, 0], keep)
                 stretch[0] = line[i]

@@ -126,25 +126,27 @@ class Outlines:
         fit.compare_circles(self.vid, self.ring_stop, self.part_stop, self.at, found)
         return found
 
-    def choose(self, tolerance: Floats, walls: Fit, choices: Mask) -> tuple[Mask, Floats]:
-        """Which places are corners, and what the fitted walls of each part cost.
+    def choose(self, tolerance: Floats, walls: Fit) -> tuple[Mask, Floats]:
+        """Which places are corners; (parts, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`.
 
         Args:
             tolerance: (parts,) in metres.
             walls: how to fit them.
-            choices: (places,) where those may meet.
         """
         rings = _owners(self.part_stop)
-        keep, cost = np.zeros(len(self.at), bool), np.zeros(len(rings))
+        keep, found = np.zeros(len(self.at), bool), np.zeros((len(rings), 3))
+        choices = self.node
+        if (walls.price > 0).any():
+            choices = self.thin(CHOICES * tolerance)
         rules = np.column_stack([tolerance, walls.direction, walls.price, FREE_FROM * tolerance])
         lines, places = (self.vid, self.ring_stop), (self.at, self.node, choices)
-        thin.choose_corners(lines, places, rules[rings], keep, cost)
-        return keep, np.bincount(rings, cost, len(tolerance)).astype(np.float64)
+        thin.choose_corners(lines, places, rules[rings], keep, found)
+        return keep, np.add.reduceat(found, np.r_[0, self.part_stop[:-1]]) if len(found) else found
 
     def thin(self, tolerance: Floats) -> Mask:
         """Which places are left when outlines are thinned; ``tolerance`` (parts,) in metres."""
         zero = np.zeros(len(tolerance))
-        return self.choose(tolerance, Fit(zero, zero), self.node)[0]
+        return self.choose(tolerance, Fit(zero, zero))[0]
 
     def take(self, wanted: Mask) -> Outlines:
         """Those of some whole groups."""
@@ -192,10 +194,9 @@ class Walls:
         return cls._between(outlines, outlines.thin(tolerance), tolerance)
 
     @classmethod
-    def fitted(cls, outlines: Outlines, tolerance: Floats, walls: Fit) -> tuple[Walls, Floats]:
-        """Fit walls to some outlines, thin the others; what the fitted ones of each part cost."""
-        keep, cost = outlines.choose(tolerance, walls, outlines.thin(CHOICES * tolerance))
-        return cls._between(outlines, keep, tolerance), cost
+    def fitted(cls, outlines: Outlines, tolerance: Floats, walls: Fit) -> Walls:
+        """Fit walls to some outlines, thin the others; ``tolerance`` (parts,) in metres."""
+        return cls._between(outlines, outlines.choose(tolerance, walls)[0], tolerance)
 
     @classmethod
     def _between(cls, outlines: Outlines, keep: Mask, tolerance: Floats) -> Walls:

@@ -66,12 +66,16 @@ def test_no_other_walls_cost_less(xy, turn, price):
         return
     keep = np.zeros(len(xy), bool)
     rules = np.array([turn, price, FREE_FROM])
-    cost = fit.cut(np.arange(len(xy)), xy, rules, np.ones(len(xy), bool), keep)
+    found = np.zeros(3)
+    fit.cut(np.arange(len(xy)), xy, rules, (np.ones(len(xy), bool), keep), found)
+    cost = found[0]
 
     # pieces that cost more than HOPELESS prices are not looked at, which can only ever matter for those
     assert cost >= _least(xy, turn, price) - 1e-3
     assert cost == pytest.approx(_least(xy, turn, price), rel=1e-3) or cost > fit.HOPELESS * price
     assert keep[[0, -1]].all()
+    assert found[2] == pytest.approx(np.hypot(*np.diff(xy, axis=0).T).sum())
+    assert 0.999 * price <= found[0] - found[1] <= 1.001 * len(xy) * fit.FREE_PRICE * price
 
 
 def test_a_circle_is_a_circle():
