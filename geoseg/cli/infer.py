@@ -17,6 +17,7 @@ from geoseg.errors import Interrupted, OptionError, SceneError
 
 if TYPE_CHECKING:
     from geoseg.model.bundle import Bundle
+    from geoseg.model.predictor import Predictors
     from geoseg.pipeline.segment import OutputOptions, SegmentResult
 
 PATTERN = frozenset("*?[")
@@ -65,11 +66,12 @@ def command(
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
     options.segment_from(values)  # a mistake in the options is told before torch is loaded
     from geoseg.model.bundle import load_bundle
+    from geoseg.model.predictor import Predictors
     from geoseg.pipeline.segment import OutputOptions
 
     bundle = load_bundle(values["bundle"])
     outputs = OutputOptions(output, overwrite=overwrite, resume=resume)
-    job = _Job(bundle, outputs, as_json)
+    job = _Job(bundle, outputs, Predictors(), as_json)
     for path in paths:
         chosen = options.segment_from(values, area_of(path, values))
         job.dry_run(path, chosen) if dry_run else job.run(path, chosen)
@@ -133,6 +135,7 @@ class _Job:
 
     bundle: Bundle
     outputs: OutputOptions
+    predictors: Predictors
     as_json: bool
 
     def run(self, path: Path, chosen: SegmentOptions) -> None:
@@ -141,7 +144,8 @@ class _Job:
 
         listener = Announcer(path)
         try:
-            result = segment(path, self.bundle, self.outputs, chosen, listener.listener())
+            told = listener.listener()
+            result = segment(path, self.bundle, self.outputs, chosen, told, self.predictors)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"{path} stopped{listener.share()}", "the same command with --resume goes on from here"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from geoseg.core import Plan, Predictor
 from geoseg.errors import ResourceError
 from geoseg.model import openvino_predictor
@@ -11,6 +13,40 @@ from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.machine import usable_cores
 from geoseg.model.openvino_predictor import OpenVinoPredictor
 from geoseg.model.torch_predictor import TorchPredictor
+
+NEEDS = (
+    *("device", "runtime", "precision", "batch", "tta", "patches"),
+    *("bands", "dtype", "scaling", "channels", "outputs", "has_edges", "activation"),
+)
+"""What of a plan a predictor depends on; of patches and bands only their size and number."""
+
+
+class Predictors:
+    """Makes predictors and keeps the last one, which scenes that need the same share; for one thread."""
+
+    def __init__(self) -> None:
+        self._last: tuple[tuple[Any, ...], Predictor] | None = None
+
+    def has(self, bundle: Bundle, plan: Plan) -> bool:
+        """Whether the one that is kept does."""
+        return self._last is not None and self._last[0] == _needs(bundle, plan)
+
+    def get(self, bundle: Bundle, plan: Plan) -> Predictor:
+        """As :func:`make_predictor`, or the one before."""
+        if self._last is None or not self.has(bundle, plan):
+            self.forget()
+            self._last = _needs(bundle, plan), make_predictor(bundle, plan)
+        return self._last[1]
+
+    def forget(self) -> bool:
+        """Give back what the one that is kept takes of memory; False where there is none."""
+        kept, self._last = self._last, None
+        return kept is not None
+
+
+def _needs(bundle: Bundle, plan: Plan) -> tuple[Any, ...]:
+    sizes = {"bands": len(plan.bands), "patches": plan.patches.patch}
+    return (bundle.sha256, *(sizes.get(name, getattr(plan, name)) for name in NEEDS))
 
 
 def make_predictor(bundle: Bundle, plan: Plan) -> Predictor:

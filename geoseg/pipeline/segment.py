@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,10 +28,10 @@ from geoseg.core import (
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
 from geoseg.core.preflight import preflight
 from geoseg.core.queues import BackgroundSink, beside
-from geoseg.errors import ResumeError
+from geoseg.errors import ResourceError, ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
-from geoseg.model.predictor import make_predictor
+from geoseg.model.predictor import Predictors, make_predictor
 from geoseg.model.threads import one_thread
 from geoseg.pipeline.segment_job import Job, OutputOptions, SegmentResult, check_targets, finished_before
 from geoseg.predict import HalvingPredictor, blend, finish_strips
@@ -125,6 +125,7 @@ def segment(
     outputs: OutputOptions | None = None,
     options: SegmentOptions | None = None,
     listener: Listener | None = None,
+    predictors: Predictors | None = None,
 ) -> SegmentResult:
     """Segment a scene of any size.
 
@@ -134,6 +135,7 @@ def segment(
         outputs: where results go; None: the current folder.
         options: None: all defaults.
         listener: told the plan and the progress.
+        predictors: shared by scenes of one thread, so that the network is made ready once; None: its own.
 
     Returns:
         The files and the record. Either all files are in place, the record last, or none is.
@@ -156,15 +158,16 @@ def segment(
             return done
         make_folder(outputs.folder)
         remove_leftovers(outputs.folder)
-        return _Run(job, listener, started).go()
+        return _Run(job, listener, predictors or Predictors(), started).go()
 
 
 class _Run:
     """One run from plan to record, with its clock."""
 
-    def __init__(self, job: Job, listener: Listener, started: float) -> None:
+    def __init__(self, job: Job, listener: Listener, predictors: Predictors, started: float) -> None:
         self._job = job
         self._listener = listener
+        self._predictors = predictors
         self._clock = started
         self._timings: dict[str, float] = {}
 
@@ -177,7 +180,7 @@ class _Run:
         job = self._job
         self._lap("open")
         pinned = job.outputs.resume and job.spool_path.exists()
-        plan = None if pinned else plan_segment(job.scene, job.bundle, job.options)
+        plan = None if pinned else self._plan()
         if plan is not None:
             check_targets(job)
             check_space(job.outputs.folder, plan.disk)
@@ -192,10 +195,20 @@ class _Run:
             spool.remove()
         return result
 
+    def _plan(self) -> Plan:
+        """Plan as if no predictor was kept: one that does not fit takes memory that another may have."""
+        job = self._job
+        with suppress(ResourceError):
+            plan = plan_segment(job.scene, job.bundle, job.options)
+            if self._predictors.has(job.bundle, plan) or not self._predictors.forget():
+                return plan
+        self._predictors.forget()
+        return plan_segment(job.scene, job.bundle, job.options)
+
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
         with beside(lambda: _load_kernels(job, plan)) as wait:
-            predictor = make_predictor(job.bundle, plan)
+            predictor = self._predictors.get(job.bundle, plan)
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)
             self._lap("compile")

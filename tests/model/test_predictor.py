@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 import time
@@ -19,10 +20,11 @@ from geoseg.core import Band, GeoGrid, Machine, NetworkOptions, SceneInfo, Segme
 from geoseg.core.plan import InputScaling
 from geoseg.errors import ResourceError
 from geoseg.model import openvino_predictor
+from geoseg.model import predictor as making
 from geoseg.model.bundle import load_bundle
 from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.openvino_predictor import OpenVinoPredictor
-from geoseg.model.predictor import make_predictor
+from geoseg.model.predictor import NEEDS, Predictors, make_predictor
 from geoseg.model.torch_predictor import TorchPredictor
 from tests.conftest import ROOT
 from tests.support import make_test_bundle
@@ -322,3 +324,35 @@ def test_signals_are_safe_when_predictors_are_gone(binary):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "heard\n"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_scenes_that_need_the_same_share_a_predictor(binary, monkeypatch, runtime):
+    """It is made again for another scaling, batch, patch or data type, and for nothing else."""
+    made = []
+    make = making.make_predictor
+    monkeypatch.setattr(making, "make_predictor", lambda *what: made.append(what) or make(*what))
+    bundle = binary
+    plan, kept = plan_for(bundle.spec, runtime=runtime), Predictors()
+    first = kept.get(bundle, plan)
+    scaling = replace(plan.scaling, gain=tuple(2 * gain for gain in plan.scaling.gain))
+
+    assert kept.get(bundle, replace(plan, warnings=("else",), threshold_level=7)) is first
+    for change in ({"scaling": scaling}, {"batch": 5}, {"dtype": "uint16"}, {"tta": True}):
+        other = replace(plan, **change)
+        patch = np.full((1, len(plan.bands), 64, 64), 100, other.dtype)
+        expected = make(bundle, other).predict(patch)
+        assert np.array_equal(kept.get(bundle, other).predict(patch), expected)
+    kept.get(bundle, plan_for(bundle.spec, runtime=runtime, patch=(96, 64)))
+    assert len(made) == 6
+    assert kept.forget()
+    assert not kept.has(bundle, plan)
+
+
+def test_all_that_a_predictor_takes_from_a_plan_is_known():
+    """Else scenes that need different ones would share one."""
+    folder = ROOT / "geoseg" / "model"
+    names = ("predictor", "graph", "openvino_predictor", "torch_predictor", "augmented")
+    source = "".join((folder / f"{name}.py").read_text(encoding="utf-8") for name in names)
+
+    assert set(re.findall(r"\bplan\.(\w+)", source)) <= set(NEEDS)

@@ -15,6 +15,7 @@ from rasterio.transform import Affine
 from geoseg.core import GeoGrid, NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.errors import OutputError, ResumeError, SceneError
 from geoseg.model.bundle import load_bundle
+from geoseg.model.predictor import Predictors
 from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
 from geoseg.vector.finish import Rules
 from geoseg.vector.table import PolygonContext
@@ -123,6 +124,19 @@ def test_existing_results_are_kept(scene, bundle, tmp_path):
     outputs = OutputOptions(tmp_path / "out", overwrite=True)
     segment(scene, bundle, outputs, replace(OPTIONS, threshold=0.9))
     assert (tmp_path / "out" / "scene_mask.tif").read_bytes() != before
+
+
+def test_scenes_share_a_network_and_no_bytes_change(bundle, tmp_path):
+    """One after the other with one predictor: what each gives alone, also where the second needs another."""
+    scenes = [write_scene(tmp_path / f"{n}.tif", (150, 200), seed=n) for n in range(2)]
+    scenes.append(write_scene(tmp_path / "other.tif", (130, 170), dtype="uint16", seed=3))
+    shared = Predictors()
+    for scene in scenes:
+        _run(scene, bundle, tmp_path / "alone")
+        segment(scene, bundle, OutputOptions(tmp_path / "shared"), OPTIONS, predictors=shared)
+        for ending in ("mask.tif", "probabilities.tif", "polygons.geojson"):
+            name = f"{scene.stem}_{ending}"
+            assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "shared" / name).read_bytes()
 
 
 def test_resume_of_nothing_and_of_everything(scene, bundle, tmp_path):
