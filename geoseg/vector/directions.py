@@ -32,7 +32,7 @@ class Directions:
     """The directions of parts, degrees in 0-90, since walls at right angles follow one direction.
 
     Attributes:
-        own: (parts, 2) the one or two that most of the outline follows; NaN: none.
+        own: (parts, 2) the one or two that most of the outline follows; NaN: no second one.
         unsure: (parts,) degrees that pixels leave open.
         weight: (parts,) how well a part tells the direction of its neighbours.
         neighbours: (pairs, 2) parts that share walls.
@@ -64,14 +64,15 @@ class Directions:
         """
         own, pairs = self.own.copy(), self.neighbours
         if len(pairs):
-            off = np.abs(_off(own[pairs[:, 0], 0], own[pairs[:, 1], 0]))
+            off = np.abs(turn(own[pairs[:, 0], 0], own[pairs[:, 1], 0]))
             pairs = pairs[np.argsort(off, kind="stable")]
             agree(pairs, limit, self.weight * trust, np.arange(len(own)), own[:, 0])
-            own[np.abs(_off(own[:, 1], own[:, 0])) < SECOND_APART, 1] = np.nan
+            moved = own[:, 0] != self.own[:, 0]
+            own[moved & (np.abs(turn(own[:, 1], own[:, 0])) < SECOND_APART), 1] = np.nan
         return Directions(own, self.unsure, self.weight, self.neighbours)
 
 
-def _off(one: Floats, other: Floats) -> Floats:
+def turn(one: Floats, other: Floats) -> Floats:
     """Degrees from one direction to another, right angles taken for the same."""
     return np.asarray((other - one + 45.0) % 90.0 - 45.0, np.float64)
 

@@ -47,7 +47,7 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
         there = at[stretch[ends[j]]]
         for i in range(j - 1, -1, -1):
             along, across, both = _spread(sums[i], sums[j])
-            if along * across - both * both > HOPELESS * price * (along + across):
+            if i < j - 1 and along * across - both * both > HOPELESS * price * (along + across):
                 break  # even a free wall costs more
             _improve(least, before, (i, j), (ALONG, way[i, ALONG], along + price))
             _improve(least, before, (i, j), (ACROSS, way[i, ACROSS], across + price))
@@ -122,6 +122,8 @@ def _free(along, across, both):  # type: ignore[no-untyped-def]
 @kernel
 def compare_circles(vid, ring_stop, part_stop, at, found):  # type: ignore[no-untyped-def]
     """The area inside each part's outer ring, and its squared distance to a circle of that area and centroid.
+
+    The distance is that of the middles of edges, which are about a pixel long.
 
     Args:
         vid: (corners,) numbers of places, rings open.

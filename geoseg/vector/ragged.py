@@ -1,8 +1,8 @@
 """Outlines that a network left ragged: walls are fitted to them until they are square.
 
 What has slanted corners after it has been straightened, or could not be straightened, is drawn again with
-fitted walls: few of them, or more where few lose too much of the outline. Outlines that are square as they
-are, which those of clean masks are, stay.
+fitted walls: few of them where an object stands alone, more where few lose too much of the outline or
+neighbours share it. Outlines that are square as they are, which those of clean masks are, stay.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Drawing:
         made: (count,) outlines.
         sound: (count,) which of them are valid polygons.
         straight: (count,) which were straightened, and overlap enough with what they were.
-        failed: (count,) which were to be straightened, but are not sound or overlap too little.
+        failed: (count,) which were to be straightened, or to follow neighbours, but are not sound or overlap
+            too little.
         slanted: (count,) number of corners that are far from right angles.
     """
 
@@ -65,7 +66,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Better:
-    """What coarser tolerances made square.
+    """What fitted walls made square.
 
     Attributes:
         made: (count,) valid polygons of those that were drawn again, else None.
@@ -112,8 +113,9 @@ def _try(better: Better, how: tuple[Mask, Longs], fine: Drawing, group: Longs, d
     drawn, members = draw(some, level), group[some]
     fewer = (FEWER * drawn.slanted <= fine.slanted[some]) & (drawn.slanted < fine.slanted[some])
     failed = (level > THINNED) & ~(drawn.straight & (fewer | ~fine.straight[some]))
+    spoilt = ~drawn.sound
     blamed = groups_with(members, failed)
-    failed |= groups_with(members, ~drawn.sound) & ~blamed  # else those that failed may be why
+    failed |= (level > THINNED) & groups_with(members, spoilt) & ~blamed  # else those that failed may be why
     better.put(some, drawn, ~groups_with(members, failed))
     return failed
 

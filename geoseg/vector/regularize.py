@@ -37,7 +37,7 @@ MIN_FOLLOWING = 0.6
 """Share of an outline that must follow the object's directions."""
 CLEARLY = 10.0
 """Degrees within which a long wall follows a direction; round outlines follow none."""
-ROUNDS = 4
+ROUNDS = 6
 """Attempts at most: what fails is left alone in the next one, and its neighbours adapt."""
 STAYS, ADAPTS, STRAIGHT = 0, 1, 2
 """What becomes of a part: nothing; corners that it shares follow its neighbours; it is straightened."""
@@ -68,6 +68,7 @@ class _Rules:
     Attributes:
         role: (count,) what may become of them.
         former: (count,) the outlines that they have to overlap with.
+        known: (count,) which of those are valid.
         tolerance: (count,) in metres.
         own: (count, 2) their directions.
         level: (count,) as in `ragged`.
@@ -75,6 +76,7 @@ class _Rules:
 
     role: Longs
     former: FlatPolygons
+    known: Mask
     tolerance: Floats
     own: Floats
     level: Longs
@@ -82,7 +84,7 @@ class _Rules:
     def take(self, some: Mask) -> _Rules:
         """Those of some parts."""
         former, tolerance = self.former.take(some), self.tolerance[some]
-        return _Rules(self.role[some], former, tolerance, self.own[some], self.level[some])
+        return _Rules(self.role[some], former, self.known[some], tolerance, self.own[some], self.level[some])
 
 
 def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> tuple[Geometries, Mask]:
@@ -107,7 +109,7 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     valid = thinned.is_valid()
     found = Directions.of(walls)
     role = np.where(valid & wanted, STRAIGHT, STAYS)
-    rules = _Rules(role, thinned, tolerance, found.own, np.zeros(len(parts), np.int64))
+    rules = _Rules(role, thinned, valid, tolerance, found.own, np.zeros(len(parts), np.int64))
     fine = _draw(walls, outlines.way, rules)
     ragged = _ragged(walls, found.own) & wanted & valid & (~fine.straight | (fine.slanted > 0))
     agreed = replace(rules, own=_agreed(found, ragged))
@@ -120,7 +122,7 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
 
 def _ragged(walls: Walls, own: Floats) -> Mask:
     """Which parts have many small slanted walls."""
-    off = np.abs((walls.angle - own[walls.part, 0] + 45.0) % 90.0 - 45.0)
+    off = np.abs(directions.turn(own[walls.part, 0], walls.angle))
     small = (walls.length < SMALL * walls.tolerance[walls.part]) & (off > SKEWED)
     return np.asarray(np.bincount(walls.part, small, len(own)) >= RAGGED, np.bool_)
 
@@ -167,7 +169,7 @@ class _Fitting:
 
     def _fit(self, some: Mask, level: Longs) -> Fit:
         price = PRICES[level] * self.rules.tolerance[some] ** 2 * np.sqrt(self.circle[some, 0])
-        return Fit(np.nan_to_num(self.rules.own[some, 0]), price)
+        return Fit(self.rules.own[some, 0], price)
 
 
 def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
@@ -196,8 +198,10 @@ def _attempt(walls: Walls, way: Way, snapped: Floats, rules: _Rules) -> Drawing:
     made = way.draw(walls, at)
     sound = made.is_valid()
     moved = rules.role > STAYS
-    good = sound & moved
-    good &= made.overlaps(rules.former, good) >= MIN_IOU[rules.level]
+    known = sound & rules.known
+    enough = made.overlaps(rules.former, known) >= MIN_IOU[rules.level]
+    good = known & moved & enough
+    sound &= moved | enough | ~known  # what stays may still have lost a wall to a neighbour
     slanted = np.empty(len(sound), np.int64)
     straighten.count_slanted(at[walls.begin], walls.ring_stop, walls.part_stop, slanted)
     return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, slanted)

@@ -157,7 +157,7 @@ def place_lines(direction, moment, parent, line):  # type: ignore[no-untyped-def
 
 @kernel
 def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-untyped-def]
-    """Move each place to where its two heaviest lines cross, or onto its only line.
+    """Move each place to where its heaviest line and the heaviest across it meet, or onto its only line.
 
     Args:
         spoke_start: as in :func:`join_lines`, of merged places.

@@ -29,35 +29,44 @@ def choose_corners(rings, places, rules, keep, found):  # type: ignore[no-untype
         keep: (places,) filled in.
         found: (rings, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`; added to.
     """
-    vid, ring_stop = rings
+    done = np.zeros(len(places[0]), np.bool_)
+    for fitted in (True, False):  # a stretch that is shared is fitted if one of the two is
+        start = 0
+        for ring in range(len(rings[1])):
+            stop = rings[1][ring]
+            if (rules[ring, 2] > 0) == fitted:
+                _choose(rings[0][start:stop], places, rules[ring], (keep, done), found[ring])
+            start = stop
+
+
+@kernel
+def _choose(line, places, rule, marks, found):  # type: ignore[no-untyped-def]
+    """Choose the corners of a ring's stretches, but for those that are done."""
     at, node, choices = places
-    done = np.zeros(len(at), np.bool_)
-    start = 0
-    for ring in range(len(ring_stop)):
-        stop = ring_stop[ring]
-        line = vid[start:stop]
-        fitted = rules[ring, 2] > 0
-        first = _outermost(line, node, at, rules[ring, 1]) if fitted else _first_anchor(line, node)
-        stretch = np.empty(len(line) + 1, np.int64)
-        closed = not node[line[first]]
-        far = _farthest(line, first, at) if closed and not fitted else -1
-        stretch[0] = line[first]
-        i, length = first, 1
-        for _ in range(len(line)):
-            i = i + 1 if i + 1 < len(line) else 0
-            stretch[length] = line[i]
-            length += 1
-            if node[line[i]] or (closed and i in (first, far)):
-                if length == 2 or not done[stretch[1]]:
-                    for k in range(1, length - 1):
-                        done[stretch[k]] = True
-                    if fitted:
-                        cut(stretch[:length], at, rules[ring, 1:], (choices, keep), found[ring])
-                    else:
-                        _thin(stretch[:length], at, rules[ring, 0], keep)
-                stretch[0] = line[i]
-                length = 1
-        start = stop
+    keep, done = marks
+    fitted = rule[2] > 0
+    first = _outermost(line, node, at, rule[1]) if fitted else _first_anchor(line, node)
+    stretch = np.empty(len(line) + 1, np.int64)
+    closed = not node[line[first]]
+    if closed and done[line[first]]:
+        return
+    far = _farthest(line, first, at) if closed and not fitted else -1
+    stretch[0] = line[first]
+    i, length = first, 1
+    for _ in range(len(line)):
+        i = i + 1 if i + 1 < len(line) else 0
+        stretch[length] = line[i]
+        length += 1
+        if node[line[i]] or (closed and i in (first, far)):
+            if closed or length == 2 or not done[stretch[1]]:
+                for k in range(0 if closed else 1, length - 1):
+                    done[stretch[k]] = True
+                if fitted:
+                    cut(stretch[:length], at, rule[1:], (choices, keep), found)
+                else:
+                    _thin(stretch[:length], at, rule[0], keep)
+            stretch[0] = line[i]
+            length = 1
 
 
 @kernel

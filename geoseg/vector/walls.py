@@ -127,7 +127,7 @@ class Outlines:
         return found
 
     def choose(self, tolerance: Floats, walls: Fit) -> tuple[Mask, Floats]:
-        """Which places are corners; (parts, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`.
+        """Which places are corners; (parts, 3) of fitted outer rings, see :func:`geoseg.vector.fit.cut`.
 
         Args:
             tolerance: (parts,) in metres.
@@ -141,7 +141,7 @@ class Outlines:
         rules = np.column_stack([tolerance, walls.direction, walls.price, FREE_FROM * tolerance])
         lines, places = (self.vid, self.ring_stop), (self.at, self.node, choices)
         thin.choose_corners(lines, places, rules[rings], keep, found)
-        return keep, np.add.reduceat(found, np.r_[0, self.part_stop[:-1]]) if len(found) else found
+        return keep, found[np.r_[0, self.part_stop][:-1]]
 
     def thin(self, tolerance: Floats) -> Mask:
         """Which places are left when outlines are thinned; ``tolerance`` (parts,) in metres."""
