@@ -57,10 +57,10 @@ demo: $(VENV)/.runs ## map the sample scene; the files are in demo/
 	@echo "Look at demo/scene_preview.png, or drag demo/scene_polygons.gpkg and demo/scene_mask.tif into QGIS."
 
 test: $(VENV)/.tests ## all tests but the slow ones, 12 minutes at most on two cores
-	@GEOSEG_DATA="$(DATA)" $(PYTEST) -m "not slow" -n $(JOBS)
+	@GEOSEG_DATA="$(DATA)" $(PYTEST) -m "not slow" -n $(JOBS) --dist worksteal
 
 test-all: $(VENV)/.tests ## all tests, the slow ones and more examples of every law included
-	@GEOSEG_DATA="$(DATA)" $(PYTEST) -n $(JOBS) --hypothesis-profile=thorough
+	@GEOSEG_DATA="$(DATA)" $(PYTEST) -n $(JOBS) --dist worksteal --hypothesis-profile=thorough
 
 lint: $(VENV)/.tests ## style, lint and types
 	@$(BIN)/ruff format --check .
