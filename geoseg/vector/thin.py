@@ -18,7 +18,7 @@ FEW_STEPS = 6
 
 @kernel
 def choose_corners(rings, places, rules, keep, found):  # type: ignore[no-untyped-def]
-    """Choose the corners of every stretch between two nodes; one that rings share is the first one's.
+    """Choose the corners of every stretch between two nodes; one that rings share only once.
 
     Args:
         rings: (corners,) numbers of places, and where rings end.
