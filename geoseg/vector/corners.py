@@ -16,6 +16,10 @@ STRAIGHT = 1e-7
 """Sine of the angle up to which two walls are one."""
 FEWEST = 3
 """Corners of the smallest ring."""
+FOLD = np.sin(np.radians(2.0))
+"""Sine of the angle between two walls below which there is nothing between them."""
+MOST_WAYS = 4
+"""Walls that leave a place; where more do, which is rare, the others are not looked at."""
 
 
 @kernel
@@ -169,43 +173,148 @@ def find_spokes(ends, places):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def draw(walls, places, frame, out, out_stop):  # type: ignore[no-untyped-def]
-    """Rings on the map, without the corners that are none; gives how many corners there are.
+def unfold(vid, ring_stop, at, node, out):  # type: ignore[no-untyped-def]
+    """Cut off where a ring runs to a place and straight back; gives how many corners there are then.
+
+    Of two walls that leave a place in one direction, the longer one gets a corner where the other one ends:
+    what runs along both keeps sharing them.
 
     Args:
-        walls: (walls,) places where they begin, where rings end in them, and where parts end in the rings.
+        vid: (corners,) numbers of places, rings open.
+        ring_stop: where rings end in ``vid``.
+        at: (places, 2).
+        node: (places,) whether walls of several meet there; added to.
+        out: filled in: (3 * corners,) the numbers that are left, those that follow each other different;
+            (rings,) where rings end in them.
+    """
+    left, left_stop = out
+    line, beside = np.empty(len(vid), np.int64), np.full((len(at), MOST_WAYS), -1, np.int64)
+    count, start = 0, 0
+    for ring in range(len(ring_stop)):
+        first = count
+        for i in range(start, ring_stop[ring]):
+            if count == first or vid[i] != line[count - 1]:
+                line[count] = vid[i]
+                count += 1
+        if count > first + 1 and line[count - 1] == line[first]:
+            count -= 1
+        start, left_stop[ring] = ring_stop[ring], count
+        for i in range(first, count):
+            before = line[i - 1 if i > first else count - 1]
+            _put_beside(beside[before], line[i])
+            _put_beside(beside[line[i]], before)
+    folds = _find_folds(beside, at)
+    for place in folds[1]:
+        if place >= 0:
+            node[place] = True
+    count, start = 0, 0
+    for ring in range(len(ring_stop)):
+        stop = left_stop[ring]
+        count = _cut_folds(line[start:stop], at, folds, left, count)
+        start, left_stop[ring] = stop, count
+    return count
+
+
+@kernel
+def _put_beside(places, place):  # type: ignore[no-untyped-def]
+    for i in range(len(places)):
+        if places[i] == place:
+            return
+        if places[i] < 0:
+            places[i] = place
+            return
+
+
+@kernel
+def _find_folds(beside, at):  # type: ignore[no-untyped-def]
+    """Of places that two walls leave in one direction, where the longer and the other one end; else -1."""
+    far, near = np.full(len(at), -1, np.int64), np.full(len(at), -1, np.int64)
+    for here in range(len(at)):
+        for one in beside[here]:
+            for other in beside[here]:
+                if one >= 0 and other >= 0 and one != other and _folds(at[one], at[here], at[other]):
+                    x, y = at[one, 0] - at[here, 0], at[one, 1] - at[here, 1]
+                    along = x * (at[one, 0] - at[other, 0]) + y * (at[one, 1] - at[other, 1])
+                    far[here], near[here] = (one, other) if along > 0 else (other, one)
+    return far, near
+
+
+@kernel
+def _cut_folds(line, at, folds, out, count):  # type: ignore[no-untyped-def]
+    far, near = folds
+    first = count
+    for i in range(len(line)):
+        before, here, after = line[i - 1], line[i], line[i + 1 if i + 1 < len(line) else 0]
+        if far[here] >= 0 and _folds(at[before], at[here], at[after]):
+            continue
+        count = _append(out, first, count, here)
+        beyond = line[i + 2 - len(line) if i + 2 >= len(line) else i + 2]
+        if far[here] == after:
+            count = _append(out, first, count, near[here])
+        elif far[after] == here and not _folds(at[here], at[after], at[beyond]):
+            count = _append(out, first, count, near[after])
+    while count > first + 2 and out[count - 2] == out[first]:
+        count -= 2
+    return count
+
+
+@kernel
+def _append(out, first, count, place):  # type: ignore[no-untyped-def]
+    """Put a place behind the others; from one and back again is not worth the way."""
+    if count >= first + 2 and out[count - 2] == place:
+        return count - 1
+    out[count] = place
+    return count + 1
+
+
+@kernel
+def _folds(before, here, after):  # type: ignore[no-untyped-def]
+    """Whether an outline leads back in a place the way it came."""
+    x, y = here[0] - before[0], here[1] - before[1]
+    u, v = after[0] - here[0], after[1] - here[1]
+    return x * u + y * v < 0 and abs(x * v - y * u) < FOLD * np.hypot(x, y) * np.hypot(u, v)
+
+
+@kernel
+def draw(rings, places, frame, out):  # type: ignore[no-untyped-def]
+    """Rings on the map, without the corners that are none; gives how many corners and rings there are.
+
+    Args:
+        rings: (corners,) numbers of places, where rings end in them, and where parts end in the rings.
         places: their coordinates in metres, and whether more than two edges meet there.
         frame: (parts, 2, 2) and (parts, 2) from metres to pixels, and from there to the map.
-        out: (walls + rings, 2) filled in, rings closed; rings of too few corners are empty.
-        out_stop: (rings,) where they end, filled in.
+        out: filled in: (corners + rings, 2) rings, closed; (rings,) where they end; (parts,) where parts end
+            in the rings. Of rings of too few corners, outer ones are empty, the others left out.
     """
-    begin, ring_stop, part_stop = walls
+    vid, ring_stop, part_stop = rings
     at, node = places
     back, origin, (a, b, c, d, e, f) = frame
-    count, start, ring = 0, 0, 0
+    xy, xy_stop, drawn_stop = out
+    count, drawn, start, ring = 0, 0, 0, 0
     for part in range(len(part_stop)):
+        outer = ring
         while ring < part_stop[part]:
             first, stop = count, ring_stop[ring]
             for i in range(start, stop):
-                place = begin[i]
-                before, after = (
-                    begin[i - 1 if i > start else stop - 1],
-                    begin[i + 1 if i + 1 < stop else start],
-                )
+                place = vid[i]
+                before, after = vid[i - 1 if i > start else stop - 1], vid[i + 1 if i + 1 < stop else start]
                 if _is_corner(at[before], at[place], at[after], node[place]):
                     x = back[part, 0, 0] * at[place, 0] + back[part, 0, 1] * at[place, 1] + origin[part, 0]
                     y = back[part, 1, 0] * at[place, 0] + back[part, 1, 1] * at[place, 1] + origin[part, 1]
-                    out[count] = a * x + b * y + c, d * x + e * y + f
+                    xy[count] = a * x + b * y + c, d * x + e * y + f
                     count += 1
             if count - first < FEWEST:
                 count = first
             else:
-                out[count] = out[first]
+                xy[count] = xy[first]
                 count += 1
-            out_stop[ring] = count
+            if count > first or ring == outer:
+                xy_stop[drawn] = count
+                drawn += 1
             start = stop
             ring += 1
-    return count
+        drawn_stop[part] = drawn
+    return count, drawn
 
 
 @kernel

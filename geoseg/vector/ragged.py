@@ -1,8 +1,9 @@
 """Outlines that a network left ragged: walls are fitted to them until they are square.
 
 What has slanted corners after it has been straightened, or could not be straightened, is drawn again with
-fitted walls: few of them where an object stands alone, more where few lose too much of the outline or
-neighbours share it. Outlines that are square as they are, which those of clean masks are, stay.
+fitted walls: few of them where an object stands alone, more where those lose too much of the outline or
+neighbours share it, unless that gives more slanted corners than before. Outlines that are square as they are,
+which those of clean masks are, stay.
 """
 
 from __future__ import annotations
@@ -20,12 +21,10 @@ from geoseg.vector.measure import Geometries
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-THINNED, FEW, MANY = 0, 1, 2
-"""How a part is drawn: its outline thinned, with few walls fitted to it, with more of them."""
-AFTER = np.array([THINNED, MANY, THINNED])
+THINNED, FEW, MANY, MOST = range(4)
+"""How a part is drawn: its outline thinned, with few walls fitted to it, with more of them, with most."""
+AFTER = np.array([THINNED, MANY, MOST, THINNED])
 """How, after it did not come out well."""
-FEWER = 1.5
-"""How many times fewer slanted corners an outline of fitted walls must have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,34 +88,56 @@ Draw = Callable[[Mask, Longs], Drawing]
 """Draws some parts, whole groups of them, each in its way."""
 
 
-def square_up(fine: Drawing, group: Longs, level: Longs, draw: Draw) -> Better:
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """Which parts belong together.
+
+    Attributes:
+        group: (count,) numbers of the parts' groups, from 0 on.
+        neighbours: (pairs, 2) parts that share walls.
+    """
+
+    group: Longs
+    neighbours: Longs
+
+    def beside(self, some: Mask) -> Mask:
+        """Neighbours of some parts."""
+        one, other = self.neighbours.T
+        found = np.zeros(len(some), bool)
+        found[one[some[other]]] = found[other[some[one]]] = True
+        return found
+
+
+def square_up(fine: Drawing, ties: Ties, level: Longs, draw: Draw) -> Better:
     """Draw again, with fitted walls, what is ragged.
 
     Args:
         fine: drawn without.
-        group: (count,) of the parts, from 0 on.
+        ties: of the parts.
         level: (count,) how each part is drawn at first.
         draw: how to.
     """
-    count = len(group)
+    count = len(level)
     better = Better(np.full(count, None, object), np.zeros(count, bool), fine.straight.copy())
     level = level.copy()
-    while (some := groups_with(group, (level > THINNED) & ~better.again)).any():
-        failed = _try(better, (some, level[some]), fine, group, draw)
-        level[some] = np.where(failed, AFTER[level[some]], level[some])
+    while (some := groups_with(ties.group, (level > THINNED) & ~better.again)).any():
+        drawn = draw(some, level[some])
+        failed = _failed(drawn, (some, level), fine, ties)
+        better.put(some, drawn, ~groups_with(ties.group, failed)[some])
+        level[failed] = AFTER[level[failed]]
     return better
 
 
-def _try(better: Better, how: tuple[Mask, Longs], fine: Drawing, group: Longs, draw: Draw) -> Mask:
-    """Draw some groups, take those over in which all that is ragged came out well; which parts did not."""
+def _failed(drawn: Drawing, how: tuple[Mask, Longs], fine: Drawing, ties: Ties) -> Mask:
+    """Which parts are to be drawn in another way, for their own sake or for that of others."""
     some, level = how
-    drawn, members = draw(some, level), group[some]
-    fewer = (FEWER * drawn.slanted <= fine.slanted[some]) & (drawn.slanted < fine.slanted[some])
-    failed = (level > THINNED) & ~(drawn.straight & (fewer | ~fine.straight[some]))
-    spoilt = ~drawn.sound
-    blamed = groups_with(members, failed)
-    failed |= (level > THINNED) & groups_with(members, spoilt) & ~blamed  # else those that failed may be why
-    better.put(some, drawn, ~groups_with(members, failed))
+    square, spoilt = np.zeros(len(some), bool), np.zeros(len(some), bool)
+    square[some] = drawn.straight & ((drawn.slanted <= fine.slanted[some]) | ~fine.straight[some])
+    spoilt[some] = ~drawn.sound
+    fitted = some & (level > THINNED)
+    failed = fitted & ~square
+    for concerned in (ties.beside(spoilt), groups_with(ties.group, spoilt)):
+        failed |= fitted & concerned & ~groups_with(ties.group, failed)  # else those that failed may be why
     return failed
 
 

@@ -20,9 +20,9 @@ from geoseg.vector import corners, directions, straighten
 from geoseg.vector.directions import BLUNT, Directions
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
-from geoseg.vector.ragged import FEW, MANY, THINNED, Better, Drawing, groups_with, square_up
+from geoseg.vector.ragged import FEW, MANY, THINNED, Better, Drawing, Ties, groups_with, square_up
 from geoseg.vector.trace import Parts
-from geoseg.vector.walls import Fit, Outlines, Place, Walls, Way
+from geoseg.vector.walls import Fit, Outlines, Place, Rings, Walls, Way
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -33,7 +33,7 @@ SHORT = 2.0
 """Walls shorter than so many tolerances do not tell a direction."""
 FARTHEST = 4.0
 """Tolerances by which a corner may move."""
-MIN_FOLLOWING = 0.6
+MIN_FOLLOWING = 0.5
 """Share of an outline that must follow the object's directions."""
 CLEARLY = 10.0
 """Degrees within which a long wall follows a direction; round outlines follow none."""
@@ -42,21 +42,21 @@ ROUNDS = 6
 STAYS, ADAPTS, STRAIGHT = 0, 1, 2
 """What becomes of a part: nothing; corners that it shares follow its neighbours; it is straightened."""
 
-TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0)])
+TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0)])
 """By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
 tolerances at most."""
-MIN_IOU = np.array([0.8, 0.92, 0.8])
+MIN_IOU = np.array([0.8, 0.92, 0.87, 0.8])
 """By level: overlap with the former outline below which that one stays."""
-PRICES = np.array([0.0, 0.4, 0.03])
+PRICES = np.array([0.0, 0.4, 0.02, 0.008])
 """By level: of a wall, in squared tolerances times the root of the object's area."""
-RAGGED, SKEWED, SMALL = 2, 10.0, 6.0
+RAGGED, SKEWED, SMALL = 2, 10.0, 9.0
 """An outline is ragged with so many walls that are so many degrees off its direction and shorter than so many
 tolerances."""
 LOSS = 1.5
 """How many times the area that may be lost few walls may seem to lose, for them to be tried first."""
-CIRCLE = 6.0
-"""Prices of a circle: those of an L, so that what may be an L or a rectangle is one."""
-ALIKE, SURE = 12.0, 10.0
+CIRCLE = 9.0
+"""Prices of a circle: those of an L and a little more, so that what may be an L or a rectangle is one."""
+ALIKE, SURE = 30.0, 10.0
 """Degrees that neighbours' directions may differ by and be one, if one of them is ragged; how many times more
 than a ragged one others are trusted."""
 
@@ -105,7 +105,7 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
     outlines = Outlines.of(parts, place)
     walls, group = Walls.of(outlines, tolerance), outlines.way.group
-    thinned = outlines.way.draw(walls, walls.at)
+    thinned = outlines.way.draw(walls.rings(walls.at, np.arange(len(walls.at))))
     valid = thinned.is_valid()
     found = Directions.of(walls)
     role = np.where(valid & wanted, STRAIGHT, STAYS)
@@ -115,7 +115,7 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     agreed = replace(rules, own=_agreed(found, ragged))
     fitting = _Fitting(outlines, agreed, outlines.circles())
     level, circular = fitting.start(ragged)
-    better = square_up(fine, group, level, fitting.draw)
+    better = square_up(fine, Ties(group, found.neighbours), level, fitting.draw)
     left = ~fine.sound | circular
     return _chosen((fine, thinned, better), (group, left), valid, wanted)
 
@@ -130,7 +130,8 @@ def _ragged(walls: Walls, own: Floats) -> Mask:
 def _agreed(found: Directions, ragged: Mask) -> Floats:
     """Directions of parts, the ragged ones looking to their neighbours; these have one only."""
     limit = np.where(ragged, np.maximum(found.unsure, ALIKE), found.unsure)
-    own = found.agreed(limit, np.where(ragged, 1.0, SURE)).own
+    trust = np.where(ragged, 1.0, SURE) * np.sqrt(found.weight)  # long walls are rarely wrong
+    own = found.agreed(limit, trust).own
     own[ragged, 1] = np.nan
     return own
 
@@ -194,17 +195,15 @@ def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
 
 def _attempt(walls: Walls, way: Way, snapped: Floats, rules: _Rules) -> Drawing:
     """Straighten all parts that may be."""
-    at = _solve(walls, snapped, rules)
-    made = way.draw(walls, at)
+    rings = _solve(walls, snapped, rules).unfolded()
+    made = way.draw(rings)
     sound = made.is_valid()
     moved = rules.role > STAYS
     known = sound & rules.known
     enough = made.overlaps(rules.former, known) >= MIN_IOU[rules.level]
     good = known & moved & enough
     sound &= moved | enough | ~known  # what stays may still have lost a wall to a neighbour
-    slanted = np.empty(len(sound), np.int64)
-    straighten.count_slanted(at[walls.begin], walls.ring_stop, walls.part_stop, slanted)
-    return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, slanted)
+    return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, rings.count_slanted())
 
 
 def _turned(walls: Walls, rules: _Rules) -> tuple[Floats, Floats]:
@@ -225,8 +224,8 @@ def _turned(walls: Walls, rules: _Rules) -> tuple[Floats, Floats]:
     return snapped, np.minimum(along / clear, 2 * along / whole)
 
 
-def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Floats:
-    """New places of all corners; those of parts that stay, and of walls that are not straightened, stay."""
+def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Rings:
+    """New outlines; corners of parts that stay, and of walls that are not straightened, stay."""
     places = len(walls.at)
     own = np.where((rules.role == STRAIGHT)[walls.part], snapped[:, 0], np.nan)
     one = np.empty(len(own), np.int64)  # of a wall that two parts share, the one that has a direction decides
@@ -252,7 +251,7 @@ def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Floats:
     np.minimum.at(reach, walls.begin, FARTHEST * tolerance)  # a place may be one of several parts
     reach[pinned] = 0.0
     straighten.place_corners(spoke_start, spokes, (direction, parent, line), at, reach)
-    return np.asarray(at[merged], np.float64)
+    return walls.rings(at, merged)
 
 
 def _chosen(

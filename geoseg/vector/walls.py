@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import Transform
-from geoseg.vector import corners, fit, thin
+from geoseg.vector import corners, fit, straighten, thin
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats
 from geoseg.vector.outline import group_stops
@@ -59,14 +59,47 @@ class Way:
         _, group = np.unique(self.group[wanted], return_inverse=True)
         return Way(self.back[wanted], self.origin[wanted], group, self.transform)
 
-    def draw(self, walls: Walls, at: Floats) -> FlatPolygons:
-        """Polygons on the map whose places lie at ``at``."""
-        rings = len(walls.ring_stop)
-        xy, ring_stop = np.empty((len(walls.begin) + rings, 2)), np.empty(rings, np.int64)
-        lines = walls.begin, walls.ring_stop, walls.part_stop
+    def draw(self, rings: Rings) -> FlatPolygons:
+        """Polygons on the map."""
+        count = len(rings.ring_stop)
+        xy = np.empty((len(rings.vid) + count, 2))
+        ring_stop, part_stop = np.empty(count, np.int64), np.empty_like(rings.part_stop)
+        lines = rings.vid, rings.ring_stop, rings.part_stop
         frame = self.back, self.origin, self.transform
-        count = corners.draw(lines, (at, walls.node), frame, xy, ring_stop)
-        return FlatPolygons(xy[:count], ring_stop, walls.part_stop)
+        count, drawn = corners.draw(lines, (rings.at, rings.node), frame, (xy, ring_stop, part_stop))
+        return FlatPolygons(xy[:count], ring_stop[:drawn], part_stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """Outlines of parts that share places.
+
+    Attributes:
+        vid: (corners,) numbers of places, rings open.
+        ring_stop: (rings,) where rings end in the corners.
+        part_stop: (parts,) where parts end in the rings.
+        at: (places, 2) in metres from the first corner of the group.
+        node: (places,) whether more than two edges meet there.
+    """
+
+    vid: Longs
+    ring_stop: Longs
+    part_stop: Longs
+    at: Floats
+    node: Mask
+
+    def unfolded(self) -> Rings:
+        """Without what leads to a place and straight back."""
+        vid, ring_stop = np.empty(3 * len(self.vid), np.int64), np.empty_like(self.ring_stop)
+        node = self.node.copy()
+        count = corners.unfold(self.vid, self.ring_stop, self.at, node, (vid, ring_stop))
+        return Rings(vid[:count], ring_stop, self.part_stop, self.at, node)
+
+    def count_slanted(self) -> Longs:
+        """(parts,) corners that are neither right angles nor on a straight wall."""
+        found = np.empty(len(self.part_stop), np.int64)
+        straighten.count_slanted(self.at[self.vid], self.ring_stop, self.part_stop, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +244,12 @@ class Walls:
         length = np.hypot(*(at[end] - at[begin]).T)
         part = rings[_owners(stops)]
         return cls(begin, end, part, moment, length, stops, outlines.part_stop, at, node, tolerance)
+
+    def rings(self, at: Floats, merged: Longs) -> Rings:
+        """Where they lead once places lie at ``at``, those that became one having its number."""
+        node = np.zeros(len(at), bool)
+        node[merged[self.node]] = True
+        return Rings(merged[self.begin], self.ring_stop, self.part_stop, at, node)
 
     def take(self, wanted: Mask) -> Walls:
         """Those of some whole groups."""

@@ -134,7 +134,7 @@ def _right_angles(drawn, truth):
 
 
 def test_right_angles_of_a_prediction(sample):
-    """What a network has rounded or missed cannot all be made right again."""
+    """Nearly all, though the network has rounded, merged and missed much."""
     found, true = sample.pairs()
     share, total = _right_angles(sample.drawn[found], sample.truth[true])
     touching = np.array(
@@ -146,7 +146,7 @@ def test_right_angles_of_a_prediction(sample):
     print(f"right angles, all: {share:.3f} of {total}")
 
     assert total > 1500
-    assert share > 0.85
+    assert share >= 0.95
 
 
 def test_right_angles_of_a_mask_without_errors(sample, sample_dir, tmp_path):

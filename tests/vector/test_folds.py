@@ -1,0 +1,81 @@
+"""Rings that lead to a place and straight back, and what runs along them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoseg.vector.ragged import THINNED, Drawing, Ties, square_up
+from geoseg.vector.walls import Rings, Way
+
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def _rings(lines, at):
+    node = np.bincount(np.concatenate([np.unique(line) for line in lines]), minlength=len(at)) > 1
+    stops = np.cumsum([len(line) for line in lines])
+    return Rings(np.concatenate(lines), stops, np.arange(1, len(lines) + 1), np.array(at), node)
+
+
+def _draw(rings):
+    count = len(rings.part_stop)
+    way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
+    return way.draw(rings).to_shapely(np.ones(count, bool))
+
+
+@given(
+    corner=st.floats(0.5, 5.5),
+    turn=st.floats(0, 360),
+    starts=st.tuples(*[st.integers(0, 4)] * 3),
+    off=st.floats(-0.005, 0.005),
+)
+def test_a_fold_is_cut_off(corner, turn, starts, off):
+    """Three parts meet in a place to which one of them only runs along a wall: all walls stay shared."""
+    plan = [(0, 4), (corner, 4 + off), (6, 4), (0, 0), (corner, 0), (6, 8), (0, 8), (9, 0), (9, 4)]
+    folded, above, beside = [3, 4, 1, 2, 0], [0, 2, 5, 6], [4, 7, 8, 2, 1]
+    c, s = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    at = np.array(plan) @ np.array([[c, s], [-s, c]])
+    lines = [np.roll(line, start) for line, start in zip((folded, above, beside), starts, strict=True)]
+    drawn = _draw(_rings(lines, at).unfolded())
+
+    assert shapely.is_valid(drawn).all()
+    assert shapely.coverage_is_valid(drawn)
+    assert shapely.area(drawn) == pytest.approx([4 * corner, 24, 4 * (9 - corner)], abs=0.05)
+
+
+@given(st.integers(3, 9), st.integers(0, 8), st.floats(0, 90))
+def test_what_has_no_folds_stays(count, start, turn):
+    """A convex ring, whatever place it begins at; places that follow themselves are one."""
+    angles = np.radians(turn + np.arange(count) * 360 / count)
+    line = np.repeat(np.roll(np.arange(count), start), 2)
+    rings = _rings([line], np.column_stack([np.cos(angles), np.sin(angles)])).unfolded()
+
+    assert rings.vid.tolist() == np.roll(np.arange(count), start).tolist()
+
+
+def test_those_beside_what_is_spoilt_are_drawn_anew():
+    """When a thinned part comes out broken, its neighbours are drawn in another way, not the whole group."""
+    ties = Ties(np.zeros(4, int), np.array([[0, 1], [1, 2], [2, 3]]))
+    made = _drawing([True] * 4)
+    asked = []
+
+    def draw(some, level):
+        asked.append(level.tolist())
+        return _drawing([level[1] == THINNED, True, True, True])
+
+    better = square_up(made, ties, np.array([0, 3, 3, 3]), draw)
+
+    assert asked == [[0, 3, 3, 3], [0, 0, 3, 3]]
+    assert better.again.all()
+
+
+def _drawing(sound):
+    square = np.arange(1, len(sound) + 1)[:, None, None] * 10 + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    rings = _rings(np.arange(4 * len(sound)).reshape(-1, 4), square.reshape(-1, 2).astype(float))
+    count = len(sound)
+    way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
+    slanted = np.zeros(count, int)
+    return Drawing(way.draw(rings), np.array(sound), np.array(sound), ~np.array(sound), slanted)
