@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoseg.vector.jit import kernel
+from geoseg.vector.jit import kernel, norm
 
 SAME_M = 1e-9
 """Corners that lie nearer to each other are one."""
@@ -272,7 +272,7 @@ def _folds(before, here, after):  # type: ignore[no-untyped-def]
     """Whether an outline leads back in a place the way it came."""
     x, y = here[0] - before[0], here[1] - before[1]
     u, v = after[0] - here[0], after[1] - here[1]
-    return x * u + y * v < 0 and abs(x * v - y * u) < FOLD * np.hypot(x, y) * np.hypot(u, v)
+    return x * u + y * v < 0 and abs(x * v - y * u) < FOLD * norm(x, y) * norm(u, v)
 
 
 @kernel
@@ -322,8 +322,8 @@ def _is_corner(before, here, after, node):  # type: ignore[no-untyped-def]
     """Whether an outline turns in a place, or others may."""
     x, y = here[0] - before[0], here[1] - before[1]
     u, v = after[0] - here[0], after[1] - here[1]
-    length = np.hypot(x, y)
+    length = norm(x, y)
     if length < SAME_M:
         return False
-    size = length * np.hypot(u, v)
+    size = length * norm(u, v)
     return node or size == 0 or abs(x * v - y * u) >= STRAIGHT * max(size, 1e-12)

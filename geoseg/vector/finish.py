@@ -74,7 +74,11 @@ def finish(parts: Parts, rules: Rules) -> Features:
     label = parts.label[first]
     keep = ~(np.bincount(objects, sizes.area, len(first)) < rules.min_area[label])  # sizes may be unknown
     if rules.redraws and len(parts):
-        shapes, straight = _redrawn(parts, frames, rules)
+        shapes, straight = np.full(len(parts), None, object), np.zeros(len(parts), bool)
+        group = np.unique(parts.group, return_inverse=True)[1]
+        some = np.flatnonzero(groups_with(group, keep[objects]))  # of the others nothing is left
+        if len(some):
+            shapes[some], straight[some] = _redrawn(parts.take(some), frames[some], rules)
         if rules.multi:
             traced = parts.polygons(rules.grid.transform)
             shapes, straight = _kept_apart(shapes, straight, traced, objects)

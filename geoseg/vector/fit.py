@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoseg.vector.jit import kernel
+from geoseg.vector.jit import kernel, norm
 
 ALONG, ACROSS, FREE = 0, 1, 2
 FREE_PRICE = 7.0
@@ -40,34 +40,37 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
             ends[count] = i
             count += 1
     sums = _sums(stretch, at, ends[:count], np.cos(turn), np.sin(turn))
-    least, before = np.full((count, 3), np.inf), np.zeros((count, 3, 2), np.int64)
-    way = np.zeros((count, 3), np.int64)  # the cheapest kind of wall before one of each kind
-    least[0] = 0.0
+    least, before = np.zeros((count, 3)), np.zeros((count, 3), np.int64)
+    others = np.zeros((count, 3))  # the cheaper ones of two other kinds: neighbours are never of one kind
     for j in range(1, count):
-        there = at[stretch[ends[j]]]
+        straight, square, free = np.inf, np.inf, np.inf
+        x, y = at[stretch[ends[j]], 0], at[stretch[ends[j]], 1]
         for i in range(j - 1, -1, -1):
-            along, across, both = _spread(sums[i], sums[j])
+            along, across, both = _spread(sums, i, j)
             if i < j - 1 and along * across - both * both > HOPELESS * price * (along + across):
                 break  # even a free wall costs more
-            _improve(least, before, (i, j), (ALONG, way[i, ALONG], along + price))
-            _improve(least, before, (i, j), (ACROSS, way[i, ACROSS], across + price))
-            here = at[stretch[ends[i]]]
-            if np.hypot(there[0] - here[0], there[1] - here[1]) >= free_from:
-                cost = _free(along, across, both) + FREE_PRICE * price
-                _improve(least, before, (i, j), (FREE, way[i, FREE], cost))
-        for kind in range(3):
-            one, other = (kind + 1) % 3, (kind + 2) % 3
-            way[j, kind] = one if least[j, one] <= least[j, other] else other
+            if along + price + others[i, ALONG] < straight:
+                straight, before[j, ALONG] = along + price + others[i, ALONG], i
+            if across + price + others[i, ACROSS] < square:
+                square, before[j, ACROSS] = across + price + others[i, ACROSS], i
+            dx, dy = at[stretch[ends[i]], 0] - x, at[stretch[ends[i]], 1] - y
+            if dx * dx + dy * dy >= free_from * free_from:
+                cost = _free(along, across, both) + FREE_PRICE * price + others[i, FREE]
+                if cost < free:
+                    free, before[j, FREE] = cost, i
+        least[j] = straight, square, free
+        others[j] = min(square, free), min(straight, free), min(straight, square)
     j, kind = count - 1, int(np.argmin(least[count - 1]))
     found[0] += least[j, kind]
     found[2] += sums[j, 0]
     keep[stretch[0]] = keep[stretch[last]] = True
     while j > 0:
         keep[stretch[ends[j]]] = True
-        i, former = before[j, kind]
-        along, across, both = _spread(sums[i], sums[j])
+        i = before[j, kind]
+        along, across, both = _spread(sums, i, j)
         found[1] += along if kind == ALONG else across if kind == ACROSS else _free(along, across, both)
-        j, kind = i, former
+        one, other = (kind + 1) % 3, (kind + 2) % 3
+        j, kind = i, one if least[i, one] <= least[i, other] else other
 
 
 @kernel
@@ -80,7 +83,7 @@ def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
             one, other = at[stretch[i]], at[stretch[i + 1]]
             dx, dy = other[0] - one[0], other[1] - one[1]
             x, y = one[0] - origin[0] + dx / 2, one[1] - origin[1] + dy / 2
-            length, u, v = np.hypot(dx, dy), c * x + s * y, c * y - s * x
+            length, u, v = norm(dx, dy), c * x + s * y, c * y - s * x
             du, dv = c * dx + s * dy, c * dy - s * dx
             total[0] += length
             total[1] += length * u
@@ -93,23 +96,12 @@ def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _improve(least, before, piece, wall):  # type: ignore[no-untyped-def]
-    """Take a wall for a piece, after the cheapest of another kind, if no other way so far is cheaper."""
-    i, j = piece
-    kind, former, cost = wall
-    cost += least[i, former]
-    if cost < least[j, kind]:
-        least[j, kind] = cost
-        before[j, kind, 0], before[j, kind, 1] = i, former
-
-
-@kernel
-def _spread(before, after):  # type: ignore[no-untyped-def]
+def _spread(sums, i, j):  # type: ignore[no-untyped-def]
     """Squared distances of a piece to walls through its middle, along and across; the mixed one."""
-    length = max(after[0] - before[0], 1e-12)
-    u, v = after[1] - before[1], after[2] - before[2]
-    uu, vv = after[3] - before[3] - u * u / length, after[4] - before[4] - v * v / length
-    return max(vv, 0.0), max(uu, 0.0), after[5] - before[5] - u * v / length
+    length = max(sums[j, 0] - sums[i, 0], 1e-12)
+    u, v = sums[j, 1] - sums[i, 1], sums[j, 2] - sums[i, 2]
+    uu, vv = sums[j, 3] - sums[i, 3] - u * u / length, sums[j, 4] - sums[i, 4] - v * v / length
+    return max(vv, 0.0), max(uu, 0.0), sums[j, 5] - sums[i, 5] - u * v / length
 
 
 @kernel
@@ -150,6 +142,6 @@ def compare_circles(vid, ring_stop, part_stop, at, found):  # type: ignore[no-un
         for i in range(len(line)):
             one, other = line[i - 1], line[i]
             dx, dy = at[other, 0] - at[one, 0], at[other, 1] - at[one, 1]
-            far = np.hypot(at[one, 0] + dx / 2 - x, at[one, 1] + dy / 2 - y) - radius
-            squares += np.hypot(dx, dy) * far * far
+            far = norm(at[one, 0] + dx / 2 - x, at[one, 1] + dy / 2 - y) - radius
+            squares += norm(dx, dy) * far * far
         found[part, 0], found[part, 1] = abs(area), squares

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.vector.jit import kernel
+from geoseg.vector.jit import kernel, norm
 
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -145,7 +145,7 @@ def _measure(xy, ring_stop, part_stop, frames, found):  # type: ignore[no-untype
         while ring < part_stop[part]:
             for i in range(start, ring_stop[ring] - 1):
                 x, y = xy[i + 1, 0] - xy[i, 0], xy[i + 1, 1] - xy[i, 1]
-                found[part] += np.hypot(frame[0, 0] * x + frame[0, 1] * y, frame[1, 0] * x + frame[1, 1] * y)
+                found[part] += norm(frame[0, 0] * x + frame[0, 1] * y, frame[1, 0] * x + frame[1, 1] * y)
             start = ring_stop[ring]
             ring += 1
 

@@ -1,9 +1,9 @@
-"""Outlines that a network left ragged: walls are fitted to them until they are square.
+"""Outlines that a network left ragged: walls are fitted to them, more and more until they overlap enough.
 
-What has slanted corners after it has been straightened, or could not be straightened, is drawn again with
-fitted walls: few of them where an object stands alone, more where those lose too much of the outline or
-neighbours share it, unless that gives more slanted corners than before. Outlines that are square as they are,
-which those of clean masks are, stay.
+What has slanted corners once it is straightened, or could not be, is drawn with fitted walls: few of them
+where an object stands alone, more where those lose too much of the outline or neighbours share it. Whatever
+gets more slanted corners by that goes without, and its neighbours adapt. Outlines that are square as they
+are, which those of clean masks are, stay.
 """
 
 from __future__ import annotations
@@ -63,27 +63,6 @@ class Drawing:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Better:
-    """What fitted walls made square.
-
-    Attributes:
-        made: (count,) valid polygons of those that were drawn again, else None.
-        again: (count,) which were: whole groups.
-        straight: (count,) which of all parts were straightened.
-    """
-
-    made: Geometries
-    again: Mask
-    straight: Mask
-
-    def put(self, some: Mask, drawing: Drawing, wanted: Mask) -> None:
-        """Take over those of some parts that are wanted."""
-        chosen = np.flatnonzero(some)[wanted]
-        self.made[chosen] = drawing.made.to_shapely(wanted)[wanted]
-        self.again[chosen], self.straight[chosen] = True, drawing.straight[wanted]
-
-
 Draw = Callable[[Mask, Longs], Drawing]
 """Draws some parts, whole groups of them, each in its way."""
 
@@ -108,31 +87,37 @@ class Ties:
         return found
 
 
-def square_up(fine: Drawing, ties: Ties, level: Longs, draw: Draw) -> Better:
-    """Draw again, with fitted walls, what is ragged.
+def square_up(sketch: Drawing, ties: Ties, level: Longs, draw: Draw) -> tuple[Geometries, Mask]:
+    """Draw what is ragged with fitted walls.
 
     Args:
-        fine: drawn without.
+        sketch: drawn without.
         ties: of the parts.
         level: (count,) how each part is drawn at first.
         draw: how to.
+
+    Returns:
+        (count,) valid polygons, None in groups of which nothing came out well; which parts were straightened.
     """
     count = len(level)
-    better = Better(np.full(count, None, object), np.zeros(count, bool), fine.straight.copy())
-    level = level.copy()
-    while (some := groups_with(ties.group, (level > THINNED) & ~better.again)).any():
+    made, straight = np.full(count, None, object), np.zeros(count, bool)
+    level, left = level.copy(), np.ones(count, bool)
+    while (some := left & groups_with(ties.group, level > THINNED)).any():
         drawn = draw(some, level[some])
-        failed = _failed(drawn, (some, level), fine, ties)
-        better.put(some, drawn, ~groups_with(ties.group, failed)[some])
+        failed = _failed(drawn, (some, level), sketch, ties)
+        good = ~groups_with(ties.group, failed)
+        done, chosen = some & good, good[some]
+        made[done], straight[done] = drawn.made.to_shapely(chosen)[chosen], drawn.straight[chosen]
+        left &= ~done
         level[failed] = AFTER[level[failed]]
-    return better
+    return made, straight
 
 
-def _failed(drawn: Drawing, how: tuple[Mask, Longs], fine: Drawing, ties: Ties) -> Mask:
+def _failed(drawn: Drawing, how: tuple[Mask, Longs], sketch: Drawing, ties: Ties) -> Mask:
     """Which parts are to be drawn in another way, for their own sake or for that of others."""
     some, level = how
     square, spoilt = np.zeros(len(some), bool), np.zeros(len(some), bool)
-    square[some] = drawn.straight & ((drawn.slanted <= fine.slanted[some]) | ~fine.straight[some])
+    square[some] = drawn.straight & ((drawn.slanted <= sketch.slanted[some]) | ~sketch.straight[some])
     spoilt[some] = ~drawn.sound
     fitted = some & (level > THINNED)
     failed = fitted & ~square

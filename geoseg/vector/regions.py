@@ -18,8 +18,7 @@ ROW, COMPONENT = RUN_FIELDS, RUN_FIELDS + 1
 PIECE_FIELDS = RUN_FIELDS + 2
 NONE = -1
 FAR = 255
-NOWHERE = 1 << 40
-"""Steps and square of the distance to a marker that is not there."""
+"""Steps to a marker that is not there."""
 
 
 @kernel
@@ -101,53 +100,33 @@ def grow(marker, labels, runs, reach):  # type: ignore[no-untyped-def]
 
 @kernel
 def _next_layer(flat, width, front, count, step):  # type: ignore[no-untyped-def]
+    """Take the pixels around a layer, those of one layer all at once; they are the next ``front``.
+
+    Of several ways to a marker a pixel takes the nearest, of equally near ones the upper, then the left one.
+    """
     labels, steps, down, across = flat
     found = np.empty(4 * count, np.int32)
     total = 0
     for i in range(count):
         here = front[i]
         col, label = here % width, labels[here]
-        above, below = here - width, here + width
-        if above >= 0 and steps[above] == FAR and labels[above] == label:
-            steps[above] = step
-            found[total] = above
-            total += 1
-        if col > 0 and steps[here - 1] == FAR and labels[here - 1] == label:
-            steps[here - 1] = step
-            found[total] = here - 1
-            total += 1
-        if col + 1 < width and steps[here + 1] == FAR and labels[here + 1] == label:
-            steps[here + 1] = step
-            found[total] = here + 1
-            total += 1
-        if below < len(labels) and steps[below] == FAR and labels[below] == label:
-            steps[below] = step
-            found[total] = below
-            total += 1
-    for i in range(total):
-        here = found[i]
-        front[i] = here
-        col, label = here % width, labels[here]
-        above, below = here - width, here + width
-        best = (NOWHERE, 0, 0)
-        if above >= 0 and steps[above] < step and labels[above] == label:
-            best = _nearer(best, down[above] - 1, across[above])
-        if col > 0 and steps[here - 1] < step and labels[here - 1] == label:
-            best = _nearer(best, down[here - 1], across[here - 1] - 1)
-        if col + 1 < width and steps[here + 1] < step and labels[here + 1] == label:
-            best = _nearer(best, down[here + 1], across[here + 1] + 1)
-        if below < len(labels) and steps[below] < step and labels[below] == label:
-            best = _nearer(best, down[below] + 1, across[below])
-        down[here], across[here] = best[1], best[2]
+        for side in range(4):
+            there = here + (-width, -1, 1, width)[side]
+            inside = (there >= 0, col > 0, col + 1 < width, there < len(labels))[side]
+            if not inside or labels[there] != label or steps[there] < step:
+                continue
+            rows, cols = down[here] + (1, 0, 0, -1)[side], across[here] + (0, 1, -1, 0)[side]
+            if steps[there] == FAR:
+                steps[there], down[there], across[there] = step, rows, cols
+                found[total] = there
+                total += 1
+                continue
+            old_rows, old_cols = np.int64(down[there]), np.int64(across[there])
+            old, new = old_rows * old_rows + old_cols * old_cols, rows * rows + cols * cols
+            if (new, rows, cols) < (old, old_rows, old_cols):
+                down[there], across[there] = rows, cols
+    front[:total] = found[:total]
     return total
-
-
-@kernel
-def _nearer(best, down, across):  # type: ignore[no-untyped-def]
-    """The nearer of two places, the upper, then the left one where both are as near."""
-    rows, cols = np.int64(down), np.int64(across)
-    other = (rows * rows + cols * cols, rows, cols)
-    return other if other < best else best
 
 
 @kernel

@@ -20,7 +20,7 @@ from geoseg.vector import corners, directions, straighten
 from geoseg.vector.directions import BLUNT, Directions
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
-from geoseg.vector.ragged import FEW, MANY, THINNED, Better, Drawing, Ties, groups_with, square_up
+from geoseg.vector.ragged import FEW, MANY, THINNED, Drawing, Ties, groups_with, square_up
 from geoseg.vector.trace import Parts
 from geoseg.vector.walls import Fit, Outlines, Place, Rings, Walls, Way
 
@@ -103,21 +103,23 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     if not len(parts):
         return np.empty(0, object), np.zeros(0, bool)
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
-    outlines = Outlines.of(parts, place)
-    walls, group = Walls.of(outlines, tolerance), outlines.way.group
-    thinned = outlines.way.draw(walls.rings(walls.at, np.arange(len(walls.at))))
+    outlines = Outlines.of(parts, place, tolerance)
+    walls, way = Walls.of(outlines), outlines.way
+    thinned = way.draw(walls.rings(walls.at, np.arange(len(walls.at))))
     valid = thinned.is_valid()
     found = Directions.of(walls)
     role = np.where(valid & wanted, STRAIGHT, STAYS)
     rules = _Rules(role, thinned, valid, tolerance, found.own, np.zeros(len(parts), np.int64))
-    fine = _draw(walls, outlines.way, rules)
-    ragged = _ragged(walls, found.own) & wanted & valid & (~fine.straight | (fine.slanted > 0))
-    agreed = replace(rules, own=_agreed(found, ragged))
-    fitting = _Fitting(outlines, agreed, outlines.circles())
+    sketch = _draw(walls, way, rules, 1)
+    ragged = _ragged(walls, found.own) & wanted & valid & (~sketch.straight | (sketch.slanted > 0))
+    fitting = _Fitting(outlines, replace(rules, own=_agreed(found, ragged)), outlines.circles())
     level, circular = fitting.start(ragged)
-    better = square_up(fine, Ties(group, found.neighbours), level, fitting.draw)
-    left = ~fine.sound | circular
-    return _chosen((fine, thinned, better), (group, left), valid, wanted)
+    shapes, straight = square_up(sketch, Ties(way.group, found.neighbours), level, fitting.draw)
+    rest = groups_with(way.group, wanted) & (shapes == None)  # noqa: E711 - element by element
+    if rest.any():
+        left = walls.take(rest), way.take(rest), rules.take(rest)
+        shapes[rest], straight[rest] = _plain(*left, circular[rest])
+    return shapes, straight
 
 
 def _ragged(walls: Walls, own: Floats) -> Mask:
@@ -156,7 +158,7 @@ class _Fitting:
         some = ragged & (np.bincount(group) == 1)[group]
         level, circular = np.where(ragged, MANY, THINNED), np.zeros(len(ragged), bool)
         few, fit = self.outlines.take(some), self._fit(some, np.full(some.sum(), FEW))
-        cost, squares, length = few.choose(self.rules.tolerance[some], fit)[1].T
+        cost, squares, length = few.fit(fit)[1].T
         area, circle = self.circle[some].T
         circular[some] = cost >= circle + CIRCLE * fit.price
         off = np.sqrt(squares * length)  # the area between outline and walls is about that, and less
@@ -166,25 +168,34 @@ class _Fitting:
     def draw(self, some: Mask, level: Longs) -> Drawing:
         """Whole groups, each part in its way."""
         few, mine = self.outlines.take(some), replace(self.rules.take(some), level=level)
-        return _draw(Walls.fitted(few, mine.tolerance, self._fit(some, level)), few.way, mine)
+        return _draw(Walls.fitted(few, self._fit(some, level)), few.way, mine)
 
     def _fit(self, some: Mask, level: Longs) -> Fit:
         price = PRICES[level] * self.rules.tolerance[some] ** 2 * np.sqrt(self.circle[some, 0])
         return Fit(self.rules.own[some, 0], price)
 
 
-def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
+def _plain(walls: Walls, way: Way, rules: _Rules, circular: Mask) -> tuple[Geometries, Mask]:
+    """Straightened, else thinned outlines, else None: one kind for a group, so that walls stay shared."""
+    drawn = _draw(walls, way, rules)
+    good = ~groups_with(way.group, ~drawn.sound | circular)
+    plain = ~good & ~groups_with(way.group, ~rules.known)
+    shapes = np.where(good, drawn.made.to_shapely(good), rules.former.to_shapely(plain))
+    return shapes, drawn.straight & good
+
+
+def _draw(walls: Walls, way: Way, rules: _Rules, rounds: int = ROUNDS) -> Drawing:
     """Straighten parts; groups in which some fail are drawn again without those: neighbours adapt."""
     snapped, follows = _turned(walls, rules)
     role = np.where(follows >= MIN_FOLLOWING, rules.role, np.minimum(rules.role, ADAPTS))
     drawing = _attempt(walls, way, snapped, replace(rules, role=role))
-    for attempt in range(1, ROUNDS):
+    for attempt in range(1, rounds):
         again = groups_with(way.group, drawing.failed)
         again &= ~groups_with(way.group, drawing.failed & (rules.level > THINNED))  # those are drawn anew
         if not again.any():
             break
         role[drawing.failed] -= 1
-        if attempt == ROUNDS - 1:  # whole groups give up, which leaves nothing to adapt to
+        if attempt == rounds - 1:  # whole groups give up, which leaves nothing to adapt to
             role[again] = STAYS
         few = replace(rules, role=role).take(again)
         drawing = drawing.replaced(
@@ -252,25 +263,3 @@ def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Rings:
     reach[pinned] = 0.0
     straighten.place_corners(spoke_start, spokes, (direction, parent, line), at, reach)
     return walls.rings(at, merged)
-
-
-def _chosen(
-    drawn: tuple[Drawing, FlatPolygons, Better], groups: tuple[Longs, Mask], valid: Mask, wanted: Mask
-) -> tuple[Geometries, Mask]:
-    """Straightened, else thinned outlines, else None; one kind for a group, so that walls stay shared.
-
-    Args:
-        drawn: straightened, thinned, and straightened by fitted walls.
-        groups: (count,) their numbers, and which parts are not to be taken from the first.
-        valid: (count,) which thinned ones are.
-        wanted: (count,) which parts are.
-    """
-    fine, thinned, better = drawn
-    group, left = groups
-    again = better.again
-    settled = again | ~groups_with(group, left)
-    plain = ~settled & ~groups_with(group, ~valid)
-    concerned = groups_with(group, wanted)
-    straightened = fine.made.to_shapely(concerned & settled & ~again)
-    chosen = np.where(settled, straightened, thinned.to_shapely(concerned & plain))
-    return np.where(again, better.made, chosen), better.straight & settled & concerned

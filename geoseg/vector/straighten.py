@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geoseg.vector.jit import kernel
+from geoseg.vector.jit import kernel, norm
 from geoseg.vector.regions import find, unite
 
 SQUARE = 0.9
@@ -63,7 +63,7 @@ def close_corners(graph, wall, places, reach):  # type: ignore[no-untyped-def]
                 b = _square_to(a, last, graph, direction, firm)
             if b < 0 or count == 0:
                 continue
-            chord = np.hypot(at[first, 0] - at[last, 0], at[first, 1] - at[last, 1])
+            chord = norm(at[first, 0] - at[last, 0], at[first, 1] - at[last, 1])
             crossing = _crossing(direction, a, b)
             jog = crossing < 1e-6 and chord < min(reach[a, 0], reach[b, 0])
             corner = crossing > SQUARE and chord < min(reach[a, 1], reach[b, 1], length[a], length[b])
@@ -183,7 +183,7 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
             vx, vy, far = -np.sin(turn), np.cos(turn), line[other, 0]
             cross = ux * vy - uy * vx
             new_x, new_y = (reach * vy - far * uy) / cross, (far * ux - reach * vx) / cross
-        if np.hypot(new_x - x, new_y - y) <= limit[place]:
+        if norm(new_x - x, new_y - y) <= limit[place]:
             at[place, 0], at[place, 1] = new_x, new_y
 
 
@@ -228,7 +228,7 @@ def _slanted(at):  # type: ignore[no-untyped-def]
     apart = np.empty_like(at)
     count, found = 0, 0
     for i in range(len(at)):
-        if np.hypot(at[i, 0] - at[i - 1, 0], at[i, 1] - at[i - 1, 1]) > 1e-9:
+        if norm(at[i, 0] - at[i - 1, 0], at[i, 1] - at[i - 1, 1]) > 1e-9:
             apart[count] = at[i]
             count += 1
     for i in range(count):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from geoseg.vector.fit import cut
-from geoseg.vector.jit import kernel
+from geoseg.vector.jit import kernel, norm
 
 SURELY = 1 - 1e-12
 """By which squares of distances may be off for their order to be that of the distances, and more."""
@@ -17,56 +17,89 @@ FEW_STEPS = 6
 
 
 @kernel
-def choose_corners(rings, places, rules, keep, found):  # type: ignore[no-untyped-def]
-    """Choose the corners of every stretch between two nodes; one that rings share only once.
+def thin_outlines(rings, places, tolerance, keep):  # type: ignore[no-untyped-def]
+    """Thin every stretch between two nodes by Douglas-Peucker; one that rings share only once.
 
     Args:
         rings: (corners,) numbers of places, and where rings end.
-        places: (places, 2) in metres, whether more than two edges meet, and whether fitted walls may.
-        rules: (rings, 4) tolerance in metres; direction in degrees, price of a wall in cubic metres and
-            length from which one may run free, see :func:`geoseg.vector.fit.cut`. Where the price is 0,
-            outlines are thinned by Douglas-Peucker.
+        places: (places, 2) in metres, and whether more than two edges meet.
+        tolerance: (rings,) in metres.
         keep: (places,) filled in.
-        found: (rings, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`; added to.
     """
-    done = np.zeros(len(places[0]), np.bool_)
-    for fitted in (True, False):  # a stretch that is shared is fitted if one of the two is
-        start = 0
-        for ring in range(len(rings[1])):
-            stop = rings[1][ring]
-            if (rules[ring, 2] > 0) == fitted:
-                _choose(rings[0][start:stop], places, rules[ring], (keep, done), found[ring])
-            start = stop
+    at, node = places
+    done = np.zeros(len(at), np.bool_)
+    start = 0
+    for ring in range(len(rings[1])):
+        line = rings[0][start : rings[1][ring]]
+        start = rings[1][ring]
+        first = _first_anchor(line, node)
+        if done[line[first]] and not node[line[first]]:
+            continue
+        far = line[_farthest(line, first, at)] if not node[line[first]] else -1
+        stretch, i = np.empty(len(line) + 1, np.int64), 0
+        while i < len(line):
+            count, i = _stretch(line, first, i, (node, far), stretch)
+            if _is_new(stretch[:count], node, done):
+                _thin(stretch[:count], at, tolerance[ring], keep)
 
 
 @kernel
-def _choose(line, places, rule, marks, found):  # type: ignore[no-untyped-def]
-    """Choose the corners of a ring's stretches, but for those that are done."""
+def fit_outlines(rings, places, rules, keep, found):  # type: ignore[no-untyped-def]
+    """Fit walls to every stretch between two nodes of some rings; to one that they share only once.
+
+    Args:
+        rings: (corners,) numbers of places, and where rings end.
+        places: (places, 2) in metres, whether more than two edges meet, and whether walls may.
+        rules: (rings, 3) direction in degrees, price of a wall in cubic metres and length from which one may
+            run free, see :func:`geoseg.vector.fit.cut`. Where the price is 0, rings stay.
+        keep: (places,) where walls meet; changed along those stretches.
+        found: (rings, 3) of fitted walls, see :func:`geoseg.vector.fit.cut`; added to.
+    """
     at, node, choices = places
-    keep, done = marks
-    fitted = rule[2] > 0
-    first = _outermost(line, node, at, rule[1]) if fitted else _first_anchor(line, node)
-    stretch = np.empty(len(line) + 1, np.int64)
-    closed = not node[line[first]]
-    if closed and done[line[first]]:
-        return
-    far = _farthest(line, first, at) if closed and not fitted else -1
-    stretch[0] = line[first]
-    i, length = first, 1
-    for _ in range(len(line)):
-        i = i + 1 if i + 1 < len(line) else 0
-        stretch[length] = line[i]
-        length += 1
-        if node[line[i]] or (closed and i in (first, far)):
-            if closed or length == 2 or not done[stretch[1]]:
-                for k in range(0 if closed else 1, length - 1):
-                    done[stretch[k]] = True
-                if fitted:
-                    cut(stretch[:length], at, rule[1:], (choices, keep), found)
-                else:
-                    _thin(stretch[:length], at, rule[0], keep)
-            stretch[0] = line[i]
-            length = 1
+    done = np.zeros(len(at), np.bool_)
+    start = 0
+    for ring in range(len(rings[1])):
+        line = rings[0][start : rings[1][ring]]
+        start = rings[1][ring]
+        if not rules[ring, 1] > 0:
+            continue
+        first = _outermost(line, node, at, rules[ring, 0])
+        if done[line[first]] and not node[line[first]]:
+            continue
+        stretch, i = np.empty(len(line) + 1, np.int64), 0
+        while i < len(line):
+            count, i = _stretch(line, first, i, (node, -1), stretch)
+            if _is_new(stretch[:count], node, done):
+                for place in stretch[:count]:
+                    keep[place] = False
+                cut(stretch[:count], at, rules[ring], (choices, keep), found[ring])
+
+
+@kernel
+def _stretch(line, first, i, ends, stretch):  # type: ignore[no-untyped-def]
+    """Fill in the next stretch of a ring, ``i`` corners after the first; how long it is, where it ends."""
+    node, far = ends
+    here = first + i if first + i < len(line) else first + i - len(line)
+    stretch[0] = line[here]
+    count = 1
+    while i < len(line):
+        i += 1
+        here = here + 1 if here + 1 < len(line) else 0
+        stretch[count] = line[here]
+        count += 1
+        if node[line[here]] or line[here] == far:
+            break
+    return count, i
+
+
+@kernel
+def _is_new(stretch, node, done):  # type: ignore[no-untyped-def]
+    """Whether a stretch was not taken yet; now it is."""
+    if node[stretch[0]] and len(stretch) > 2 and done[stretch[1]]:
+        return False
+    for place in stretch[: len(stretch) - 1]:
+        done[place] = done[place] or not node[place]
+    return True
 
 
 @kernel
@@ -125,7 +158,7 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
             x, y = _off(at, line[i], line[low], line[high])
             if x * x + y * y < surely_nearer:  # spares most of them the root
                 continue
-            far = np.hypot(x, y)
+            far = norm(x, y)
             if far > most:
                 best, most, surely_nearer = i, far, SURELY * far * far
         if best >= 0:
@@ -185,7 +218,7 @@ def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
     first, last, steps = span
     begin, end = at[line[first]], at[line[last]]
     dx, dy = end[0] - begin[0], end[1] - begin[1]
-    length = np.hypot(dx, dy)
+    length = norm(dx, dy)
     margin = min(margin, 0.2 * length)
     turns = steps >= FEW_STEPS
     out[:] = 0.0
@@ -207,7 +240,7 @@ def _moment(line, at, span, margin, out):  # type: ignore[no-untyped-def]
         out[4] += sx
         out[5] += sy
         if turns:
-            weight, mx, my = np.hypot(sx, sy), mx - begin[0], my - begin[1]
+            weight, mx, my = norm(sx, sy), mx - begin[0], my - begin[1]
             total += weight
             x += weight * mx
             y += weight * my

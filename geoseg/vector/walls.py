@@ -18,7 +18,7 @@ Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 CHOICES = 0.5
-"""Tolerances to which outlines are thinned before walls are fitted: where these may meet."""
+"""Tolerances to which outlines are thinned for places where fitted walls may meet."""
 FREE_FROM = 12.0
 """Tolerances from which on a fitted wall may have a direction of its own."""
 ENDS = 1.5
@@ -108,7 +108,7 @@ class Fit:
 
     Attributes:
         direction: (parts,) degrees that most walls follow.
-        price: (parts,) of each wall, in cubic metres; 0: outlines are only thinned.
+        price: (parts,) of each wall, in cubic metres; 0: none are fitted.
     """
 
     direction: Floats
@@ -125,6 +125,9 @@ class Outlines:
         part_stop: (parts,) where parts end in the rings.
         at: (places, 2) in metres from the first corner of the group.
         node: (places,) whether more than two edges meet there.
+        tolerance: (parts,) in metres.
+        corner: (places,) whether thinning to the tolerance leaves it.
+        choice: (places,) whether fitted walls may meet there.
         way: back to the map.
     """
 
@@ -133,10 +136,13 @@ class Outlines:
     part_stop: Longs
     at: Floats
     node: Mask
+    tolerance: Floats
+    corner: Mask
+    choice: Mask
     way: Way
 
     @classmethod
-    def of(cls, parts: Parts, place: Place) -> Outlines:
+    def of(cls, parts: Parts, place: Place, tolerance: Floats) -> Outlines:
         """Outlines of parts with a corner at each junction, groups one after the other."""
         ring_stop = parts.ring_stop - np.arange(1, len(parts.ring_stop) + 1)
         stops, count = group_stops(parts), int(ring_stop[-1])
@@ -144,14 +150,18 @@ class Outlines:
         vid, corner_at, at = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((count, 2))
         groups = parts.part_stop[stops - 1], place.frames[lead]
         count = corners.number_places(parts.xy, parts.ring_stop, *groups, (vid, corner_at, at))
-        node = np.empty(count, bool)
+        at, node = at[:count], np.empty(count, bool)
         corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
+        corner, choice = np.zeros(count, bool), np.zeros(count, bool)
+        own = tolerance[_owners(parts.part_stop)]
+        for share, kept in ((1.0, corner), (CHOICES, choice)):
+            thin.thin_outlines((vid, ring_stop), (at, node), share * own, kept)
         group = _owners(stops)
         begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
         origin = parts.xy[begin[lead[group]]].astype(np.float64)
         back = np.linalg.inv(place.frames).astype(np.float64)
         way = Way(back, origin, group, place.transform)
-        return cls(vid, ring_stop, parts.part_stop, at[:count], node, way)
+        return cls(vid, ring_stop, parts.part_stop, at, node, tolerance, corner, choice, way)
 
     def circles(self) -> Floats:
         """(parts, 2) areas and distances to circles, see :func:`geoseg.vector.fit.compare_circles`."""
@@ -159,33 +169,22 @@ class Outlines:
         fit.compare_circles(self.vid, self.ring_stop, self.part_stop, self.at, found)
         return found
 
-    def choose(self, tolerance: Floats, walls: Fit) -> tuple[Mask, Floats]:
-        """Which places are corners; (parts, 3) of fitted outer rings, see :func:`geoseg.vector.fit.cut`.
-
-        Args:
-            tolerance: (parts,) in metres.
-            walls: how to fit them.
-        """
+    def fit(self, walls: Fit) -> tuple[Mask, Floats]:
+        """Which places are corners; (parts, 3) of fitted outer rings, see :func:`geoseg.vector.fit.cut`."""
         rings = _owners(self.part_stop)
-        keep, found = np.zeros(len(self.at), bool), np.zeros((len(rings), 3))
-        choices = self.node
-        if (walls.price > 0).any():
-            choices = self.thin(CHOICES * tolerance)
-        rules = np.column_stack([tolerance, walls.direction, walls.price, FREE_FROM * tolerance])
-        lines, places = (self.vid, self.ring_stop), (self.at, self.node, choices)
-        thin.choose_corners(lines, places, rules[rings], keep, found)
+        keep, found = self.corner.copy(), np.zeros((len(rings), 3))
+        rules = np.column_stack([walls.direction, walls.price, FREE_FROM * self.tolerance])
+        lines, places = (self.vid, self.ring_stop), (self.at, self.node, self.choice)
+        thin.fit_outlines(lines, places, rules[rings], keep, found)
         return keep, found[np.r_[0, self.part_stop][:-1]]
-
-    def thin(self, tolerance: Floats) -> Mask:
-        """Which places are left when outlines are thinned; ``tolerance`` (parts,) in metres."""
-        zero = np.zeros(len(tolerance))
-        return self.choose(tolerance, Fit(zero, zero))[0]
 
     def take(self, wanted: Mask) -> Outlines:
         """Those of some whole groups."""
         rings, corner, stops = _rings_of(wanted, self.part_stop, self.ring_stop)
         used, (vid,) = _renumbered(len(self.at), self.vid[corner])
-        return Outlines(vid, rings, stops, self.at[used], self.node[used], self.way.take(wanted))
+        at, node, tolerance = self.at[used], self.node[used], self.tolerance[wanted]
+        corner, choice, way = self.corner[used], self.choice[used], self.way.take(wanted)
+        return Outlines(vid, rings, stops, at, node, tolerance, corner, choice, way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,19 +221,19 @@ class Walls:
         return np.degrees(self.moment[:, 6])
 
     @classmethod
-    def of(cls, outlines: Outlines, tolerance: Floats) -> Walls:
-        """Thin outlines; ``tolerance`` (parts,) in metres."""
-        return cls._between(outlines, outlines.thin(tolerance), tolerance)
+    def of(cls, outlines: Outlines) -> Walls:
+        """Those of thinned outlines."""
+        return cls._between(outlines, outlines.corner.copy())
 
     @classmethod
-    def fitted(cls, outlines: Outlines, tolerance: Floats, walls: Fit) -> Walls:
-        """Fit walls to some outlines, thin the others; ``tolerance`` (parts,) in metres."""
-        return cls._between(outlines, outlines.choose(tolerance, walls)[0], tolerance)
+    def fitted(cls, outlines: Outlines, walls: Fit) -> Walls:
+        """Walls fitted to some outlines, those of the others thinned."""
+        return cls._between(outlines, outlines.fit(walls)[0])
 
     @classmethod
-    def _between(cls, outlines: Outlines, keep: Mask, tolerance: Floats) -> Walls:
+    def _between(cls, outlines: Outlines, keep: Mask) -> Walls:
         vid, ring_stop, at, node = outlines.vid, outlines.ring_stop, outlines.at, outlines.node
-        rings = _owners(outlines.part_stop)
+        rings, tolerance = _owners(outlines.part_stop), outlines.tolerance
         count = corners.keep_small(vid, ring_stop, keep)  # smaller than the tolerance: left as it is
         begin, stops, moment = np.empty(count, np.int64), np.empty_like(ring_stop), np.empty((count, 7))
         thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))

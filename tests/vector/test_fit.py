@@ -152,8 +152,8 @@ def test_neighbours_agree_on_a_direction():
     parts = trace(
         rasterize([(h, i) for i, h in enumerate(houses, 1)], (200, 200), dtype="uint8"), together=True
     )
-    outlines = Outlines.of(parts, Place(_frames(len(parts)), IDENTITY))
-    found = Directions.of(Walls.of(outlines, np.full(len(parts), 0.6)))
+    outlines = Outlines.of(parts, Place(_frames(len(parts)), IDENTITY), np.full(len(parts), 0.6))
+    found = Directions.of(Walls.of(outlines))
     agreed = found.agreed(np.full(len(parts), 10.0), np.ones(len(parts))).own[:, 0]
     apart = found.own[:, 0]
 

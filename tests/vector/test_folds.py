@@ -66,10 +66,11 @@ def test_those_beside_what_is_spoilt_are_drawn_anew():
         asked.append(level.tolist())
         return _drawing([level[1] == THINNED, True, True, True])
 
-    better = square_up(made, ties, np.array([0, 3, 3, 3]), draw)
+    shapes, straight = square_up(made, ties, np.array([0, 3, 3, 3]), draw)
 
     assert asked == [[0, 3, 3, 3], [0, 0, 3, 3]]
-    assert better.again.all()
+    assert shapely.is_valid(shapes).all()
+    assert straight.all()
 
 
 def _drawing(sound):
