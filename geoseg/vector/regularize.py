@@ -241,7 +241,8 @@ def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Rings:
     own = np.where((rules.role == STRAIGHT)[walls.part], snapped[:, 0], np.nan)
     one = np.empty(len(own), np.int64)  # of a wall that two parts share, the one that has a direction decides
     one = one[: corners.find_walls(walls.begin, walls.end, ~np.isnan(own), places, one)]
-    ends = np.sort(np.column_stack([walls.begin[one], walls.end[one]]), axis=1)
+    begin, end = walls.begin[one], walls.end[one]
+    ends = np.column_stack([np.minimum(begin, end), np.maximum(begin, end)])
     direction, length, tolerance = own[one], walls.length[one], walls.tolerance[walls.part]
     parent, merge = np.arange(len(one)), np.arange(places)
     pinned = np.zeros(places, bool)
@@ -256,7 +257,7 @@ def _solve(walls: Walls, snapped: Floats, rules: _Rules) -> Rings:
         merge = merged
     spoke_start, spokes = corners.find_spokes(merged[ends], places)
     straighten.join_lines(spoke_start, spokes, direction, parent)
-    line = np.zeros((len(one), 2))
+    line = np.empty((len(one), 4))
     straighten.place_lines(direction, walls.moment[one], parent, line)
     at, reach = walls.at.copy(), np.full(places, np.inf)
     np.minimum.at(reach, walls.begin, FARTHEST * tolerance)  # a place may be one of several parts

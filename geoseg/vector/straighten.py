@@ -136,7 +136,14 @@ def _other(place, wall, spoke_start, spokes):  # type: ignore[no-untyped-def]
 
 @kernel
 def place_lines(direction, moment, parent, line):  # type: ignore[no-untyped-def]
-    """Where lines lie; ``line`` (walls, 2) holds at their roots the distance from the origin, the length."""
+    """Where lines lie.
+
+    Args:
+        direction: (walls,) degrees, NaN for none.
+        moment: (walls, 7) see :func:`geoseg.vector.thin.measure_walls`.
+        parent: union-find of the walls.
+        line: (walls, 4) filled in at their roots: distance from the origin, length, unit vector along it.
+    """
     line[:] = 0.0
     for i in range(len(direction)):
         if np.isnan(direction[i]):
@@ -150,6 +157,7 @@ def place_lines(direction, moment, parent, line):  # type: ignore[no-untyped-def
         sign = 1.0 if along >= 0 else -1.0
         line[root, 0] += sign * across
         line[root, 1] += sign * along
+        line[root, 2], line[root, 3] = c, s
     for i in range(len(direction)):
         if line[i, 1] > 0:
             line[i, 0] /= line[i, 1]
@@ -166,21 +174,19 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
         at: (places, 2) moved in place.
         limit: (places,) how far a place may move.
     """
-    direction, _, line = walls
+    line = walls[2]
     for place in range(len(spoke_start) - 1):
-        here = spokes[spoke_start[place] : spoke_start[place + 1]]
-        one = _heaviest(here, walls, np.nan)
+        first, stop = spoke_start[place], spoke_start[place + 1]
+        one = _heaviest(spokes, first, stop, walls, -1)
         if one < 0:
             continue
-        turn = np.radians(direction[one])
-        ux, uy, reach = -np.sin(turn), np.cos(turn), line[one, 0]
+        reach, ux, uy = line[one, 0], -line[one, 3], line[one, 2]
         x, y = at[place, 0], at[place, 1]
         off = reach - (ux * x + uy * y)
         new_x, new_y = x + off * ux, y + off * uy
-        other = _heaviest(here, walls, direction[one])
+        other = _heaviest(spokes, first, stop, walls, one)
         if other >= 0:
-            turn = np.radians(direction[other])
-            vx, vy, far = -np.sin(turn), np.cos(turn), line[other, 0]
+            far, vx, vy = line[other, 0], -line[other, 3], line[other, 2]
             cross = ux * vy - uy * vx
             new_x, new_y = (reach * vy - far * uy) / cross, (far * ux - reach * vx) / cross
         if norm(new_x - x, new_y - y) <= limit[place]:
@@ -188,18 +194,18 @@ def place_corners(spoke_start, spokes, walls, at, limit):  # type: ignore[no-unt
 
 
 @kernel
-def _heaviest(spokes, walls, crossed):  # type: ignore[no-untyped-def]
-    """The heaviest line of some walls, or -1; of those that cross a direction, unless that is NaN."""
+def _heaviest(spokes, first, stop, walls, crossed):  # type: ignore[no-untyped-def]
+    """The heaviest line of some walls, or -1; of those that cross another line, unless that is -1."""
     direction, parent, line = walls
     best = -1
-    for wall in spokes:
-        if np.isnan(direction[wall]):
+    for i in range(first, stop):
+        if np.isnan(direction[spokes[i]]):
             continue
-        root = find(parent, wall)
-        crossing = abs(np.sin(np.radians(direction[root] - crossed)))
-        if line[root, 1] <= 0 or crossing <= MIN_CROSSING:  # NaN is not
+        root = find(parent, spokes[i])
+        if line[root, 1] <= 0 or (best >= 0 and line[root, 1] <= line[best, 1]):
             continue
-        if best < 0 or line[root, 1] > line[best, 1]:
+        cross = line[root, 2] * line[crossed, 3] - line[root, 3] * line[crossed, 2] if crossed >= 0 else 1.0
+        if abs(cross) > MIN_CROSSING:
             best = root
     return best
 
