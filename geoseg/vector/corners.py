@@ -1,4 +1,4 @@
-"""The loops that number the corners of outlines, find those that neighbours share, and draw walls (numba).
+"""The loops that number corners, find those that neighbours share, cut off folds, and draw walls (numba).
 
 Parts of a group come one after the other. Corners of different groups are different places, wherever they
 lie, so that what becomes of a group depends on nothing else.
@@ -174,7 +174,7 @@ def find_spokes(ends, places):  # type: ignore[no-untyped-def]
 
 @kernel
 def unfold(vid, ring_stop, at, node, out):  # type: ignore[no-untyped-def]
-    """Cut off where a ring runs to a place and straight back; gives how many corners there are then.
+    """Cut off where a ring runs to a place and straight back, once; gives how many corners there are then.
 
     Of two walls that leave a place in one direction, the longer one gets a corner where the other one ends:
     what runs along both keeps sharing them.
@@ -183,8 +183,8 @@ def unfold(vid, ring_stop, at, node, out):  # type: ignore[no-untyped-def]
         vid: (corners,) numbers of places, rings open.
         ring_stop: where rings end in ``vid``.
         at: (places, 2).
-        node: (places,) whether walls of several meet there; added to.
-        out: filled in: (3 * corners,) the numbers that are left, those that follow each other different;
+        node: (places,) whether walls of several meet there, or fold ends do; added to.
+        out: filled in: (2 * corners,) the numbers that are left, those that follow each other different;
             (rings,) where rings end in them.
     """
     left, left_stop = out
@@ -245,10 +245,10 @@ def _cut_folds(line, at, folds, out, count):  # type: ignore[no-untyped-def]
     first = count
     for i in range(len(line)):
         before, here, after = line[i - 1], line[i], line[i + 1 if i + 1 < len(line) else 0]
-        if far[here] >= 0 and _folds(at[before], at[here], at[after]):
+        if before == after or (far[here] >= 0 and _folds(at[before], at[here], at[after])):
             continue
         count = _append(out, first, count, here)
-        beyond = line[i + 2 - len(line) if i + 2 >= len(line) else i + 2]
+        beyond = line[(i + 2) % len(line)]
         if far[here] == after:
             count = _append(out, first, count, near[here])
         elif far[after] == here and not _folds(at[here], at[after], at[beyond]):

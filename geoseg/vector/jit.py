@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 
 _settings: Any = numba.config  # its settings are made at run time
 _HERE = Path(__file__).parent
@@ -44,4 +45,4 @@ def _version() -> int:
 @kernel
 def norm(x, y):  # type: ignore[no-untyped-def]
     """Length of a vector in metres; ``hypot`` guards against overflow, which takes five times as long."""
-    return (x * x + y * y) ** 0.5
+    return np.sqrt(x * x + y * y)

@@ -1,4 +1,4 @@
-"""Outlines that a network left ragged: walls are fitted to them, more and more until they overlap enough.
+"""Outlines that a network left ragged: walls are fitted to them, more and more until they come out well.
 
 What has slanted corners once it is straightened, or could not be, is drawn with fitted walls: few of them
 where an object stands alone, more where those lose too much of the outline or neighbours share it. Whatever
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Mask = NDArray[np.bool_]
 
 THINNED, FEW, MANY, MOST = range(4)
 """How a part is drawn: its outline thinned, with few walls fitted to it, with more of them, with most."""
+PATIENCE = 12
+"""Attempts after which whole groups give up for a part that comes out broken, and not its neighbours only."""
 AFTER = np.array([THINNED, MANY, MOST, THINNED])
 """How, after it did not come out well."""
 
@@ -99,12 +102,16 @@ def square_up(sketch: Drawing, ties: Ties, level: Longs, draw: Draw) -> tuple[Ge
     Returns:
         (count,) valid polygons, None in groups of which nothing came out well; which parts were straightened.
     """
-    count = len(level)
-    made, straight = np.full(count, None, object), np.zeros(count, bool)
-    level, left = level.copy(), np.ones(count, bool)
-    while (some := left & groups_with(ties.group, level > THINNED)).any():
+    parts = len(level)
+    made, straight = np.full(parts, None, object), np.zeros(parts, bool)
+    level, left = level.copy(), np.ones(parts, bool)
+    for attempt in count():
+        some = left & groups_with(ties.group, level > THINNED)
+        if not some.any():
+            break
         drawn = draw(some, level[some])
-        failed = _failed(drawn, (some, level), sketch, ties)
+        blamed = ties if attempt < PATIENCE else Ties(ties.group, ties.neighbours[:0])
+        failed = _failed(drawn, (some, level), sketch, blamed)
         good = ~groups_with(ties.group, failed)
         done, chosen = some & good, good[some]
         made[done], straight[done] = drawn.made.to_shapely(chosen)[chosen], drawn.straight[chosen]

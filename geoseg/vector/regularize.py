@@ -3,10 +3,11 @@
 Every object has one or two directions that its walls follow. Walls are turned into them and put where the
 area on both sides stays the same; walls that meet in one direction become one line, and corners are where
 lines cross. Long slanted walls keep their own direction; what is round or has no directions stays as it is.
-Corners are shared between neighbours, so what was one wall stays one wall.
+Corners are shared between neighbours, so what was one wall stays one wall; where a ring leads to a place and
+straight back, that is cut off. What is left ragged by this is drawn with fitted walls (`ragged`).
 
-Whatever loses too much overlap with its former self, or would be invalid, keeps its former outline, of which
-only the corners follow that its neighbours share.
+Whatever loses too much overlap with its former self, or would be invalid, keeps its former outline in the
+end, of which only the corners follow that its neighbours share.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0
 """By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
 tolerances at most."""
 MIN_IOU = np.array([0.8, 0.92, 0.87, 0.8])
-"""By level: overlap with the former outline below which that one stays."""
+"""By level: overlap with the former outline below which the next one is tried, in the end the former kept."""
 PRICES = np.array([0.0, 0.4, 0.02, 0.008])
 """By level: of a wall, in squared tolerances times the root of the object's area."""
 RAGGED, SKEWED, SMALL = 2, 10.0, 9.0
@@ -116,9 +117,12 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     level, circular = fitting.start(ragged)
     shapes, straight = square_up(sketch, Ties(way.group, found.neighbours), level, fitting.draw)
     rest = groups_with(way.group, wanted) & (shapes == None)  # noqa: E711 - element by element
+    unsettled = groups_with(way.group, sketch.failed | ~sketch.sound | circular)
+    done, rest = rest & ~unsettled, rest & unsettled
+    shapes[done], straight[done] = sketch.made.to_shapely(done)[done], sketch.straight[done]
     if rest.any():
-        left = walls.take(rest), way.take(rest), rules.take(rest)
-        shapes[rest], straight[rest] = _plain(*left, circular[rest])
+        rules = replace(rules, role=np.where(circular, STAYS, rules.role)).take(rest)
+        shapes[rest], straight[rest] = _plain(walls.take(rest), way.take(rest), rules)
     return shapes, straight
 
 
@@ -175,10 +179,10 @@ class _Fitting:
         return Fit(self.rules.own[some, 0], price)
 
 
-def _plain(walls: Walls, way: Way, rules: _Rules, circular: Mask) -> tuple[Geometries, Mask]:
+def _plain(walls: Walls, way: Way, rules: _Rules) -> tuple[Geometries, Mask]:
     """Straightened, else thinned outlines, else None: one kind for a group, so that walls stay shared."""
     drawn = _draw(walls, way, rules)
-    good = ~groups_with(way.group, ~drawn.sound | circular)
+    good = ~groups_with(way.group, ~drawn.sound)
     plain = ~good & ~groups_with(way.group, ~rules.known)
     shapes = np.where(good, drawn.made.to_shapely(good), rules.former.to_shapely(plain))
     return shapes, drawn.straight & good

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -141,6 +141,7 @@ def load_kernels(plan: Traceable, options: VectorOptions, context: PolygonContex
     edges[:, cols // 2] = LEVELS
     scores = np.full((channels, rows, cols), LEVELS, np.uint8)
     corner = plan.source.crop(Window(0, 0, rows, cols))
+    options = replace(options, min_area_m2=0.0)  # or nothing of it is large enough to be drawn
     stream = PolygonStream(Layout(corner, corner, plan.classes, plan.has_edges), options, context)
     strip = Strip(0, labels, scores, edges if plan.has_edges else None)
     for _ in (*stream.add(strip), *stream.finish()):

@@ -10,8 +10,6 @@ import numpy as np
 from geoseg.vector.fit import cut
 from geoseg.vector.jit import kernel, norm
 
-SURELY = 1 - 1e-12
-"""By which squares of distances may be off for their order to be that of the distances, and more."""
 FEW_STEPS = 6
 """Walls of fewer traced corners run from end to end."""
 
@@ -153,14 +151,11 @@ def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
     while pending:
         pending -= 1
         low, high = todo[pending]
-        best, most, surely_nearer = -1, tolerance, SURELY * tolerance * tolerance
+        best, most = -1, tolerance * tolerance
         for i in range(low + 1, high):
             x, y = _off(at, line[i], line[low], line[high])
-            if x * x + y * y < surely_nearer:  # spares most of them the root
-                continue
-            far = norm(x, y)
-            if far > most:
-                best, most, surely_nearer = i, far, SURELY * far * far
+            if x * x + y * y > most:
+                best, most = i, x * x + y * y
         if best >= 0:
             keep[line[best]] = True
             todo[pending, 0], todo[pending, 1] = low, best

@@ -21,6 +21,8 @@ CHOICES = 0.5
 """Tolerances to which outlines are thinned for places where fitted walls may meet."""
 FREE_FROM = 12.0
 """Tolerances from which on a fitted wall may have a direction of its own."""
+FOLDS = 2
+"""Folds at most that are cut off one after the other at one place or wall; more are rare."""
 ENDS = 1.5
 """Tolerances at both ends of a wall that do not tell where it lies."""
 
@@ -79,7 +81,7 @@ class Rings:
         ring_stop: (rings,) where rings end in the corners.
         part_stop: (parts,) where parts end in the rings.
         at: (places, 2) in metres from the first corner of the group.
-        node: (places,) whether more than two edges meet there.
+        node: (places,) whether more than two edges meet there, or a fold ended there.
     """
 
     vid: Longs
@@ -90,10 +92,14 @@ class Rings:
 
     def unfolded(self) -> Rings:
         """Without what leads to a place and straight back."""
-        vid, ring_stop = np.empty(3 * len(self.vid), np.int64), np.empty_like(self.ring_stop)
-        node = self.node.copy()
-        count = corners.unfold(self.vid, self.ring_stop, self.at, node, (vid, ring_stop))
-        return Rings(vid[:count], ring_stop, self.part_stop, self.at, node)
+        rings, node = self, self.node.copy()
+        for _ in range(FOLDS):
+            vid, ring_stop = np.empty(2 * len(rings.vid), np.int64), np.empty_like(self.ring_stop)
+            count = corners.unfold(rings.vid, rings.ring_stop, self.at, node, (vid, ring_stop))
+            before, rings = rings.vid, Rings(vid[:count], ring_stop, self.part_stop, self.at, node)
+            if np.array_equal(before, rings.vid):
+                break
+        return rings
 
     def count_slanted(self) -> Longs:
         """(parts,) corners that are neither right angles nor on a straight wall."""

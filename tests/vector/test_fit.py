@@ -177,16 +177,3 @@ def test_fitted_outlines_do_not_depend_on_strips(tmp_path):
     assert (tmp_path / "a.geojson").read_bytes() == (tmp_path / "c.geojson").read_bytes()
     large = shapely.area(shapes) > 50
     assert (_iou(drawn, shapes)[large] > MIN_IOU.min() - 0.1).all()
-
-
-def test_a_courtyard_that_is_gone_costs_no_right_angle():
-    """A hole that fitted walls leave nothing of is left out, the building is straightened all the same."""
-    house = affinity.rotate(shapely.box(40, 40, 120, 100), 18, origin=(80, 70))
-    labels = _frayed([house], seed=2)
-    labels[70:72, 80:81] = 0
-    _, shapes, drawn, straight = _regular(labels)
-    largest = shapely.area(shapes).argmax()
-
-    assert len(shapes[largest].interiors)
-    assert straight[largest]
-    assert _iou(drawn[largest], house) > 0.95

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.vector.ragged import THINNED, Drawing, Ties, square_up
+from geoseg.vector.ragged import MOST, THINNED, Drawing, Ties, square_up
 from geoseg.vector.walls import Rings, Way
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -20,10 +20,15 @@ def _rings(lines, at):
     return Rings(np.concatenate(lines), stops, np.arange(1, len(lines) + 1), np.array(at), node)
 
 
-def _draw(rings):
+def _flat(rings):
     count = len(rings.part_stop)
     way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
-    return way.draw(rings).to_shapely(np.ones(count, bool))
+    return way.draw(rings)
+
+
+def _draw(rings):
+    made = _flat(rings)
+    return made.to_shapely(made.is_valid())
 
 
 @given(
@@ -46,6 +51,41 @@ def test_a_fold_is_cut_off(corner, turn, starts, off):
     assert shapely.area(drawn) == pytest.approx([4 * corner, 24, 4 * (9 - corner)], abs=0.05)
 
 
+@pytest.mark.parametrize("off", [0.0, 0.05])
+def test_two_folds_at_one_wall(off):
+    """The wall gets the corners of both, so that all three that run along it keep sharing it."""
+    at = [(0, 4), (4, 4), (8, 4 + off), (12, 4), (4, 0), (8, 0), (0, 0), (12, 0), (0, 8), (12, 8)]
+    drawn = _draw(_rings([[4, 5, 2, 3, 0, 1], [0, 3, 9, 8], [6, 4, 1, 0], [5, 7, 3, 2]], at).unfolded())
+
+    assert shapely.is_valid(drawn).all()
+    assert shapely.coverage_is_valid(drawn)
+    assert shapely.area(shapely.union_all(drawn)) == pytest.approx(96)
+
+
+@pytest.mark.parametrize("start", range(7))
+def test_a_spur_is_cut_off_wherever_the_ring_begins(start):
+    """One with a corner midway, forth and back; and one that shares its places both ways."""
+    at = [(0, 0), (4, 0), (4, 4), (4, 6), (4, 9), (4, 5), (0, 4)]
+    (drawn,) = _draw(_rings([np.roll(np.arange(7), start)], at).unfolded())
+    (same,) = _draw(_rings([np.roll([0, 1, 2, 3, 2, 6], start)], at).unfolded())
+
+    assert drawn.is_valid
+    assert same.is_valid
+    assert same.area == pytest.approx(16)
+    assert drawn.area == pytest.approx(18)
+
+
+def test_an_inner_ring_of_which_nothing_is_left_is_left_out():
+    """The polygon stays; one whose outer ring is gone is none."""
+    at = np.array([(0, 0), (9, 0), (9, 9), (0, 9), (4, 4), (5, 4), (20, 0), (21, 0)], float)
+    rings = Rings(np.arange(8), np.array([4, 6, 8]), np.array([2, 3]), at, np.zeros(8, bool))
+    house, nothing = _draw(rings)
+
+    assert len(house.interiors) == 0
+    assert house.area == 81
+    assert nothing is None or nothing.is_empty
+
+
 @given(st.integers(3, 9), st.integers(0, 8), st.floats(0, 90))
 def test_what_has_no_folds_stays(count, start, turn):
     """A convex ring, whatever place it begins at; places that follow themselves are one."""
@@ -66,9 +106,9 @@ def test_those_beside_what_is_spoilt_are_drawn_anew():
         asked.append(level.tolist())
         return _drawing([level[1] == THINNED, True, True, True])
 
-    shapes, straight = square_up(made, ties, np.array([0, 3, 3, 3]), draw)
+    shapes, straight = square_up(made, ties, np.array([THINNED, MOST, MOST, MOST]), draw)
 
-    assert asked == [[0, 3, 3, 3], [0, 0, 3, 3]]
+    assert asked == [[THINNED, MOST, MOST, MOST], [THINNED, THINNED, MOST, MOST]]
     assert shapely.is_valid(shapes).all()
     assert straight.all()
 
@@ -78,5 +118,6 @@ def _drawing(sound):
     rings = _rings(np.arange(4 * len(sound)).reshape(-1, 4), square.reshape(-1, 2).astype(float))
     count = len(sound)
     way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
-    slanted = np.zeros(count, int)
-    return Drawing(way.draw(rings), np.array(sound), np.array(sound), ~np.array(sound), slanted)
+    return Drawing(
+        way.draw(rings), np.array(sound), np.array(sound), ~np.array(sound), np.zeros(len(sound), int)
+    )

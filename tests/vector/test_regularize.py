@@ -223,3 +223,22 @@ def test_only_buildings_are_straightened(tmp_path):
     assert frame["regularized"][~water].mean() > 0.8
     assert np.abs(corners - np.round(corners)).max() == pytest.approx(0.0, abs=1e-6)
     assert frame.to_crs(32628).area.tolist() == pytest.approx(frame["area_m2"].tolist(), rel=2e-3)
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_what_is_too_small_changes_nothing_else(connectivity, tmp_path):
+    """The same as all objects, the small ones left out afterwards: of groups, in groups, and all of them."""
+    rng = np.random.default_rng(3)
+    labels = np.kron(rng.choice([0, 0, 1, 2], (24, 24)).astype(np.uint8), np.ones((6, 7), np.uint8))
+    found = {}
+    for limit in (0.0, 30.0, 1e9):
+        options = VectorOptions(connectivity=connectivity, min_area_m2=limit)
+        write(labels, [tmp_path / f"{limit}.gpkg"], options=options)
+        found[limit] = read(tmp_path / f"{limit}.gpkg")
+    large = found[30.0]
+    everything = found[0.0].set_index(found[0.0].geometry.to_wkb())
+
+    assert 0 < len(large) < len(found[0.0])
+    assert len(found[1e9]) == 0
+    assert set(large.geometry.to_wkb()) <= set(everything.index)
+    assert (everything.loc[~everything.index.isin(large.geometry.to_wkb()), "area_m2"] < 40).all()

@@ -47,6 +47,8 @@ for late in (
     run(plain, VectorOptions(connectivity=8), 3),
     run(plain, VectorOptions(split_touching=True), 3),
     run(edged, VectorOptions(), 1),
+    run(plain, VectorOptions(min_area_m2=1e-3), 0),
+    run(plain, VectorOptions(min_area_m2=1e6), 0),
 ):
     print(late)
 """
@@ -56,4 +58,4 @@ def test_a_run_loads_nothing_after_its_kernels() -> None:
     """For masks, scores, dips in scores and edges: no loop is compiled while strips go by."""
     found = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
 
-    assert found.stdout.split("\n") == ["[]"] * 4 + [""]
+    assert found.stdout.split("\n") == ["[]"] * 6 + [""]
