@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from bench.networks import NOTHING, NothingPredictor, nothing_answer, nothing_bundle
 from geoseg.core import NetworkOptions, Plan, SegmentOptions, Strip, VectorOptions
 from geoseg.model.bundle import Bundle, load_bundle
-from geoseg.model.predictor import make_predictor
-from geoseg.pipeline import segment as pipeline
+from geoseg.model.predictor import Predictors, make_predictor
 from geoseg.pipeline.segment import OutputOptions, SegmentResult, plan_segment, segment
 from geoseg.raster import MaskSink, open_scene, read_rows
 
@@ -89,9 +88,15 @@ def segment_nothing(
     scene: str, patch: int, overlap: int, folder: str, formats: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A run of the whole pipeline with a network that does nothing."""
-    vars(pipeline)["make_predictor"] = lambda bundle, plan: NothingPredictor(plan)
     options = SegmentOptions(formats=tuple(formats))
-    return _timed(scene, nothing_bundle(patch, overlap), options, Path(folder)).answer()
+    return _timed(scene, nothing_bundle(patch, overlap), options, Path(folder), _Nothing()).answer()
+
+
+class _Nothing(Predictors):
+    """Predictors that do nothing."""
+
+    def get(self, bundle: Bundle, plan: Plan) -> NothingPredictor:
+        return NothingPredictor(plan)
 
 
 def floor(scene: str, patch: int, overlap: int, folder: str) -> dict[str, Any]:
@@ -114,10 +119,12 @@ def floor(scene: str, patch: int, overlap: int, folder: str) -> dict[str, Any]:
     return {"seconds": read_s + write_s, "read_s": read_s, "write_s": write_s}
 
 
-def _timed(scene: str, bundle: Bundle, options: SegmentOptions, folder: Path) -> _Timed:
+def _timed(
+    scene: str, bundle: Bundle, options: SegmentOptions, folder: Path, predictors: Predictors | None = None
+) -> _Timed:
     shutil.rmtree(folder, ignore_errors=True)
     started = time.perf_counter()
-    result = segment(scene, bundle, OutputOptions(folder), options)
+    result = segment(scene, bundle, OutputOptions(folder), options, predictors=predictors)
     whole = time.perf_counter() - started
     start = sum(result.record.timings[step] for step in ("open", "plan", "compile"))
     return _Timed(result, start, whole - start)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Figure, median_of, save, table
+from bench.ours import segment_nothing
+from bench.scenes import Workbench
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,6 +26,14 @@ def test_a_quick_part_writes_flat_results(tmp_path: Path) -> None:
     assert set(data) == {"commit", "machine", "start.help_s", "start.info_s"}
     assert set(data["start.info_s"]) == {"value", "low", "high", "unit", "how"}
     assert "start.help_s" in done.stdout
+
+
+def test_a_run_with_a_network_that_does_nothing(tmp_path: Path) -> None:
+    """It takes the place of a real one, which has no weights here."""
+    scene = Workbench(tmp_path, quick=True, data=tmp_path).scene(512, 512)
+    done = segment_nothing(str(scene), 256, 64, str(tmp_path / "out"))
+    assert done["patches"] >= 4
+    assert done["seconds"] > 0
 
 
 def test_saving_replaces_only_what_was_measured(tmp_path: Path) -> None:
