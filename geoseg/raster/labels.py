@@ -259,7 +259,8 @@ def _distinct_values(scene: Scene, band: int) -> tuple[int, ...]:
 def _distinct(pixels: Pixels, valid: Mask) -> list[int]:
     if pixels.dtype == np.uint8:
         low, high = int(pixels.min()), int(pixels.max())
-        if valid.all() and bool(((pixels == low) | (pixels == high)).all()):
+        two = high - low <= 1 or bool(((pixels == low) | (pixels == high)).all())
+        if two and valid.all():
             return sorted({low, high})  # most masks, at a tenth of a histogram's cost
         seen = np.bincount(pixels.ravel(), minlength=256)
         if not valid.all():
