@@ -217,7 +217,7 @@ def _attempt(walls: Walls, way: Way, snapped: Floats, rules: _Rules) -> Drawing:
     known = sound & rules.known
     enough = made.overlaps(rules.former, known) >= MIN_IOU[rules.level]
     good = known & moved & enough
-    sound &= moved | enough | ~known  # what stays may still have lost a wall to a neighbour
+    sound &= moved | enough  # what stays may still have lost a wall to a neighbour
     return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, rings.count_slanted())
 
 
