@@ -16,6 +16,8 @@ STRAIGHT = 1e-7
 """Sine of the angle up to which two walls are one."""
 FEWEST = 3
 """Corners of the smallest ring."""
+MOST_OF_IT = 0.8
+"""Share of its area that the smallest ring must have left of it."""
 FOLD = np.sin(np.radians(2.0))
 """Sine of the angle between two walls below which there is nothing between them."""
 MOST_WAYS = 4
@@ -92,16 +94,26 @@ def find_nodes(vid, ring_stop, xy, corner_at, node):  # type: ignore[no-untyped-
 
 
 @kernel
-def keep_small(vid, ring_stop, keep):  # type: ignore[no-untyped-def]
-    """Keep all corners of rings that have too few left; gives how many walls there are then."""
-    few = np.zeros(len(ring_stop), np.bool_)
+def keep_small(vid, ring_stop, at, keep):  # type: ignore[no-untyped-def]
+    """Keep all corners of rings that too little is left of; gives how many walls there are then.
+
+    Args:
+        vid: (corners,) numbers of places, rings open.
+        ring_stop: where rings end in ``vid``.
+        at: (places, 2).
+        keep: (places,) whether they are corners; added to.
+    """
+    few, everything = np.zeros(len(ring_stop), np.bool_), np.ones(len(keep), np.bool_)
     start = 0
     for ring in range(len(ring_stop)):
-        kept = 0
-        for i in range(start, ring_stop[ring]):
-            kept += keep[vid[i]]
-        few[ring] = kept < FEWEST
+        line = vid[start : ring_stop[ring]]
         start = ring_stop[ring]
+        kept = 0
+        for place in line:
+            kept += keep[place]
+        few[ring] = kept < FEWEST
+        if kept == FEWEST:  # a sliver may have lost half of itself
+            few[ring] = abs(_area(line, at, keep)) < MOST_OF_IT * abs(_area(line, at, everything))
     start = 0
     for ring in range(len(ring_stop)):
         if few[ring]:
@@ -112,6 +124,21 @@ def keep_small(vid, ring_stop, keep):  # type: ignore[no-untyped-def]
     for corner in vid:
         walls += keep[corner]
     return walls
+
+
+@kernel
+def _area(line, at, keep):  # type: ignore[no-untyped-def]
+    """Twice the area inside the corners of a ring that are kept."""
+    first, last, twice = -1, -1, 0.0
+    for place in line:
+        if not keep[place]:
+            continue
+        if first < 0:
+            first = last = place
+        x, y = at[last, 0] - at[first, 0], at[last, 1] - at[first, 1]
+        twice += x * (at[place, 1] - at[first, 1]) - y * (at[place, 0] - at[first, 0])
+        last = place
+    return twice
 
 
 @kernel

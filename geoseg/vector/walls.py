@@ -240,7 +240,7 @@ class Walls:
     def _between(cls, outlines: Outlines, keep: Mask) -> Walls:
         vid, ring_stop, at, node = outlines.vid, outlines.ring_stop, outlines.at, outlines.node
         rings, tolerance = _owners(outlines.part_stop), outlines.tolerance
-        count = corners.keep_small(vid, ring_stop, keep)  # smaller than the tolerance: left as it is
+        count = corners.keep_small(vid, ring_stop, at, keep)  # smaller than the tolerance: left as it is
         begin, stops, moment = np.empty(count, np.int64), np.empty_like(ring_stop), np.empty((count, 7))
         thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))
         begin, at, node = (np.cumsum(keep) - 1)[begin], at[keep], node[keep]

@@ -118,7 +118,7 @@ def test_round_buildings_stay_round():
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 90))
-@example(701, 0.0)  # a sliver that is no polygon once it is thinned, and half of itself once folds are cut off
+@example(701, 0.0)  # thinning makes half a triangle of a sliver
 def test_shared_walls_stay_shared(seed, turn):
     """A block of buildings wall to wall: no gap, no overlap, none lost."""
     rng = np.random.default_rng(seed)
