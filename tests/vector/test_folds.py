@@ -8,10 +8,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geoseg.core import IDENTITY
 from geoseg.vector.ragged import MOST, THINNED, Drawing, Ties, square_up
 from geoseg.vector.walls import Rings, Way
-
-IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 def _rings(lines, at):
@@ -116,8 +115,5 @@ def test_those_beside_what_is_spoilt_are_drawn_anew():
 def _drawing(sound):
     square = np.arange(1, len(sound) + 1)[:, None, None] * 10 + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     rings = _rings(np.arange(4 * len(sound)).reshape(-1, 4), square.reshape(-1, 2).astype(float))
-    count = len(sound)
-    way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
-    return Drawing(
-        way.draw(rings), np.array(sound), np.array(sound), ~np.array(sound), np.zeros(len(sound), int)
-    )
+    good = np.array(sound)
+    return Drawing(_flat(rings), good, good, ~good, np.zeros(len(good), int))
