@@ -55,8 +55,7 @@ class FlatPolygons:
         return self._ordered(np.flatnonzero(wanted))
 
     def _ordered(self, order: Longs) -> FlatPolygons:
-        corners, ring_stop, part_stop = reordered(self.ring_stop, self.part_stop, order)
-        return FlatPolygons(self.xy[corners], ring_stop, part_stop)
+        return FlatPolygons(*reordered(self.xy, self.ring_stop, self.part_stop, order))
 
     def replaced(self, some: Mask, by: FlatPolygons) -> FlatPolygons:
         """The same with others in the places of some."""
@@ -72,13 +71,13 @@ class FlatPolygons:
         shapes = np.full(len(self), None, object)
         if wanted.any():
             few = self.take(wanted)
-            stops = np.r_[0, few.ring_stop], np.r_[0, few.part_stop]
+            stops = offsets(few.ring_stop), offsets(few.part_stop)
             shapes[wanted] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, few.xy, stops)
         return shapes
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Smallest and largest coordinates of polygons that have corners: each (count, 2)."""
-        begin = np.r_[0, self.ring_stop][np.r_[0, self.part_stop[:-1]]]
+        begin = starts(self.ring_stop)[starts(self.part_stop)]
         return np.minimum.reduceat(self.xy, begin), np.maximum.reduceat(self.xy, begin)
 
     def oriented(self) -> FlatPolygons:
@@ -119,22 +118,50 @@ class FlatPolygons:
         return shares
 
 
-def reordered(ring_stop: Longs, part_stop: Longs, order: Longs) -> tuple[Longs, Longs, Longs]:
-    """Numbers of the corners of some parts, in another order, and where their rings and parts end then."""
-    ring_start, part_start = np.r_[0, ring_stop[:-1]], np.r_[0, part_stop[:-1]]
-    rings = _spans(part_start[order], part_stop[order])
-    corners = _spans(ring_start[rings], ring_stop[rings])
-    return corners, np.cumsum((ring_stop - ring_start)[rings]), np.cumsum((part_stop - part_start)[order])
+def starts(stops: Longs) -> Longs:
+    """Where spans that follow each other begin."""
+    begin = np.zeros_like(stops)
+    begin[1:] = stops[:-1]
+    return begin
 
 
-def _spans(start: Longs, stop: Longs) -> Longs:
-    """The numbers of all half-open spans, one after the other."""
-    length = stop - start
-    shift = np.repeat(start - np.r_[0, np.cumsum(length)[:-1]], length)
-    return np.asarray(shift + np.arange(int(length.sum())), np.int64)
+def offsets(stops: Longs) -> Longs:
+    """Where spans that follow each other begin, and where the last one ends."""
+    return np.concatenate([np.zeros(1, np.int64), stops])
 
 
 NO_POLYGON, DOUBTFUL, VALID = range(3)
+
+
+@kernel
+def reordered(xy, ring_stop, part_stop, order):  # type: ignore[no-untyped-def]
+    """Some parts, in another order: their corners, and where their rings and parts end.
+
+    Args:
+        xy: (corners, 2).
+        ring_stop: where rings end in ``xy``.
+        part_stop: where parts end in ``ring_stop``.
+        order: numbers of the parts that are wanted.
+    """
+    rings, corners = 0, 0
+    for part in order:
+        first, stop = part_stop[part - 1] if part else 0, part_stop[part]
+        rings += stop - first
+        if stop > first:
+            corners += ring_stop[stop - 1] - (ring_stop[first - 1] if first else 0)
+    new_xy, new_ring_stop = np.empty((corners, 2), xy.dtype), np.empty(rings, np.int64)
+    new_part_stop = np.empty(len(order), np.int64)
+    ring, corner = 0, 0
+    for place in range(len(order)):
+        part = order[place]
+        for old in range(part_stop[part - 1] if part else 0, part_stop[part]):
+            for i in range(ring_stop[old - 1] if old else 0, ring_stop[old]):
+                new_xy[corner, 0], new_xy[corner, 1] = xy[i, 0], xy[i, 1]
+                corner += 1
+            new_ring_stop[ring] = corner
+            ring += 1
+        new_part_stop[place] = ring
+    return new_xy, new_ring_stop, new_part_stop
 
 
 @kernel

@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import IDENTITY, LEVELS, NODATA, Transform
-from geoseg.vector.flat import reordered
+from geoseg.vector.flat import offsets, reordered, starts
 from geoseg.vector.links import link_rows
 from geoseg.vector.nodes import (
     COORDINATES,
@@ -84,8 +84,8 @@ class Parts:
 
     def take(self, order: Longs) -> Parts:
         """Some parts, in another order."""
-        corners, ring_stop, part_stop = reordered(self.ring_stop, self.part_stop, order)
-        own: dict[str, Any] = {"xy": self.xy[corners], "ring_stop": ring_stop, "part_stop": part_stop}
+        xy, ring_stop, part_stop = reordered(self.xy, self.ring_stop, self.part_stop, order)
+        own: dict[str, Any] = {"xy": xy, "ring_stop": ring_stop, "part_stop": part_stop}
         rest = {f.name: getattr(self, f.name)[order] for f in fields(self) if f.name not in own}
         return Parts(**own, **rest)
 
@@ -117,7 +117,7 @@ class Parts:
 
     def last_rows(self) -> Longs:
         """The row below each part."""
-        begin = np.r_[0, self.ring_stop][np.r_[0, self.part_stop[:-1]]]
+        begin = starts(self.ring_stop)[starts(self.part_stop)]
         return np.asarray(np.maximum.reduceat(self.xy[:, 1], begin), np.int64)
 
     def polygons(self, transform: Transform = IDENTITY) -> NDArray[np.object_]:
@@ -128,8 +128,8 @@ class Parts:
             x, y = a * x + b * y + c, d * x + e * y + f
         else:
             x, y = a * x + c, e * y + f
-        offsets = (np.r_[0, self.ring_stop], np.r_[0, self.part_stop])
-        shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, np.column_stack([x, y]), offsets)
+        stops = offsets(self.ring_stop), offsets(self.part_stop)
+        shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, np.column_stack([x, y]), stops)
         return np.asarray(shapes, object)
 
     def mean(self) -> Floats:

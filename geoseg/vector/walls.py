@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoseg.core import Transform
 from geoseg.vector import corners, fit, straighten, thin
-from geoseg.vector.flat import FlatPolygons
+from geoseg.vector.flat import FlatPolygons, starts
 from geoseg.vector.measure import Floats
 from geoseg.vector.outline import group_stops
 from geoseg.vector.trace import Parts
@@ -152,7 +152,7 @@ class Outlines:
         """Outlines of parts with a corner at each junction, groups one after the other."""
         ring_stop = parts.ring_stop - np.arange(1, len(parts.ring_stop) + 1)
         stops, count = group_stops(parts), int(ring_stop[-1])
-        lead = np.r_[0, stops[:-1]]
+        lead = starts(stops)
         vid, corner_at, at = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((count, 2))
         groups = parts.part_stop[stops - 1], place.frames[lead]
         count = corners.number_places(parts.xy, parts.ring_stop, *groups, (vid, corner_at, at))
@@ -163,7 +163,7 @@ class Outlines:
         for share, kept in ((1.0, corner), (CHOICES, choice)):
             thin.thin_outlines((vid, ring_stop), (at, node), share * own, kept)
         group = _owners(stops)
-        begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
+        begin = starts(parts.ring_stop)[starts(parts.part_stop)]
         origin = parts.xy[begin[lead[group]]].astype(np.float64)
         back = np.linalg.inv(place.frames).astype(np.float64)
         way = Way(back, origin, group, place.transform)
@@ -182,7 +182,7 @@ class Outlines:
         rules = np.column_stack([walls.direction, walls.price, FREE_FROM * self.tolerance])
         lines, places = (self.vid, self.ring_stop), (self.at, self.node, self.choice)
         thin.fit_outlines(lines, places, rules[rings], keep, found)
-        return keep, found[np.r_[0, self.part_stop][:-1]]
+        return keep, found[starts(self.part_stop)]
 
     def take(self, wanted: Mask) -> Outlines:
         """Those of some whole groups."""
@@ -245,7 +245,7 @@ class Walls:
         thin.measure_walls(vid, ring_stop, at, keep, ENDS * tolerance[rings], (begin, stops, moment))
         begin, at, node = (np.cumsum(keep) - 1)[begin], at[keep], node[keep]
         end = np.roll(begin, -1)
-        end[stops - 1] = begin[np.r_[0, stops[:-1]]]
+        end[stops - 1] = begin[starts(stops)]
         length = np.hypot(*(at[end] - at[begin]).T)
         part = rings[_owners(stops)]
         return cls(begin, end, part, moment, length, stops, outlines.part_stop, at, node, tolerance)
