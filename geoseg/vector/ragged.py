@@ -1,9 +1,8 @@
 """Outlines that a network left ragged: walls are fitted to them, more and more until they come out well.
 
-What has slanted corners once it is straightened, or could not be, is drawn with fitted walls: few of them
-where an object stands alone, more where those lose too much of the outline or neighbours share it. Whatever
-gets more slanted corners by that goes without, and its neighbours adapt. Outlines that are square as they
-are, which those of clean masks are, stay.
+What is ragged is drawn with fitted walls: few of them where an object stands alone, more where those lose too
+much of the outline or neighbours share it, most where even those do. What does not come out well then goes
+without, and its neighbours adapt. Groups in which nothing is ragged, as in clean masks, are not touched.
 """
 
 from __future__ import annotations
@@ -40,14 +39,12 @@ class Drawing:
         straight: (count,) which were straightened, and overlap enough with what they were.
         failed: (count,) which were to be straightened, or to follow neighbours, but are not sound or overlap
             too little.
-        slanted: (count,) number of corners that are far from right angles.
     """
 
     made: FlatPolygons
     sound: Mask
     straight: Mask
     failed: Mask
-    slanted: Longs
 
     def replaced(self, some: Mask, by: Drawing) -> Drawing:
         """The same with some parts drawn anew."""
@@ -62,7 +59,6 @@ class Drawing:
             put(self.sound, by.sound),
             put(self.straight, by.straight),
             put(self.failed, by.failed),
-            put(self.slanted, by.slanted),
         )
 
 
@@ -90,11 +86,10 @@ class Ties:
         return found
 
 
-def square_up(sketch: Drawing, ties: Ties, level: Longs, draw: Draw) -> tuple[Geometries, Mask]:
+def square_up(ties: Ties, level: Longs, draw: Draw) -> tuple[Geometries, Mask]:
     """Draw what is ragged with fitted walls.
 
     Args:
-        sketch: drawn without.
         ties: of the parts.
         level: (count,) how each part is drawn at first.
         draw: how to.
@@ -111,7 +106,7 @@ def square_up(sketch: Drawing, ties: Ties, level: Longs, draw: Draw) -> tuple[Ge
             break
         drawn = draw(some, level[some])
         blamed = ties if attempt < PATIENCE else Ties(ties.group, ties.neighbours[:0])
-        failed = _failed(drawn, (some, level), sketch, blamed)
+        failed = _failed(drawn, (some, level), blamed)
         good = ~groups_with(ties.group, failed)
         done, chosen = some & good, good[some]
         made[done], straight[done] = drawn.made.to_shapely(chosen)[chosen], drawn.straight[chosen]
@@ -120,11 +115,11 @@ def square_up(sketch: Drawing, ties: Ties, level: Longs, draw: Draw) -> tuple[Ge
     return made, straight
 
 
-def _failed(drawn: Drawing, how: tuple[Mask, Longs], sketch: Drawing, ties: Ties) -> Mask:
+def _failed(drawn: Drawing, how: tuple[Mask, Longs], ties: Ties) -> Mask:
     """Which parts are to be drawn in another way, for their own sake or for that of others."""
     some, level = how
     square, spoilt = np.zeros(len(some), bool), np.zeros(len(some), bool)
-    square[some] = drawn.straight & ((drawn.slanted <= sketch.slanted[some]) | ~sketch.straight[some])
+    square[some] = drawn.straight
     spoilt[some] = ~drawn.sound
     fitted = some & (level > THINNED)
     failed = fitted & ~square

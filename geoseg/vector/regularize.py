@@ -48,11 +48,11 @@ TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0
 tolerances at most."""
 MIN_IOU = np.array([0.8, 0.92, 0.87, 0.8])
 """By level: overlap with the former outline below which the next one is tried, in the end the former kept."""
-PRICES = np.array([0.0, 0.4, 0.02, 0.008])
+PRICES = np.array([0.0, 0.4, 0.025, 0.006])
 """By level: of a wall, in squared tolerances times the root of the object's area."""
-RAGGED, SKEWED, SMALL = 2, 10.0, 9.0
-"""An outline is ragged with so many walls that are so many degrees off its direction and shorter than so many
-tolerances."""
+RAGGED, FRAYED, SKEWED, SMALL = 2, 0.08, 10.0, 9.0
+"""An outline is ragged with so many walls, so much of its length together, that are so many degrees off its
+direction and shorter than so many tolerances."""
 LOSS = 1.5
 """How many times the area that may be lost few walls may seem to lose, for them to be tried first."""
 CIRCLE = 9.0
@@ -111,15 +111,11 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     found = Directions.of(walls)
     role = np.where(valid & wanted, STRAIGHT, STAYS)
     rules = _Rules(role, thinned, valid, tolerance, found.own, np.zeros(len(parts), np.int64))
-    sketch = _draw(walls, way, rules, 1)
-    ragged = _ragged(walls, found.own) & wanted & valid & (~sketch.straight | (sketch.slanted > 0))
+    ragged = _ragged(walls, found.own) & wanted & valid
     fitting = _Fitting(outlines, replace(rules, own=_agreed(found, ragged)), outlines.circles())
     level, circular = fitting.start(ragged)
-    shapes, straight = square_up(sketch, Ties(way.group, found.neighbours), level, fitting.draw)
+    shapes, straight = square_up(Ties(way.group, found.neighbours), level, fitting.draw)
     rest = groups_with(way.group, wanted) & (shapes == None)  # noqa: E711 - element by element
-    unsettled = groups_with(way.group, sketch.failed | ~sketch.sound | circular)
-    done, rest = rest & ~unsettled, rest & unsettled
-    shapes[done], straight[done] = sketch.made.to_shapely(done)[done], sketch.straight[done]
     if rest.any():
         rules = replace(rules, role=np.where(circular, STAYS, rules.role)).take(rest)
         shapes[rest], straight[rest] = _plain(walls.take(rest), way.take(rest), rules)
@@ -127,10 +123,13 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
 
 
 def _ragged(walls: Walls, own: Floats) -> Mask:
-    """Which parts have many small slanted walls."""
+    """Which parts have small slanted walls that make up more than a little of their outlines."""
     off = np.abs(directions.turn(own[walls.part, 0], walls.angle))
     small = (walls.length < SMALL * walls.tolerance[walls.part]) & (off > SKEWED)
-    return np.asarray(np.bincount(walls.part, small, len(own)) >= RAGGED, np.bool_)
+    count, frayed, whole = (
+        np.bincount(walls.part, each, len(own)) for each in (small, walls.length * small, walls.length)
+    )
+    return np.asarray((count >= RAGGED) & (frayed >= FRAYED * whole), np.bool_)
 
 
 def _agreed(found: Directions, ragged: Mask) -> Floats:
@@ -188,18 +187,18 @@ def _plain(walls: Walls, way: Way, rules: _Rules) -> tuple[Geometries, Mask]:
     return shapes, drawn.straight & good
 
 
-def _draw(walls: Walls, way: Way, rules: _Rules, rounds: int = ROUNDS) -> Drawing:
+def _draw(walls: Walls, way: Way, rules: _Rules) -> Drawing:
     """Straighten parts; groups in which some fail are drawn again without those: neighbours adapt."""
     snapped, follows = _turned(walls, rules)
     role = np.where(follows >= MIN_FOLLOWING, rules.role, np.minimum(rules.role, ADAPTS))
     drawing = _attempt(walls, way, snapped, replace(rules, role=role))
-    for attempt in range(1, rounds):
+    for attempt in range(1, ROUNDS):
         again = groups_with(way.group, drawing.failed)
         again &= ~groups_with(way.group, drawing.failed & (rules.level > THINNED))  # those are drawn anew
         if not again.any():
             break
         role[drawing.failed] -= 1
-        if attempt == rounds - 1:  # whole groups give up, which leaves nothing to adapt to
+        if attempt == ROUNDS - 1:  # whole groups give up, which leaves nothing to adapt to
             role[again] = STAYS
         few = replace(rules, role=role).take(again)
         drawing = drawing.replaced(
@@ -210,15 +209,14 @@ def _draw(walls: Walls, way: Way, rules: _Rules, rounds: int = ROUNDS) -> Drawin
 
 def _attempt(walls: Walls, way: Way, snapped: Floats, rules: _Rules) -> Drawing:
     """Straighten all parts that may be."""
-    rings = _solve(walls, snapped, rules).unfolded()
-    made = way.draw(rings)
+    made = way.draw(_solve(walls, snapped, rules).unfolded())
     sound = made.is_valid()
     moved = rules.role > STAYS
     known = sound & rules.known
     enough = made.overlaps(rules.former, known) >= MIN_IOU[rules.level]
     good = known & moved & enough
     sound &= moved | enough  # what stays may still have lost a wall to a neighbour
-    return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good, rings.count_slanted())
+    return Drawing(made, sound, good & (rules.role == STRAIGHT), moved & ~good)
 
 
 def _turned(walls: Walls, rules: _Rules) -> tuple[Floats, Floats]:

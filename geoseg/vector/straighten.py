@@ -14,8 +14,6 @@ SQUARE = 0.9
 """Sine of the angle from which two walls count as square to each other."""
 LONGEST = 3
 """Small walls in a row that can be bridged."""
-SLANT = np.sin(np.radians(2 * 10.0))
-"""Sine of twice the angle by which a slanted corner is off a right one, and off a straight wall."""
 MIN_CROSSING = 0.25
 """Sine of the angle from which two walls meet in a corner."""
 
@@ -208,39 +206,3 @@ def _heaviest(spokes, first, stop, walls, crossed):  # type: ignore[no-untyped-d
         if abs(cross) > MIN_CROSSING:
             best = root
     return best
-
-
-@kernel
-def count_slanted(at, ring_stop, part_stop, found):  # type: ignore[no-untyped-def]
-    """The number of each part's corners that are neither right angles nor on a straight wall.
-
-    Args:
-        at: (walls, 2) where walls begin.
-        ring_stop: where rings end in the walls.
-        part_stop: where parts end in the rings.
-        found: (parts,) filled in.
-    """
-    ring, start = 0, 0
-    for part in range(len(part_stop)):
-        found[part] = 0
-        while ring < part_stop[part]:
-            found[part] += _slanted(at[start : ring_stop[ring]])
-            start = ring_stop[ring]
-            ring += 1
-
-
-@kernel
-def _slanted(at):  # type: ignore[no-untyped-def]
-    apart = np.empty_like(at)
-    count, found = 0, 0
-    for i in range(len(at)):
-        if norm(at[i, 0] - at[i - 1, 0], at[i, 1] - at[i - 1, 1]) > 1e-9:
-            apart[count] = at[i]
-            count += 1
-    for i in range(count):
-        one, here, other = apart[i - 1 if i else count - 1], apart[i], apart[i + 1 if i + 1 < count else 0]
-        x, y, next_x, next_y = here[0] - one[0], here[1] - one[1], other[0] - here[0], other[1] - here[1]
-        across, along = x * next_y - y * next_x, x * next_x + y * next_y
-        if 2 * abs(across * along) > SLANT * (across * across + along * along):
-            found += 1
-    return found

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import Transform
-from geoseg.vector import corners, fit, straighten, thin
+from geoseg.vector import corners, fit, thin
 from geoseg.vector.flat import FlatPolygons, starts
 from geoseg.vector.measure import Floats
 from geoseg.vector.outline import group_stops
@@ -100,12 +100,6 @@ class Rings:
             if np.array_equal(before, rings.vid):
                 break
         return rings
-
-    def count_slanted(self) -> Longs:
-        """(parts,) corners that are neither right angles nor on a straight wall."""
-        found = np.empty(len(self.part_stop), np.int64)
-        straighten.count_slanted(self.at[self.vid], self.ring_stop, self.part_stop, found)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,14 +98,13 @@ def test_what_has_no_folds_stays(count, start, turn):
 def test_those_beside_what_is_spoilt_are_drawn_anew():
     """When a thinned part comes out broken, its neighbours are drawn in another way, not the whole group."""
     ties = Ties(np.zeros(4, int), np.array([[0, 1], [1, 2], [2, 3]]))
-    made = _drawing([True] * 4)
     asked = []
 
     def draw(some, level):
         asked.append(level.tolist())
         return _drawing([level[1] == THINNED, True, True, True])
 
-    shapes, straight = square_up(made, ties, np.array([THINNED, MOST, MOST, MOST]), draw)
+    shapes, straight = square_up(ties, np.array([THINNED, MOST, MOST, MOST]), draw)
 
     assert asked == [[THINNED, MOST, MOST, MOST], [THINNED, THINNED, MOST, MOST]]
     assert shapely.is_valid(shapes).all()
@@ -116,4 +115,4 @@ def _drawing(sound):
     square = np.arange(1, len(sound) + 1)[:, None, None] * 10 + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     rings = _rings(np.arange(4 * len(sound)).reshape(-1, 4), square.reshape(-1, 2).astype(float))
     good = np.array(sound)
-    return Drawing(_flat(rings), good, good, ~good, np.zeros(len(good), int))
+    return Drawing(_flat(rings), good, good, ~good)
