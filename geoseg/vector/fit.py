@@ -44,7 +44,7 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
     others = np.zeros((count, 3))  # the cheaper ones of two other kinds: neighbours are never of one kind
     for j in range(1, count):
         straight, square, free = np.inf, np.inf, np.inf
-        x, y = at[stretch[ends[j]], 0], at[stretch[ends[j]], 1]
+        x, y = sums[j, 6], sums[j, 7]
         for i in range(j - 1, -1, -1):
             along, across, both = _spread(sums, i, j)
             if i < j - 1 and along * across - both * both > HOPELESS * price * (along + across):
@@ -53,7 +53,7 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
                 straight, before[j, ALONG] = along + price + others[i, ALONG], i
             if across + price + others[i, ACROSS] < square:
                 square, before[j, ACROSS] = across + price + others[i, ACROSS], i
-            dx, dy = at[stretch[ends[i]], 0] - x, at[stretch[ends[i]], 1] - y
+            dx, dy = sums[i, 6] - x, sums[i, 7] - y
             if dx * dx + dy * dy >= free_from * free_from:
                 cost = _free(along, across, both) + FREE_PRICE * price + others[i, FREE]
                 if cost < free:
@@ -75,9 +75,11 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
 
 @kernel
 def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
-    """Length, first and second moments of the outline up to each end, along and across a direction."""
-    sums, total = np.zeros((len(ends), 6)), np.zeros(6)
+    """Length, first and second moments of the outline up to each end, along and across a direction; the end."""
+    sums, total = np.zeros((len(ends), 8)), np.zeros(8)
     origin = at[stretch[0]]
+    total[6], total[7] = origin[0], origin[1]
+    sums[0] = total
     for end in range(1, len(ends)):
         for i in range(ends[end - 1], ends[end]):
             one, other = at[stretch[i]], at[stretch[i + 1]]
@@ -91,6 +93,7 @@ def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
             total[3] += length * (u * u + du * du / 12)
             total[4] += length * (v * v + dv * dv / 12)
             total[5] += length * (u * v + du * dv / 12)
+            total[6], total[7] = other[0], other[1]
         sums[end] = total
     return sums
 
@@ -98,10 +101,10 @@ def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
 @kernel
 def _spread(sums, i, j):  # type: ignore[no-untyped-def]
     """Squared distances of a piece to walls through its middle, along and across; the mixed one."""
-    length = max(sums[j, 0] - sums[i, 0], 1e-12)
+    share = 1.0 / max(sums[j, 0] - sums[i, 0], 1e-12)
     u, v = sums[j, 1] - sums[i, 1], sums[j, 2] - sums[i, 2]
-    uu, vv = sums[j, 3] - sums[i, 3] - u * u / length, sums[j, 4] - sums[i, 4] - v * v / length
-    return max(vv, 0.0), max(uu, 0.0), sums[j, 5] - sums[i, 5] - u * v / length
+    uu, vv = sums[j, 3] - sums[i, 3] - u * u * share, sums[j, 4] - sums[i, 4] - v * v * share
+    return max(vv, 0.0), max(uu, 0.0), sums[j, 5] - sums[i, 5] - u * v * share
 
 
 @kernel

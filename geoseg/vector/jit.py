@@ -27,9 +27,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     base = Path(before) if before else _HERE / "__pycache__"
     _settings.CACHE_DIR = str(base / f"kernels-{_version():08x}")
     try:  # numba looks at this setting now, and elsewhere by itself where that folder cannot be written
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # no folder can be written to at all: each process compiles for itself
-        return numba.njit(nogil=True)(function)
+        return numba.njit(nogil=True, error_model="numpy")(function)
     finally:
         _settings.CACHE_DIR = before
 

@@ -46,7 +46,7 @@ STAYS, ADAPTS, STRAIGHT = 0, 1, 2
 TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0)])
 """By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
 tolerances at most."""
-MIN_IOU = np.array([0.8, 0.92, 0.87, 0.8])
+MIN_IOU = np.array([0.8, 0.92, 0.87, 0.75])
 """By level: overlap with the former outline below which the next one is tried, in the end the former kept."""
 PRICES = np.array([0.0, 0.4, 0.025, 0.006])
 """By level: of a wall, in squared tolerances times the root of the object's area."""
