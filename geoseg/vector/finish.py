@@ -11,7 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
-from geoseg.vector.flat import FlatPolygons, starts
+from geoseg.vector.flat import FlatPolygons, first_corners, starts
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
 from geoseg.vector.ragged import groups_with
@@ -185,7 +185,7 @@ def _centres(parts: Parts) -> tuple[Floats, Floats]:
 
 def extents(parts: Parts) -> tuple[Floats, Floats]:
     """Smallest and largest column and row of each part: two arrays of (count, 2)."""
-    begin = starts(parts.ring_stop)[starts(parts.part_stop)]
+    begin = first_corners(parts.ring_stop, parts.part_stop)
     return np.minimum.reduceat(parts.xy, begin), np.maximum.reduceat(parts.xy, begin)
 
 
@@ -196,7 +196,7 @@ def _sizes(parts: Parts, frames: Floats, grid: GeoGrid) -> Sizes:
     area = parts.pixels * np.abs(np.linalg.det(frames))
     steps = np.abs(np.diff(parts.xy, axis=0, append=parts.xy[-1:]))
     steps[parts.ring_stop - 1] = 0
-    begin = starts(parts.ring_stop)[starts(parts.part_stop)]
+    begin = first_corners(parts.ring_stop, parts.part_stop)
     along = np.add.reduceat(steps, begin)
     unit = np.hypot(frames[:, 0], frames[:, 1])
     low, high = extents(parts)

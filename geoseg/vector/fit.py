@@ -75,7 +75,10 @@ def cut(stretch, at, rules, places, found):  # type: ignore[no-untyped-def]
 
 @kernel
 def _sums(stretch, at, ends, c, s):  # type: ignore[no-untyped-def]
-    """Length, first and second moments of the outline up to each end, along and across a direction; the end."""
+    """Of the outline up to each end: length, moments along and across a direction, where it is.
+
+    Columns are length, first moments (2), second ones (2), the mixed one, x and y.
+    """
     sums, total = np.zeros((len(ends), 8)), np.zeros(8)
     origin = at[stretch[0]]
     total[6], total[7] = origin[0], origin[1]

@@ -71,13 +71,13 @@ class FlatPolygons:
         shapes = np.full(len(self), None, object)
         if wanted.any():
             few = self.take(wanted)
-            stops = offsets(few.ring_stop), offsets(few.part_stop)
+            stops = ragged_offsets(few.ring_stop, few.part_stop)
             shapes[wanted] = shapely.from_ragged_array(shapely.GeometryType.POLYGON, few.xy, stops)
         return shapes
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Smallest and largest coordinates of polygons that have corners: each (count, 2)."""
-        begin = starts(self.ring_stop)[starts(self.part_stop)]
+        begin = first_corners(self.ring_stop, self.part_stop)
         return np.minimum.reduceat(self.xy, begin), np.maximum.reduceat(self.xy, begin)
 
     def oriented(self) -> FlatPolygons:
@@ -125,12 +125,15 @@ def starts(stops: Longs) -> Longs:
     return begin
 
 
-def offsets(stops: Longs) -> Longs:
-    """Where spans that follow each other begin, and where the last one ends."""
-    return np.concatenate([np.zeros(1, np.int64), stops])
+def first_corners(ring_stop: Longs, part_stop: Longs) -> Longs:
+    """Where each part, which has rings, begins in the corners."""
+    return starts(ring_stop)[starts(part_stop)]
 
 
-NO_POLYGON, DOUBTFUL, VALID = range(3)
+def ragged_offsets(ring_stop: Longs, part_stop: Longs) -> tuple[Longs, Longs]:
+    """The same as :func:`shapely.from_ragged_array` wants it: with a zero in front."""
+    zero = np.zeros(1, np.int64)
+    return np.concatenate([zero, ring_stop]), np.concatenate([zero, part_stop])
 
 
 @kernel
@@ -141,7 +144,10 @@ def reordered(xy, ring_stop, part_stop, order):  # type: ignore[no-untyped-def]
         xy: (corners, 2).
         ring_stop: where rings end in ``xy``.
         part_stop: where parts end in ``ring_stop``.
-        order: numbers of the parts that are wanted.
+        order: numbers of the parts that are wanted, from 0 on.
+
+    Returns:
+        What ``xy``, ``ring_stop`` and ``part_stop`` are for these.
     """
     rings, corners = 0, 0
     for part in order:
@@ -191,6 +197,9 @@ def _orient(xy, ring_stop, part_stop):  # type: ignore[no-untyped-def]
                 xy[start:stop] = xy[start:stop][::-1].copy()
             start = stop
             ring += 1
+
+
+NO_POLYGON, DOUBTFUL, VALID = range(3)
 
 
 @kernel

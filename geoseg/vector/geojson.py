@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core.queues import in_order
-from geoseg.vector.flat import FlatPolygons, Mask, offsets
+from geoseg.vector.flat import FlatPolygons, Mask, ragged_offsets
 from geoseg.vector.measure import Floats, Geometries, places
 from geoseg.vector.table import GEOMETRY
 
@@ -88,8 +88,8 @@ def _places(shapes: Geometries, crs: str | None) -> pa.Array:
 def _flat_geometries(flat: FlatPolygons) -> pa.Array:
     """Lists of the rings' coordinates."""
     x, y = (pa.array(np.ascontiguousarray(axis)).cast(TEXT) for axis in flat.xy.T)
-    rings = _listed(_join("[", x, ", ", y, "]"), offsets(flat.ring_stop))
-    return _listed(rings, offsets(flat.part_stop))
+    ring_stops, part_stops = ragged_offsets(flat.ring_stop, flat.part_stop)
+    return _listed(_listed(_join("[", x, ", ", y, "]"), ring_stops), part_stops)
 
 
 def _flat_rfc7946(flat: FlatPolygons, crs: str | None) -> tuple[FlatPolygons, Mask]:

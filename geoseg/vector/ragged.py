@@ -2,7 +2,7 @@
 
 What is ragged is drawn with fitted walls: few of them where an object stands alone, more where those lose too
 much of the outline or neighbours share it, most where even those do. What does not come out well then goes
-without, and its neighbours adapt. Groups in which nothing is ragged, as in clean masks, are not touched.
+without, and its neighbours adapt. Groups in which nothing is ragged are left to others.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def square_up(ties: Ties, level: Longs, draw: Draw) -> tuple[Geometries, Mask]:
         draw: how to.
 
     Returns:
-        (count,) valid polygons, None in groups of which nothing came out well; which parts were straightened.
+        (count,) valid polygons, None in groups of which nothing is ragged, or came out well; which parts were
+        straightened.
     """
     parts = len(level)
     made, straight = np.full(parts, None, object), np.zeros(parts, bool)

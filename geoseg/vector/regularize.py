@@ -4,7 +4,7 @@ Every object has one or two directions that its walls follow. Walls are turned i
 area on both sides stays the same; walls that meet in one direction become one line, and corners are where
 lines cross. Long slanted walls keep their own direction; what is round or has no directions stays as it is.
 Corners are shared between neighbours, so what was one wall stays one wall; where a ring leads to a place and
-straight back, that is cut off. What is left ragged by this is drawn with fitted walls (`ragged`).
+straight back, that is cut off. What is ragged is drawn with fitted walls instead (`ragged`).
 
 Whatever loses too much overlap with its former self, or would be invalid, keeps its former outline in the
 end, of which only the corners follow that its neighbours share.
@@ -47,12 +47,13 @@ TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0
 """By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
 tolerances at most."""
 MIN_IOU = np.array([0.8, 0.92, 0.87, 0.75])
-"""By level: overlap with the former outline below which the next one is tried, in the end the former kept."""
+"""By level: overlap with the former outline below which the next one is tried, after the last one the first,
+and after that the former kept."""
 PRICES = np.array([0.0, 0.4, 0.025, 0.006])
 """By level: of a wall, in squared tolerances times the root of the object's area."""
 RAGGED, FRAYED, SKEWED, SMALL = 2, 0.08, 10.0, 9.0
-"""An outline is ragged with so many walls, so much of its length together, that are so many degrees off its
-direction and shorter than so many tolerances."""
+"""An outline is ragged with at least so many walls, which make up at least this share of it, that are more
+than so many degrees off its direction and shorter than so many tolerances."""
 LOSS = 1.5
 """How many times the area that may be lost few walls may seem to lose, for them to be tried first."""
 CIRCLE = 9.0
@@ -143,7 +144,7 @@ def _agreed(found: Directions, ragged: Mask) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """Draws parts again, with fitted walls.
+    """Draws parts with fitted walls.
 
     Attributes:
         outlines: as traced.

@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import IDENTITY, LEVELS, NODATA, Transform
-from geoseg.vector.flat import offsets, reordered, starts
+from geoseg.vector.flat import first_corners, ragged_offsets, reordered
 from geoseg.vector.links import link_rows
 from geoseg.vector.nodes import (
     COORDINATES,
@@ -117,7 +117,7 @@ class Parts:
 
     def last_rows(self) -> Longs:
         """The row below each part."""
-        begin = starts(self.ring_stop)[starts(self.part_stop)]
+        begin = first_corners(self.ring_stop, self.part_stop)
         return np.asarray(np.maximum.reduceat(self.xy[:, 1], begin), np.int64)
 
     def polygons(self, transform: Transform = IDENTITY) -> NDArray[np.object_]:
@@ -128,7 +128,7 @@ class Parts:
             x, y = a * x + b * y + c, d * x + e * y + f
         else:
             x, y = a * x + c, e * y + f
-        stops = offsets(self.ring_stop), offsets(self.part_stop)
+        stops = ragged_offsets(self.ring_stop, self.part_stop)
         shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, np.column_stack([x, y]), stops)
         return np.asarray(shapes, object)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoseg.core import Transform
 from geoseg.vector import corners, fit, thin
-from geoseg.vector.flat import FlatPolygons, starts
+from geoseg.vector.flat import FlatPolygons, first_corners, starts
 from geoseg.vector.measure import Floats
 from geoseg.vector.outline import group_stops
 from geoseg.vector.trace import Parts
@@ -157,7 +157,7 @@ class Outlines:
         for share, kept in ((1.0, corner), (CHOICES, choice)):
             thin.thin_outlines((vid, ring_stop), (at, node), share * own, kept)
         group = _owners(stops)
-        begin = starts(parts.ring_stop)[starts(parts.part_stop)]
+        begin = first_corners(parts.ring_stop, parts.part_stop)
         origin = parts.xy[begin[lead[group]]].astype(np.float64)
         back = np.linalg.inv(place.frames).astype(np.float64)
         way = Way(back, origin, group, place.transform)

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.vector.flat import MANY, FlatPolygons
+from geoseg.vector.flat import MANY, FlatPolygons, reordered
 
 FAR = 5e6
 CORNERS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=3, max_size=9)
@@ -100,3 +100,29 @@ def test_there_and_back(seed, corners):
     assert flat.lengths(np.broadcast_to(np.eye(2), (len(shapes), 2, 2))) == pytest.approx(
         shapely.length(shapes)
     )
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 4), max_size=3), max_size=5),
+    st.randoms(),
+    st.sampled_from([np.int32, float]),
+)
+def test_parts_in_another_order(sizes, random, dtype):
+    """Rings may be empty, and parts without rings."""
+    order = [random.randrange(len(sizes)) for _ in range(random.randrange(7))] if sizes else []
+    rings = [length for part in sizes for length in part]
+    xy = np.arange(2 * sum(rings)).reshape(-1, 2).astype(dtype)
+    apart = np.split(xy, np.cumsum(rings)[:-1]) if rings else []
+    first = np.cumsum([0, *map(len, sizes)])
+
+    got, ring_stop, part_stop = reordered(xy, *_stops(sizes), np.array(order, np.int64))
+
+    wanted = [ring for part in order for ring in apart[first[part] : first[part + 1]]]
+    assert got.dtype == dtype
+    assert got.tolist() == [corner for ring in wanted for corner in ring.tolist()]
+    assert [ring_stop.tolist(), part_stop.tolist()] == [s.tolist() for s in _stops([sizes[i] for i in order])]
+
+
+def _stops(sizes):
+    rings = np.cumsum([length for part in sizes for length in part], dtype=np.int64)
+    return rings, np.cumsum([len(part) for part in sizes], dtype=np.int64)
