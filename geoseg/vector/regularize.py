@@ -46,7 +46,7 @@ STAYS, ADAPTS, STRAIGHT = 0, 1, 2
 TURNS = np.array([(15.0, 32.0, 1.5), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0), (12.0, 45.0, 3.0)])
 """By level, as in `ragged`: degrees by which any wall may be turned, and one whose ends move by so many
 tolerances at most."""
-MIN_IOU = np.array([0.8, 0.92, 0.87, 0.75])
+MIN_IOU = np.array([0.8, 0.92, 0.87, 0.8])
 """By level: overlap with the former outline below which the next one is tried, after the last one the first,
 and after that the former kept."""
 PRICES = np.array([0.0, 0.4, 0.025, 0.006])
