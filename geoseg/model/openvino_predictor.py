@@ -8,10 +8,8 @@ result cannot depend on its neighbours in the batch.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -20,12 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from geoseg.core import Plan
-from geoseg.model.threads import one_thread
-
-try:
-    import openvino
-except ImportError:  # there are no wheels for some platforms; torch serves there
-    openvino = None
+from geoseg.model.openvino_graph import openvino, to_openvino
 
 _PRECISIONS = {"bf16": "bf16", "fp32": "f32"}
 _LOADING = threading.Lock()
@@ -140,18 +133,7 @@ def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generi
     With bf16, OpenVINO converts integer input to bf16 before it is scaled, which keeps eight bits; float32
     input it scales in float32. So only values that fit eight bits are handed on as they are.
     """
-    with torch.inference_mode(), one_thread(), _quietly():
-        # Traced here, not by OpenVINO, which would trace three times over to compare.
-        traced = torch.jit.trace(graph, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
-    model = openvino.convert_model(traced, input=[shape])
+    model = to_openvino(graph, torch.zeros(shape), shape)
     steps = openvino.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type(dtype if dtype.itemsize == 1 else np.dtype("f4")))
     return steps.build()
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the tracer's warnings, which concern other shapes than the one that is run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
