@@ -142,7 +142,7 @@ class _Job:
         """Map a scene and tell what came out."""
         from geoseg.pipeline.segment import segment
 
-        listener = Announcer(path)
+        listener = Announcer(path, bool(chosen.formats))
         try:
             told = listener.listener()
             result = segment(path, self.bundle, self.outputs, chosen, told, self.predictors)
@@ -200,11 +200,16 @@ class _Job:
 class Announcer:
     """Tells the plan and the progress of one scene on stderr.
 
+    Args:
+        path: of the scene.
+        draws: whether the run draws polygons.
+
     Attributes:
         told: the plan's warnings, once they were told.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, draws: bool) -> None:
+        self._draws = draws
         self.told: tuple[str, ...] = ()
         self._path = path
         self._bar: ProgressBar | None = None
@@ -233,6 +238,8 @@ class Announcer:
         click.echo(show.plan_text(plan), err=True)
         for text in plan.warnings:
             show.warn(text)
+        if self._draws:
+            show.first_use()
         self.told = plan.warnings
         self._total = len(plan.patches)
         pixels = plan.source.height * plan.source.width / self._total

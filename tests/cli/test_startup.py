@@ -47,15 +47,15 @@ def test_version_loads_no_command() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a scene and patches of it."""
+    """A folder with a scene, patches of it, a mask and its polygons."""
     path = tmp_path_factory.mktemp("startup")
     scene = write_scene(path / "scene.tif", (96, 130))
     write_scene(path / "mask.tif", (60, 60), bands=1)
-    subprocess.run(
-        [sys.executable, "-m", "geoseg", "tile", str(scene), "-o", str(path / "tiles"), "--patch", "64"],
-        check=True,
-        capture_output=True,
-    )
+    for words in (
+        ["tile", str(scene), "-o", str(path / "tiles"), "--patch", "64"],
+        ["vectorize", str(path / "mask.tif"), "-o", str(path / "outlines.gpkg")],
+    ):
+        subprocess.run([sys.executable, "-m", "geoseg", *words], check=True, capture_output=True)
     return path
 
 
@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["tile", "scene.tif", "-o", "tiles2", "--patch", "64"],
         ["mosaic", "tiles", "-o", "mosaic.tif"],
         ["vectorize", "mask.tif", "-o", "polygons.gpkg"],
-        ["rasterize", "polygons.gpkg", "--like", "mask.tif", "-o", "again.tif"],
+        ["rasterize", "outlines.gpkg", "--like", "mask.tif", "-o", "again.tif"],
         ["preview", "scene.tif", "-o", "picture.png"],
         ["model", "list"],
         ["model", "show"],
