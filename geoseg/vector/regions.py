@@ -19,6 +19,8 @@ PIECE_FIELDS = RUN_FIELDS + 2
 NONE = -1
 FAR = 255
 """Steps to a marker that is not there."""
+SLOTS = 1 << 14
+"""Pairs of regions that are looked up at once."""
 
 
 @kernel
@@ -247,31 +249,43 @@ def connect(table, first, above, parent, used):  # type: ignore[no-untyped-def]
 
 @kernel
 def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
-    """Neighbouring pixels of one class in two regions; gives their number.
+    """Where pixels of one class meet in two regions; gives the number of pairs, some of which come again.
 
     Args:
         labels: (rows + 1, width), the row above first.
         runs: of these rows.
         regions: (rows + 1, width).
         edges: (rows + 1, width) levels.
-        out: (room, 4) filled in: the two regions, the surer of the two edges, one pixel.
+        out: (room, 4) filled in: the two regions, sum of the surer ones of the two edges, number of pixels.
     """
     offsets, table = runs
+    latest = np.full(SLOTS, -1, np.int64)
     count = 0
     for row in range(1, len(labels)):
         for i in range(offsets[row], offsets[row + 1]):
             label, start = table[i, LABEL], table[i, START]
             for col in range(start, table[i, STOP]):
-                if col > start and regions[row, col - 1] != regions[row, col]:
-                    _meet(regions, edges, (row, col), (row, col - 1), out[count])
-                    count += 1
-                if regions[row - 1, col] != regions[row, col] and labels[row - 1, col] == label:
-                    _meet(regions, edges, (row, col), (row - 1, col), out[count])
-                    count += 1
+                here = regions[row, col]
+                if col > start and regions[row, col - 1] != here:
+                    edge = max(edges[row, col], edges[row, col - 1])
+                    count = _meet(here, regions[row, col - 1], edge, (out, latest), count)
+                if regions[row - 1, col] != here and labels[row - 1, col] == label:
+                    edge = max(edges[row, col], edges[row - 1, col])
+                    count = _meet(here, regions[row - 1, col], edge, (out, latest), count)
     return count
 
 
 @kernel
-def _meet(regions, edges, here, there, out):  # type: ignore[no-untyped-def]
-    one, other = regions[here], regions[there]
-    out[0], out[1], out[2], out[3] = min(one, other), max(one, other), max(edges[here], edges[there]), 1
+def _meet(here, there, edge, pairs, count):  # type: ignore[no-untyped-def]
+    """Add a pixel to the latest pair that may be meant, or begin a new one."""
+    out, latest = pairs
+    one, other = min(here, there), max(here, there)
+    slot = (31 * one + other) % SLOTS
+    pair = latest[slot]
+    if pair >= 0 and out[pair, 0] == one and out[pair, 1] == other:
+        out[pair, 2] += edge
+        out[pair, 3] += 1
+        return count
+    out[count, 0], out[count, 1], out[count, 2], out[count, 3] = one, other, edge, 1
+    latest[slot] = count
+    return count + 1

@@ -15,14 +15,15 @@ FEW_STEPS = 6
 
 
 @kernel
-def thin_outlines(rings, places, tolerance, keep):  # type: ignore[no-untyped-def]
-    """Thin every stretch between two nodes by Douglas-Peucker; one that rings share only once.
+def thin_outlines(rings, places, tolerance, finer, keep):  # type: ignore[no-untyped-def]
+    """Thin every stretch between two nodes by Douglas-Peucker, twice; one that rings share only once.
 
     Args:
         rings: (corners,) numbers of places, and where rings end.
         places: (places, 2) in metres, and whether more than two edges meet.
         tolerance: (rings,) in metres.
-        keep: (places,) filled in.
+        finer: share of it for the second time.
+        keep: two of (places,), filled in: what each time leaves.
     """
     at, node = places
     done = np.zeros(len(at), np.bool_)
@@ -38,7 +39,7 @@ def thin_outlines(rings, places, tolerance, keep):  # type: ignore[no-untyped-de
         while i < len(line):
             count, i = _stretch(line, first, i, (node, far), stretch)
             if _is_new(stretch[:count], node, done):
-                _thin(stretch[:count], at, tolerance[ring], keep)
+                _thin(stretch[:count], at, (tolerance[ring], finer * tolerance[ring]), keep)
 
 
 @kernel
@@ -138,28 +139,32 @@ def _farthest(line, first, at):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _thin(stretch, at, tolerance, keep):  # type: ignore[no-untyped-def]
+def _thin(stretch, at, tolerances, keep):  # type: ignore[no-untyped-def]
+    """Places that stay with the first tolerance, and those that do with the second, smaller one, as well."""
+    coarse, fine = keep
     count = len(stretch)
-    keep[stretch[0]] = keep[stretch[count - 1]] = True
+    coarse[stretch[0]] = coarse[stretch[count - 1]] = fine[stretch[0]] = fine[stretch[count - 1]] = True
     turned = stretch[0] > stretch[count - 1] or (
         stretch[0] == stretch[count - 1] and stretch[1] > stretch[count - 2]
     )
     line = stretch[::-1].copy() if turned else stretch
-    todo = np.empty((count + 1, 2), np.int64)
-    todo[0, 0], todo[0, 1] = 0, count - 1
+    todo = np.empty((count + 1, 3), np.int64)
+    todo[0] = 0, count - 1, 1
     pending = 1
     while pending:
         pending -= 1
-        low, high = todo[pending]
-        best, most = -1, tolerance * tolerance
+        low, high, far = todo[pending]
+        best, most = -1, tolerances[1] * tolerances[1]
         for i in range(low + 1, high):
             x, y = _off(at, line[i], line[low], line[high])
             if x * x + y * y > most:
                 best, most = i, x * x + y * y
         if best >= 0:
-            keep[line[best]] = True
-            todo[pending, 0], todo[pending, 1] = low, best
-            todo[pending + 1, 0], todo[pending + 1, 1] = best, high
+            fine[line[best]] = True
+            far = far and most > tolerances[0] * tolerances[0]
+            coarse[line[best]] |= far
+            todo[pending] = low, best, far
+            todo[pending + 1] = best, high, far
             pending += 2
 
 

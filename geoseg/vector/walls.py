@@ -154,8 +154,7 @@ class Outlines:
         corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
         corner, choice = np.zeros(count, bool), np.zeros(count, bool)
         own = tolerance[_owners(parts.part_stop)]
-        for share, kept in ((1.0, corner), (CHOICES, choice)):
-            thin.thin_outlines((vid, ring_stop), (at, node), share * own, kept)
+        thin.thin_outlines((vid, ring_stop), (at, node), own, CHOICES, (corner, choice))
         group = _owners(stops)
         begin = first_corners(parts.ring_stop, parts.part_stop)
         origin = parts.xy[begin[lead[group]]].astype(np.float64)
