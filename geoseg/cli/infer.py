@@ -88,6 +88,8 @@ def find_scenes(given: Sequence[str]) -> list[Path]:
     for text in given:
         path = Path(text)
         if PATTERN.isdisjoint(text) or path.exists():
+            if not path.exists() and ":" not in text:  # else GDAL's own notation, which is refused by name
+                raise SceneError(f"{text}: no such file, or not allowed to look", "check the path")
             found[path] = None
             continue
         try:
@@ -142,7 +144,7 @@ class _Job:
         """Map a scene and tell what came out."""
         from geoseg.pipeline.segment import segment
 
-        listener = Announcer(path, bool(chosen.formats))
+        listener = Announcer(path)
         try:
             told = listener.listener()
             result = segment(path, self.bundle, self.outputs, chosen, told, self.predictors)
@@ -200,16 +202,11 @@ class _Job:
 class Announcer:
     """Tells the plan and the progress of one scene on stderr.
 
-    Args:
-        path: of the scene.
-        draws: whether the run draws polygons.
-
     Attributes:
         told: the plan's warnings, once they were told.
     """
 
-    def __init__(self, path: Path, draws: bool) -> None:
-        self._draws = draws
+    def __init__(self, path: Path) -> None:
         self.told: tuple[str, ...] = ()
         self._path = path
         self._bar: ProgressBar | None = None
@@ -221,7 +218,7 @@ class Announcer:
         """The value that the pipeline talks to."""
         from geoseg.pipeline.segment import Listener
 
-        return Listener(self._planned, self._progress)
+        return Listener(self._planned, self._progress, self._compiling)
 
     def share(self) -> str:
         """How much is done, for a message."""
@@ -238,12 +235,16 @@ class Announcer:
         click.echo(show.plan_text(plan), err=True)
         for text in plan.warnings:
             show.warn(text)
-        if self._draws:
-            show.first_use()
         self.told = plan.warnings
         self._total = len(plan.patches)
         pixels = plan.source.height * plan.source.width / self._total
         self._bar = ProgressBar(self._path.stem, self._total, pixels)
+
+    def _compiling(self) -> None:
+        if self._bar is not None:
+            self._bar.say(
+                "compiling what draws polygons, once after each installation: some half a minute more"
+            )
 
     def _progress(self, patches: int) -> None:
         self._done += patches

@@ -10,7 +10,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.core import SceneInfo, bind_bands
-from geoseg.core.plan import network_grid
+from geoseg.core.plan import crs_warning, network_grid
 from geoseg.core.preflight import preflight
 from geoseg.errors import BundleError, InputError
 
@@ -66,7 +66,8 @@ def judge(scene: Scene, bundle: str | None, bands: tuple[str, ...]) -> tuple[str
     except InputError as error:
         return spec.name, [str(error)]
     _, grid_warning = network_grid(scene.info, spec.gsd_range_m)
-    told = [band_warning, grid_warning, *preflight(scene.info, spec, sample_values(scene, order))]
+    place = crs_warning(scene.info)
+    told = [band_warning, grid_warning, place, *preflight(scene.info, spec, sample_values(scene, order))]
     return spec.name, list(dict.fromkeys(text for text in told if text))
 
 

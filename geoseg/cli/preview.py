@@ -151,11 +151,13 @@ def _draw_scene(
     scene: Path, target: Path, size: int, overwrite: bool, values: dict[str, Any]
 ) -> tuple[dict[str, str], list[str]]:
     from geoseg.core.bands import bind_bands
+    from geoseg.core.files import check_apart
     from geoseg.raster import open_scene
     from geoseg.report.picture import Overlay, draw_picture, save_picture
     from geoseg.report.view import Look, read_view, view_window
 
     mask, polygons = _results(scene, values)
+    check_apart(target, *filter(None, (scene, mask, polygons)))
     with open_scene(scene) as opened:
         window = view_window(opened.info.grid, values["bbox"], values["zoom"])
         bands = values["bands"] and bind_bands(opened.info, values["bands"], values["bands"])[0]

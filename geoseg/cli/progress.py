@@ -69,7 +69,7 @@ class ProgressBar:
         self._done += units
         if self._bar is not None:
             if self._pixels:
-                self._bar.set_postfix_str(f"{self._speed():.1f} MPix/s", refresh=False)
+                self._bar.set_postfix_str(speed_text(self._speed()), refresh=False)
             self._bar.update(units)
             return
         now = time.monotonic()
@@ -86,11 +86,16 @@ class ProgressBar:
         of_all = f"/{self._total}" if self._total else ""
         parts = [f"{self._label}: {self._done}{of_all} {self._unit}"]
         if self._pixels and fresh:
-            parts.append(f"{self._speed():.1f} MPix/s")
+            parts.append(speed_text(self._speed()))
         if fresh and self._total:
             left = (now - self._started) / fresh * max(self._total - self._done, 0)
             parts.append(f"about {duration(left)} left")
         return ", ".join(parts)
+
+
+def speed_text(speed: float) -> str:
+    """Millions of pixels a second: ``12.3 MPix/s``, ``0.04 MPix/s``."""
+    return f"{speed:.1f} MPix/s" if speed >= 1 else f"{speed:.2g} MPix/s"
 
 
 def duration(seconds: float) -> str:

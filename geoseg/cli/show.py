@@ -42,14 +42,6 @@ def warn(text: str) -> None:
     click.echo(f"warning: {text}", err=True)
 
 
-def first_use() -> None:
-    """Tell on stderr why the first polygons on a machine take their time."""
-    from geoseg.vector.jit import are_compiled
-
-    if not are_compiled():
-        click.echo("first run on this machine: what draws polygons is compiled, most of a minute", err=True)
-
-
 def size_text(size: tuple[int, int]) -> str:
     """``(height, width)`` as ``3072 x 4096 px``."""
     return f"{size[0]} x {size[1]} px"

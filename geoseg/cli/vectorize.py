@@ -58,7 +58,6 @@ def command(
         told.append(line)
         click.echo(line, err=True)
 
-    show.first_use()
     with ProgressBar(raster.stem, height, width, "rows") as bar:
         files = vectorize(raster, targets, chosen, VectorizeListener(tell, bar))
     if as_json:

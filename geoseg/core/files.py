@@ -54,6 +54,8 @@ _REASONS = {
     errno.EROFS: ("the disk is read-only", "write to another folder with -o"),
     errno.EACCES: ("no permission to write", "write to another folder with -o"),
     errno.EPERM: ("no permission to write", "write to another folder with -o"),
+    errno.EEXIST: ("a file of that name is there", "name a folder with -o"),
+    errno.ENOTDIR: ("what it would lie in is a file", "name a folder with -o"),
     errno.ENAMETOOLONG: ("the name is too long", "rename the scene, or write to another folder with -o"),
 }
 
@@ -144,6 +146,17 @@ def make_folder(folder: Path) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _check_folder(folder)
+
+
+def check_apart(target: Path, *inputs: Path) -> None:
+    """Refuse to replace what is read, whatever the user allowed.
+
+    Raises:
+        OutputError: if the target is one of the inputs.
+    """
+    for path in inputs:
+        if target.exists() and path.exists() and target.samefile(path):
+            raise OutputError(f"{target} is read by the same command", "write to another file with -o")
 
 
 def check_space(folder: Path, needed: int) -> None:

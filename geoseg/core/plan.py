@@ -206,7 +206,7 @@ def make_plan(
         aoi=options.aoi,
         memory=0,
         disk=0,
-        warnings=tuple(w for w in (band_warning, gsd_warning, _crs_warning(info)) if w),
+        warnings=tuple(w for w in (band_warning, gsd_warning, crs_warning(info)) if w),
     )
     return fit_memory(plan, info, options, machine)
 
@@ -272,7 +272,8 @@ def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tu
     return info.grid.resized(height, width), warning
 
 
-def _crs_warning(info: SceneInfo) -> str | None:
+def crs_warning(info: SceneInfo) -> str | None:
+    """What a scene without a place on the map means for a run."""
     if info.grid.crs is not None:
         return None
     return (

@@ -80,7 +80,7 @@ def export_bundle(
         found.append(_checked(path, sample, expected))
     if "openvino" in formats:
         found.append(
-            _checked(_to_openvino(graph, sample, folder / f"{spec.name}.xml", overwrite), sample, expected)
+            _checked(_write_openvino(graph, sample, folder / f"{spec.name}.xml", overwrite), sample, expected)
         )
     if "mlm" in formats:
         found += _describe(bundle, folder, [one.path for one in found], overwrite)
@@ -126,7 +126,9 @@ def _to_onnx(graph: ProbabilityGraph, sample: NDArray[np.float32], target: Path)
     onnx.checker.check_model(str(target))
 
 
-def _to_openvino(graph: ProbabilityGraph, sample: NDArray[np.float32], target: Path, overwrite: bool) -> Path:
+def _write_openvino(
+    graph: ProbabilityGraph, sample: NDArray[np.float32], target: Path, overwrite: bool
+) -> Path:
     """The XML file; the weights lie beside it."""
     if openvino is None:
         raise ResourceError("openvino is not installed", "pip install openvino")

@@ -1,8 +1,8 @@
 """OpenVINO, and networks of torch as it sees them.
 
-OpenVINO reports that it was imported, and what it converted, to its makers over the network, from processes
-that it forks, unless a file in the user's home folder says that it may not. Here it never does; it has to be
-imported from here only.
+OpenVINO reports that it was imported, and what it converted, to its makers over the network, unless a file in
+the user's home folder says that it may not. Imported from here, it does not; only a program that imports it
+before geoseg has it report that.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ def _unreported() -> Iterator[None]:
 try:
     with _unreported():
         import openvino
-        from openvino.frontend import FrontEndManager
-        from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 except ImportError:  # there are no wheels for some platforms; torch serves there
     openvino = None
+else:  # not tried: a version that lacks them should be noticed, and not just be slow
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
 __all__ = ["INPUT", "OUTPUT", "openvino", "to_openvino"]
 
@@ -47,7 +48,7 @@ INPUT, OUTPUT = "pixels", "probabilities"
 
 
 def to_openvino(graph: nn.Module, sample: torch.Tensor, shape: Sequence[int]) -> openvino.Model:
-    """Convert a network; its input and output are called as in other exports.
+    """Convert a network; its input and output are called ``pixels`` and ``probabilities``, as in ONNX.
 
     Args:
         graph: one input, one output.
@@ -55,7 +56,6 @@ def to_openvino(graph: nn.Module, sample: torch.Tensor, shape: Sequence[int]) ->
         shape: of the input; -1: of any length.
     """
     with torch.inference_mode(), one_thread(), _quietly():
-        # Traced here, not by OpenVINO, which would trace three times over to compare.
         traced = torch.jit.trace(graph, sample, check_trace=False)  # type: ignore[no-untyped-call]
     reader = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(traced, shared_memory=False)  # it has to live as long as it is read

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Output, Progress, Strip, Window
-from geoseg.core.files import make_folder, remove_leftovers
+from geoseg.core.files import check_apart, make_folder, remove_leftovers
 from geoseg.errors import VectorError
 from geoseg.raster import MaskSink, Scene, classes_of, open_scene
 from geoseg.raster.labels import class_list
@@ -75,6 +75,7 @@ def rasterize(
         GeosegError: whatever the user can do something about; no file is left then.
     """
     options, path = options or RasterizeOptions(), Path(target)
+    check_apart(path, Path(vectors), Path(like))
     with open_scene(like, expand_palette=False) as scene:
         grid = scene.info.grid
         found = Burning.read(Path(vectors), grid.crs, options.field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -61,6 +62,8 @@ __all__ = [
 
 DECIDING = ("geoseg", "torch", "openvino", "rasterio", "numpy", "shapely", "pyogrio")
 """Libraries whose versions can change bytes."""
+COMPILING_S = 5.0
+"""Loading loops that were compiled before takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,13 @@ class Listener:
     Attributes:
         planned: called once with the plan, before any pixel is computed.
         progress: called with how many more patches are done.
+        compiling: called, from another thread, if the loops that draw polygons are not ready after some
+            seconds: they are being compiled, which happens once after an installation.
     """
 
     planned: Callable[[Plan], None] = lambda plan: None
     progress: Progress = lambda patches: None
+    compiling: Callable[[], None] = lambda: None
 
 
 def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: int | None = None) -> Plan:
@@ -207,7 +213,7 @@ class _Run:
 
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
-        with beside(lambda: _load_kernels(job, plan)) as wait:
+        with beside(lambda: _load_kernels(job, plan, self._listener.compiling)) as wait:
             predictor = self._predictors.get(job.bundle, plan)
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)
@@ -322,9 +328,14 @@ def _context(job: Job) -> PolygonContext:
     )
 
 
-def _load_kernels(job: Job, plan: Plan) -> None:
+def _load_kernels(job: Job, plan: Plan, tell: Callable[[], None]) -> None:
     if job.options.formats:
-        load_kernels(plan, job.options.vectors, _context(job), plan.channels)
+        late = threading.Timer(COMPILING_S, tell)
+        late.start()
+        try:
+            load_kernels(plan, job.options.vectors, _context(job), plan.channels)
+        finally:
+            late.cancel()
 
 
 def _check_machine(job: Job, plan: Plan) -> None:

@@ -139,7 +139,7 @@ def finished_before(job: Job) -> SegmentResult | None:
     changed = [name for name, value in job.identity().items() if before.get(name) != value]
     if changed:
         raise ResumeError(
-            f"{job.record_path}: the run that is finished here had another {' and '.join(changed)}",
+            f"{job.record_path}: the run that is finished here differs in {' and '.join(changed)}",
             "use --overwrite to run anew, or another folder with -o",
         )
     missing = [name for name in record.outputs if not (job.outputs.folder / name).exists()]

@@ -169,7 +169,7 @@ def _check_header(path: Path, file: FileIO, header: Mapping[str, Any]) -> None:
     changed = [key for key, value in header.items() if value is not None and before.get(key) != value]
     if changed:
         raise ResumeError(
-            f"{path.name}: the run that was cut off had another {' and '.join(changed)}",
+            f"{path.name}: the run that was cut off differs in {' and '.join(changed)}",
             "use --overwrite to start anew, or another folder with -o",
         )
 

@@ -22,7 +22,7 @@ from geoseg.vector.walls import Place
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-BUILT = re.compile(rf"{BUILDING}s?|houses?|roofs?|class \d+|object", re.IGNORECASE)
+BUILT = re.compile(rf"{BUILDING}s?|houses?|roofs?|class -?\d+|object", re.IGNORECASE)
 """Names of classes that have right angles, or may have because nobody gave them a name."""
 
 

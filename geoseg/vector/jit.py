@@ -24,7 +24,8 @@ _HERE = Path(__file__).parent
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called; it runs without Python's lock."""
     before = _settings.CACHE_DIR
-    _settings.CACHE_DIR = str(_kept_in())
+    base = Path(before) if before else _HERE / "__pycache__"
+    _settings.CACHE_DIR = str(base / f"kernels-{_version():08x}")
     try:  # numba looks at this setting now, and elsewhere by itself where that folder cannot be written
         return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # no folder can be written to at all: each process compiles for itself
@@ -33,33 +34,12 @@ def kernel(function: Callable[..., Any]) -> Any:
         _settings.CACHE_DIR = before
 
 
-def are_compiled() -> bool:
-    """Whether most loops were compiled before, which the first run on a machine does for most of a minute.
-
-    To be asked before any is called.
-    """
-    return 2 * sum(1 for _ in _kept_in().rglob("*.nbi")) > sum(map(_count, _sources()))
-
-
-def _count(source: bytes) -> int:
-    return source.count(b"\n@kernel\n")
-
-
-def _kept_in() -> Path:
-    base = Path(_settings.CACHE_DIR) if _settings.CACHE_DIR else _HERE / "__pycache__"
-    return base / f"kernels-{_version():08x}"
-
-
 @cache
 def _version() -> int:
     checksum = 0
-    for source in _sources():
-        checksum = zlib.crc32(source, checksum)
+    for path in sorted(_HERE.glob("*.py")):
+        checksum = zlib.crc32(path.read_bytes(), checksum)
     return checksum
-
-
-def _sources() -> list[bytes]:
-    return [path.read_bytes() for path in sorted(_HERE.glob("*.py"))]
 
 
 @kernel

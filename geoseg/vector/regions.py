@@ -19,8 +19,8 @@ PIECE_FIELDS = RUN_FIELDS + 2
 NONE = -1
 FAR = 255
 """Steps to a marker that is not there."""
-SLOTS = 1 << 14
-"""Pairs of regions that are looked up at once."""
+RECENT = 1 << 14
+"""Slots that remember a recent pair of regions; two that need one slot only make a pair come again."""
 
 
 @kernel
@@ -259,7 +259,7 @@ def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
         out: (room, 4) filled in: the two regions, sum of the surer ones of the two edges, number of pixels.
     """
     offsets, table = runs
-    latest = np.full(SLOTS, -1, np.int64)
+    recent = np.full(RECENT, -1, np.int64)
     count = 0
     for row in range(1, len(labels)):
         for i in range(offsets[row], offsets[row + 1]):
@@ -268,24 +268,24 @@ def lines(labels, runs, regions, edges, out):  # type: ignore[no-untyped-def]
                 here = regions[row, col]
                 if col > start and regions[row, col - 1] != here:
                     edge = max(edges[row, col], edges[row, col - 1])
-                    count = _meet(here, regions[row, col - 1], edge, (out, latest), count)
+                    count = _meet(here, regions[row, col - 1], edge, (out, recent), count)
                 if regions[row - 1, col] != here and labels[row - 1, col] == label:
                     edge = max(edges[row, col], edges[row - 1, col])
-                    count = _meet(here, regions[row - 1, col], edge, (out, latest), count)
+                    count = _meet(here, regions[row - 1, col], edge, (out, recent), count)
     return count
 
 
 @kernel
-def _meet(here, there, edge, pairs, count):  # type: ignore[no-untyped-def]
-    """Add a pixel to the latest pair that may be meant, or begin a new one."""
-    out, latest = pairs
+def _meet(here, there, edge, found, count):  # type: ignore[no-untyped-def]
+    """Add a pixel to the row of its pair if that is remembered, else a row; gives the number of rows."""
+    out, recent = found
     one, other = min(here, there), max(here, there)
-    slot = (31 * one + other) % SLOTS
-    pair = latest[slot]
+    slot = (31 * one + other) % RECENT
+    pair = recent[slot]
     if pair >= 0 and out[pair, 0] == one and out[pair, 1] == other:
         out[pair, 2] += edge
         out[pair, 3] += 1
         return count
     out[count, 0], out[count, 1], out[count, 2], out[count, 3] = one, other, edge, 1
-    latest[slot] = count
+    recent[slot] = count
     return count + 1

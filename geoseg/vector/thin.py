@@ -22,7 +22,7 @@ def thin_outlines(rings, places, tolerance, finer, keep):  # type: ignore[no-unt
         rings: (corners,) numbers of places, and where rings end.
         places: (places, 2) in metres, and whether more than two edges meet.
         tolerance: (rings,) in metres.
-        finer: share of it for the second time.
+        finer: share of it for the second time, 1 at most.
         keep: two of (places,), filled in: what each time leaves.
     """
     at, node = places
@@ -153,7 +153,7 @@ def _thin(stretch, at, tolerances, keep):  # type: ignore[no-untyped-def]
     pending = 1
     while pending:
         pending -= 1
-        low, high, far = todo[pending]
+        low, high, both = todo[pending]
         best, most = -1, tolerances[1] * tolerances[1]
         for i in range(low + 1, high):
             x, y = _off(at, line[i], line[low], line[high])
@@ -161,10 +161,10 @@ def _thin(stretch, at, tolerances, keep):  # type: ignore[no-untyped-def]
                 best, most = i, x * x + y * y
         if best >= 0:
             fine[line[best]] = True
-            far = far and most > tolerances[0] * tolerances[0]
-            coarse[line[best]] |= far
-            todo[pending] = low, best, far
-            todo[pending + 1] = best, high, far
+            both = both and most > tolerances[0] * tolerances[0]
+            coarse[line[best]] |= both
+            todo[pending] = low, best, both
+            todo[pending + 1] = best, high, both
             pending += 2
 
 

@@ -201,6 +201,8 @@ def test_patterns(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["c.jpg", "a.tif", "b.tif"]
     with pytest.raises(SceneError, match="no file fits"):
         find_scenes([str(tmp_path / "*.jp2")])
+    with pytest.raises(SceneError, match="no such file"):
+        find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "missing.tif")])
     with pytest.raises(OptionError, match="same files"):
         find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "sub" / "a.png")])
 

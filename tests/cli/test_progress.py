@@ -49,6 +49,15 @@ def test_what_an_earlier_run_did_is_no_speed(clock: Clock, capsys: pytest.Captur
     assert capsys.readouterr().err.splitlines() == ["scene: 90/100 patches, 1.0 MPix/s, about 10 s left"]
 
 
+def test_slow_is_not_nought(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    """Small patches of a scene of large pixels are a small part of a million pixels."""
+    with ProgressBar("scene", 100, pixels_per_unit=1234.0) as bar:
+        clock.now += 10
+        bar(100)
+
+    assert "0.012 MPix/s" in capsys.readouterr().err
+
+
 def test_unknown_total(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a total there is no time left to tell."""
     with ProgressBar("mosaic", 0) as bar:

@@ -188,6 +188,16 @@ def test_an_existing_mask_is_kept(tmp_path):
     rasterize(vectors, like, tmp_path / "m.tif", RasterizeOptions(overwrite=True))
 
 
+def test_what_is_read_is_not_replaced(tmp_path):
+    """Not even with --overwrite, which means results."""
+    like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
+    vectors = _polygons(tmp_path / "p.gpkg", [shapely.box(5e5, 4e6 - 5, 5e5 + 5, 4e6)])
+    before = like.read_bytes()
+    with pytest.raises(OutputError, match="read by the same command"):
+        rasterize(vectors, like, tmp_path / "." / "like.tif", RasterizeOptions(overwrite=True))
+    assert like.read_bytes() == before
+
+
 @pytest.mark.parametrize("names", [["background", "roof"], ["background", "background"]])
 def test_polygons_of_the_background_are_0(tmp_path, names):
     """As ``--background`` writes them; drawn later, they lie on top."""

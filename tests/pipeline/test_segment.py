@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from geoseg.core import GeoGrid, NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.errors import OutputError, ResumeError, SceneError
 from geoseg.model.bundle import load_bundle
 from geoseg.model.predictor import Predictors
+from geoseg.pipeline import segment as pipeline
 from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
 from geoseg.vector.finish import Rules
 from geoseg.vector.table import PolygonContext
@@ -248,3 +250,19 @@ def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
     classes = load_bundle(bundle).spec.classes
     assert Rules.of(grid, classes, VectorOptions(), context).simplify_m == 0.0
     assert Rules.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0
+
+
+def test_a_first_run_says_that_it_compiles(scene, bundle, tmp_path, monkeypatch):
+    """Where loops take seconds to be ready, a user is told what for; else nothing is said."""
+    told = []
+
+    def run(name: str, seconds: float) -> None:
+        monkeypatch.setattr(pipeline, "load_kernels", lambda *arguments: time.sleep(seconds))
+        outputs = OutputOptions(tmp_path / name)
+        segment(scene, bundle, outputs, OPTIONS, Listener(compiling=lambda: told.append(name)))
+
+    monkeypatch.setattr(pipeline, "COMPILING_S", 0.05)
+    run("slow", 0.5)
+    monkeypatch.setattr(pipeline, "COMPILING_S", 60.0)
+    run("quick", 0.0)
+    assert told == ["slow"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,18 @@ def test_several_values(tmp_path, dtype):
 
     assert {"class 7", "class 120"} == set(frame["class"])
     assert {"field"} == set(named["class"])
+
+
+@pytest.mark.parametrize("value", [255, -1])
+def test_values_that_nobody_named_may_be_buildings(tmp_path, value):
+    """Whatever the number, -1 as well: other tools' masks come as they are."""
+    mask = blobs(300, 12).astype(np.int16)
+    mask[mask > 0] = value
+    raster = _raster(tmp_path / "m.tif", mask)
+    frame, *_ = _run(raster, tmp_path / "a.gpkg", replace(PLAIN, regularize=True))
+
+    assert {f"class {value}"} == set(frame["class"])
+    assert frame["regularized"].any()
 
 
 def test_scores_are_cut(tmp_path):
