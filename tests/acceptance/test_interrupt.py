@@ -100,8 +100,10 @@ def test_two_runs_at_once(geoseg, bundle, long_scene, tmp_path):
         assert first.poll() is None, first.communicate()
         assert time.monotonic() - begin < 120
         time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)  # or a quick machine is done with it meanwhile
     for option in ("--resume", "--overwrite"):
         assert_one_line(geoseg(*words, option))
+    first.send_signal(signal.SIGCONT)
     _, err = first.communicate(timeout=240)
     assert 0 == first.returncode, err
     assert ".long_run.spool" not in names(tmp_path / "out")
