@@ -81,15 +81,16 @@ def find_scenes(given: Sequence[str]) -> list[Path]:
     """Paths of scenes, patterns resolved, each once.
 
     Raises:
-        SceneError: if a pattern fits no file.
+        SceneError: if there is no such file, or a pattern fits none.
         OptionError: if two scenes would write the same files.
     """
+    from geoseg.raster.safety import local_file
+
     found: dict[Path, None] = {}
     for text in given:
         path = Path(text)
         if PATTERN.isdisjoint(text) or path.exists():
-            if not path.exists() and ":" not in text:  # else GDAL's own notation, which is refused by name
-                raise SceneError(f"{text}: no such file, or not allowed to look", "check the path")
+            local_file(text)  # told now, and not when the scenes before it are mapped
             found[path] = None
             continue
         try:

@@ -55,7 +55,8 @@ def to_openvino(graph: nn.Module, sample: torch.Tensor, shape: Sequence[int]) ->
         sample: what it is traced with.
         shape: of the input; -1: of any length.
     """
-    with torch.inference_mode(), one_thread(), _quietly():
+    # The tracer warns of other shapes than the one that is run.
+    with torch.inference_mode(), one_thread(), warnings.catch_warnings(action="ignore"):
         traced = torch.jit.trace(graph, sample, check_trace=False)  # type: ignore[no-untyped-call]
     reader = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(traced, shared_memory=False)  # it has to live as long as it is read
@@ -64,11 +65,3 @@ def to_openvino(graph: nn.Module, sample: torch.Tensor, shape: Sequence[int]) ->
     model.input().tensor.set_names({INPUT})
     model.output().tensor.set_names({OUTPUT})
     return model
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the tracer's warnings, which concern other shapes than the one that is run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -67,7 +67,10 @@ def test_info_without_crs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     path = write_scene(tmp_path / "plain.tif", (40, 40), crs=None)
 
     assert geoseg("info", path) == 0
-    assert "unknown (no CRS)" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "unknown (no CRS)" in told.out
+    assert "counted in pixels" in told.err
+    assert "suits" not in told.out
 
 
 def test_info_with_a_crs_that_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +131,8 @@ def test_preview_refuses_to_overwrite(scene: Path) -> None:
     before = Path("scene_preview.png").read_bytes()
 
     assert geoseg("preview", scene, "--size", "128") == 1
+    assert Path("scene_preview.png").read_bytes() == before
+    assert geoseg("preview", "scene_preview.png", "-o", "scene_preview.png", "--overwrite") == 1
     assert Path("scene_preview.png").read_bytes() == before
 
 

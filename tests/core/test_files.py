@@ -103,7 +103,9 @@ def test_folders_are_refused_in_one_line(tmp_path: Path) -> None:
         PendingFile(tmp_path / "missing" / "a.txt")
     with pytest.raises(OutputError, match=r"a\.txt is a folder"):
         PendingFile(tmp_path / "a.txt", overwrite=True)
-    with pytest.raises(OutputError):
+    with pytest.raises(OutputError, match="a file of that name is there"):
+        make_folder(tmp_path / "file")
+    with pytest.raises(OutputError, match="what it would lie in is a file"):
         make_folder(tmp_path / "file" / "sub")
 
 
