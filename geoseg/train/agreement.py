@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from geoseg.core.bundle import Precision
+from geoseg.core.bundle import BundleSpec, Precision
 from geoseg.model.bundle import Bundle
 from geoseg.model.patch_plan import plan_patches
 from geoseg.model.predictor import make_predictor
@@ -20,7 +20,7 @@ Patches = Iterable[npt.NDArray[Any]]
 TOLERANCE = 0.005
 """Mean difference of probabilities up to which bf16 passes for fp32."""
 FLIPS = 0.005
-"""Share of the pixels that may change sides at the threshold."""
+"""Share of the pixels whose class may differ."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,18 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
         difference = np.abs(exact - rounded)
         total += float(difference.sum(dtype=np.float64))
         largest = max(largest, float(difference.max()))
-        threshold = bundle.spec.threshold
-        flipped += float(((exact[0] >= threshold) != (rounded[0] >= threshold)).mean())
+        flipped += float((_classes(exact, bundle.spec) != _classes(rounded, bundle.spec)).mean())
         count += 1
     if not count:
         raise ValueError("no patches to compare precisions on")
     return Agreement(total / (count * difference.size), largest, flipped / count)
+
+
+def _classes(probabilities: npt.NDArray[np.float32], spec: BundleSpec) -> npt.NDArray[np.intp]:
+    """Class ids ``(height, width)`` that a map would show; a boundary output is no class."""
+    if spec.channels == 1:
+        return (probabilities[0] >= spec.threshold).astype(np.intp)
+    return probabilities[: spec.channels].argmax(axis=0)
 
 
 def _answer(predictor: Any, patch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

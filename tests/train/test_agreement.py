@@ -48,3 +48,29 @@ def test_answers_may_be_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     found = compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)])
 
     assert found.max_abs == 0.25
+
+
+def test_classes_are_compared_not_the_first_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three classes: a first channel that crosses 0.5 changes no class, two others that swap ranks do."""
+    exact = np.array([[0.49, 0.40], [0.30, 0.31], [0.21, 0.29]], np.float32)
+    crossing = np.array([[0.51, 0.40], [0.29, 0.31], [0.20, 0.29]], np.float32)
+    swapping = np.array([[0.49, 0.20], [0.30, 0.39], [0.21, 0.41]], np.float32)
+    bundle = load_bundle(
+        make_test_bundle(tmp_path / "b", classes=("ground", "road", "roof"), activation="softmax")
+    )
+
+    def flipped(rounded: np.ndarray) -> float:
+        answers = {"fp32": exact, "bf16": rounded}
+
+        class Fixed:
+            def __init__(self, precision: str) -> None:
+                self.answer = answers[precision][None, :, None, :]
+
+            def predict(self, patches: Any) -> np.ndarray:
+                return self.answer
+
+        monkeypatch.setattr(agreement, "make_predictor", lambda bundle, plan: Fixed(plan.precision))
+        return compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)]).flipped
+
+    assert flipped(crossing) == 0.0
+    assert flipped(swapping) == 0.5
