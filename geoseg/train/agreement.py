@@ -70,8 +70,8 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
 def _classes(probabilities: npt.NDArray[np.float32], spec: BundleSpec) -> npt.NDArray[np.intp]:
     """Class ids ``(height, width)`` that a map would show; a boundary output is no class."""
     if spec.channels == 1:
-        return (probabilities[0] >= spec.threshold).astype(np.intp)
-    return probabilities[: spec.channels].argmax(axis=0)
+        return np.asarray(probabilities[0] >= spec.threshold, np.intp)
+    return np.asarray(probabilities[: spec.channels].argmax(axis=0), np.intp)
 
 
 def _answer(predictor: Any, patch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
