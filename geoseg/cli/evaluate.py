@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.TARGET,
     metavar="DIR",
     help="Folder for a report, all figures and maps of the errors; default: figures are printed only.",
 )

@@ -24,11 +24,11 @@ PATTERN = frozenset("*?[")
 
 
 @click.command("infer")
-@click.argument("scenes", nargs=-1, required=True, metavar="SCENE...")
+@click.argument("scenes", type=options.PATH_TEXT, nargs=-1, required=True, metavar="SCENE...")
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.TARGET,
     default=Path(),
     metavar="DIR",
     help="Folder for the results, made where it is missing; default: the current one.",

@@ -14,7 +14,12 @@ from geoseg.cli.train import Follower, import_training, recipe_options, request_
 @click.command("lr-find")
 @click.argument("datasets", type=options.PATH, nargs=-1, required=True, metavar="DATASET...")
 @click.option(
-    "-o", "--output", type=options.PATH, default="lr-find.png", show_default=True, help="The picture to draw."
+    "-o",
+    "--output",
+    type=options.TARGET,
+    default="lr-find.png",
+    show_default=True,
+    help="The picture to draw.",
 )
 @recipe_options
 @options.overwrite_option

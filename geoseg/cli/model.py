@@ -15,7 +15,7 @@ from geoseg.errors import BundleError, OptionError
 if TYPE_CHECKING:
     from geoseg.model.recipe import PackRecipe
 
-bundle_argument = click.argument("bundle", required=False, metavar="[NAME|DIR]")
+bundle_argument = click.argument("bundle", type=options.BUNDLE, required=False, metavar="[NAME|DIR]")
 EXPORTS = ("onnx", "openvino", "mlm")
 MARKS = {True: "ok", False: "FAILED", None: "not checked"}
 
@@ -84,7 +84,7 @@ def check_command(ctx: click.Context, bundle: str | None, as_json: bool) -> None
 
 @command.command("pack")
 @click.argument("weights", type=options.PATH)
-@click.option("-o", "--output", type=options.PATH, required=True, metavar="DIR", help="The folder to make.")
+@click.option("-o", "--output", type=options.TARGET, required=True, metavar="DIR", help="The folder to make.")
 @click.option(
     "--recipe", type=options.PATH, help="A JSON file with the entries of this command; options win over it."
 )
@@ -137,8 +137,10 @@ def pack_command(weights: Path, output: Path, trust: bool, **values: Any) -> Non
 
 
 @command.command("export")
-@click.argument("bundle", metavar="NAME|DIR")
-@click.option("-o", "--output", type=options.PATH, required=True, metavar="DIR", help="Folder for the files.")
+@click.argument("bundle", type=options.BUNDLE, metavar="NAME|DIR")
+@click.option(
+    "-o", "--output", type=options.TARGET, required=True, metavar="DIR", help="Folder for the files."
+)
 @click.option(
     "--format",
     "formats",

@@ -13,7 +13,7 @@ from geoseg.cli.progress import ProgressBar
 @click.command("mosaic")
 @click.argument("folder", type=options.PATH, metavar="DIR")
 @click.option(
-    "-o", "--output", type=options.PATH, required=True, metavar="FILE", help="The GeoTIFF to write."
+    "-o", "--output", type=options.TARGET, required=True, metavar="FILE", help="The GeoTIFF to write."
 )
 @click.option("--blend", is_flag=True, help="Average overlapping predictions with tapered weights.")
 @options.taper_option

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from geoseg.core.addresses import folder_not_local, not_local, target_not_local
 from geoseg.core.options import (
     DEVICES,
     RUNTIMES,
@@ -19,6 +20,7 @@ from geoseg.core.options import (
     VectorOptions,
 )
 from geoseg.core.patches import TAPERS
+from geoseg.errors import OptionError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
@@ -140,7 +142,38 @@ class Value(click.ParamType[tuple[int, str]]):
         return int(match[1]), (match[2] or f"class {match[1]}").strip()
 
 
-PATH = click.Path(path_type=Path)
+class LocalPath(click.Path):
+    """A path on this machine; an address, a name in an archive or a quoted ``~`` is refused with the way on.
+
+    Args:
+        check: says what is wrong with a name, and the remedy; None where nothing is.
+        path_type: what is given to the command.
+    """
+
+    def __init__(self, check: Callable[[str], tuple[str, str] | None], path_type: type[Any] = Path) -> None:
+        super().__init__(path_type=path_type)
+        self._check = check
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse.
+
+        Raises:
+            OptionError: if it is no such path.
+        """
+        problem = self._check(str(value))
+        if problem is not None:
+            raise OptionError(*problem)
+        return super().convert(value, param, ctx)
+
+
+PATH = LocalPath(not_local)
+"""Of a file or folder that is read."""
+TARGET = LocalPath(target_not_local)
+"""Of a file or folder that is written."""
+PATH_TEXT = LocalPath(not_local, str)
+"""A path, pattern or name that is read, as it was typed."""
+BUNDLE = LocalPath(folder_not_local, str)
+"""A bundle's folder or name."""
 
 
 def all_of(*decorators: Decorator[Any]) -> Decorator[Any]:
@@ -161,7 +194,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 resume_option = click.option("--resume", is_flag=True, help="Go on where an interrupted run was stopped.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files of an earlier run.")
 bundle_option = click.option(
-    "--bundle", metavar="NAME|DIR", help="The model: a bundle's folder or name; by default the embedded one."
+    "--bundle",
+    type=BUNDLE,
+    metavar="NAME|DIR",
+    help="The model: a bundle's folder or name; by default the embedded one.",
 )
 device_option = click.option(
     "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where the network runs."

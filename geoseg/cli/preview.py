@@ -36,7 +36,7 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.TARGET,
     metavar="FILE",
     help="A .png or .jpg, of a data set also .html: a page to leaf through. Default: SCENE_preview.png in "
     "the current folder.",

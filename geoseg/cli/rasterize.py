@@ -23,7 +23,7 @@ from geoseg.cli.progress import ProgressBar
 @click.option(
     "-o",
     "--output",
-    type=options.PATH,
+    type=options.TARGET,
     metavar="FILE",
     help="The GeoTIFF to write; default: VECTORS_mask.tif in the current folder.",
 )

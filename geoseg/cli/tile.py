@@ -13,7 +13,7 @@ from geoseg.cli.progress import ProgressBar
 @click.command("tile")
 @click.argument("scene", type=options.PATH)
 @click.option(
-    "-o", "--output", type=options.PATH, required=True, metavar="DIR", help="Folder for the patches."
+    "-o", "--output", type=options.TARGET, required=True, metavar="DIR", help="Folder for the patches."
 )
 @click.option(
     "--patch", type=options.Size(), default="512", show_default=True, help="Size of a patch in pixels."

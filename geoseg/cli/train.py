@@ -42,11 +42,13 @@ recipe_options: options.Decorator[Any] = options.all_of(
     ),
     click.option(
         "--encoder-weights",
+        type=options.PATH_TEXT,
         help="What the encoder begins with: efficientnet-lite0 (comes with geoseg[train]), a file, a name "
         "that smp knows (imagenet; downloaded), or none.",
     ),
     click.option(
         "--init",
+        type=options.BUNDLE,
         metavar="NAME|DIR",
         help="Begin with this bundle; its bands and classes are matched by name, new ones are learned.",
     ),
@@ -65,7 +67,7 @@ recipe_options: options.Decorator[Any] = options.all_of(
 
 @click.command("train")
 @click.argument("datasets", type=options.PATH, nargs=-1, required=True, metavar="DATASET...")
-@click.option("-o", "--output", type=options.PATH, required=True, metavar="RUN", help="Folder of the run.")
+@click.option("-o", "--output", type=options.TARGET, required=True, metavar="RUN", help="Folder of the run.")
 @recipe_options
 @click.option("--lr", metavar="RATE|auto", help="Highest learning rate; auto: by a range test.")
 @click.option(

@@ -18,7 +18,7 @@ from geoseg.cli.progress import ProgressBar
     "-o",
     "--output",
     "outputs",
-    type=options.PATH,
+    type=options.TARGET,
     multiple=True,
     metavar="FILE",
     help="A .gpkg, .geojson, .fgb or .parquet; may be repeated; default: RASTER_polygons.gpkg in the "

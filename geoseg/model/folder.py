@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.core import BundleSpec
+from geoseg.core.addresses import folder_not_local
 from geoseg.errors import BundleError
 
 DEFAULT_BUNDLE = "buildings"
@@ -84,6 +85,9 @@ def find_bundle(ref: str | Path | None) -> Path:
     known = list_bundles()
     if isinstance(ref, str) and ref in known:
         return EMBEDDED / ref
+    problem = folder_not_local(ref)
+    if problem is not None:
+        raise BundleError(*problem)
     path = Path(ref)
     if path.is_dir():
         return path

@@ -10,7 +10,6 @@ and :func:`is_fenced` says so.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import threading
 import warnings
@@ -32,6 +31,7 @@ from rasterio.env import set_gdal_config  # noqa: E402
 from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: E402
 from rasterio.io import DatasetReader  # noqa: E402
 
+from geoseg.core.addresses import not_local  # noqa: E402
 from geoseg.errors import SceneError  # noqa: E402
 
 DECODING = {"NUM_THREADS": "ALL_CPUS"}
@@ -59,13 +59,21 @@ KNOWN = (
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
     (b"%PDF", "a PDF"),
-    (b"PK", "a ZIP archive"),
     (b"SQLite format 3", "a GeoPackage or SQLite file"),
 )
 """What else a file may be, to say it."""
+ARCHIVES = (
+    (b"PK", "a ZIP archive", "unzip"),
+    (b"\x1f\x8b", "compressed by gzip", "gunzip"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x"),
+    (b"Rar!", "a RAR archive", "unrar x"),
+)
+"""How archives begin, and what unpacks them."""
 
 ACCEPTED = "GeoTIFF, JPEG 2000, PNG, JPEG, ERDAS .img and, where named, VRT"
 CONVERT = "convert it with: gdal_translate -of GTiff -co TILED=YES INPUT scene.tif"
+MAX_NAME = 4096
+"""Characters of a name that are looked at: what a VRT names may be a whole description."""
 CACHE_MB = 64
 MAX_BYTES = 1 << 44
 """Largest scene, uncompressed: 16 TiB, a square of some 2.4 million RGB pixels a side."""
@@ -78,7 +86,6 @@ MOST_COMPRESSED = 40_000
 
 _FENCE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing"}
 _OPENING = threading.Lock()  # GDAL's options are the process's, not the thread's
-_ELSEWHERE = re.compile(r"^(/vsi|[A-Za-z][A-Za-z0-9+.-]+:(//|/vsi)|[A-Z0-9_]{2,}:)")
 
 
 @contextmanager
@@ -121,9 +128,13 @@ def named_path(name: str | Path, folder: Path | None = None) -> Path:
     Raises:
         SceneError: if it is an address or a driver's own notation instead.
     """
-    if isinstance(name, str) and (_ELSEWHERE.match(name) or not name or "\0" in name):
+    if isinstance(name, str) and (not name or "\0" in name):
         raise SceneError(f"{name[:200]!r}: not a local file", "name a file on this machine")
-    return Path(name) if folder is None else folder / name
+    path = Path(name) if folder is None else folder / name
+    problem = not_local(str(name)[:MAX_NAME])
+    if problem is not None and (folder is None or not_local(path) is not None):
+        raise SceneError(*problem)
+    return path
 
 
 def first_bytes(path: Path, count: int = 4096) -> bytes:
@@ -162,6 +173,11 @@ def driver_of(path: Path, head: bytes) -> str:
         )
     if head.lstrip().startswith(b"<"):
         raise SceneError(f"{path}: is an XML text, not a raster; geoseg reads {ACCEPTED}", CONVERT)
+    for magic, kind, unpack in ARCHIVES:
+        if head.startswith(magic):
+            raise SceneError(
+                f"{path}: is {kind}; geoseg reads {ACCEPTED}", f"unpack it first: {unpack} {path}"
+            )
     kind = next((name for magic, name in KNOWN if head.startswith(magic)), "not a raster geoseg reads")
     raise SceneError(f"{path}: is {kind}; geoseg reads {ACCEPTED}", CONVERT)
 

@@ -20,6 +20,7 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
+from geoseg.core.addresses import not_local
 from geoseg.errors import VectorError
 
 Ring = npt.NDArray[np.float64]
@@ -138,6 +139,9 @@ def _polygons(geometry: Any) -> Iterator[shapely.Polygon]:
 
 
 def _kind(path: Path) -> str:
+    problem = not_local(path)
+    if problem is not None:
+        raise VectorError(*problem)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)

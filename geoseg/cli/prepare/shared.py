@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from geoseg.dataset.items import DataSet
 
 output_option = click.option(
-    "-o", "--output", type=options.PATH, required=True, metavar="DIR", help="The data set's folder, made new."
+    "-o",
+    "--output",
+    type=options.TARGET,
+    required=True,
+    metavar="DIR",
+    help="The data set's folder, made new.",
 )
 source_options = options.all_of(
     click.option("--source", help="Name of the source; default: that of the labels' file or folder."),
