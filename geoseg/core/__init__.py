@@ -2,7 +2,7 @@
 
 from geoseg.core.bands import bind_bands
 from geoseg.core.bundle import BundleSpec, Precision, Scaling
-from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, usual_colour
+from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, least_score, usual_colour
 from geoseg.core.grid import IDENTITY, GeoGrid, Transform
 from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
@@ -45,6 +45,7 @@ __all__ = [
     "VectorOptions",
     "Window",
     "bind_bands",
+    "least_score",
     "make_plan",
     "usual_colour",
     "wants_stretch",

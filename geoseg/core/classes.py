@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,13 @@ LEVELS = 250
 """A score of 1.0: scores are stored as whole levels 0-250, 255 where there is no data."""
 
 MAX_CLASSES = 250
+
+
+def least_score(threshold: float) -> int:
+    """Return the smallest stored score, 1-250, of pixels whose probability reaches a threshold (0-1)."""
+    # A computed threshold may lie a hair above its score: 0.1 + 0.2 must give 75, as 0.3 does.
+    return min(max(math.ceil(threshold * LEVELS - 1e-9), 1), LEVELS)
+
 
 _COLOURS = ("#000000", "#E4572E", "#17BEBB", "#FFC914", "#76B041", "#8E44AD", "#2E86AB", "#F18F01", "#A23B72")
 _GOLDEN = 0.381966

@@ -15,7 +15,7 @@ import numpy as np
 
 from geoseg.core.bands import bind_bands
 from geoseg.core.bundle import BundleSpec
-from geoseg.core.classes import LEVELS, ClassList
+from geoseg.core.classes import ClassList, least_score
 from geoseg.core.grid import GeoGrid
 from geoseg.core.options import NetworkOptions, SegmentOptions
 from geoseg.core.patches import PatchGrid
@@ -197,7 +197,7 @@ def make_plan(
         channels=spec.channels,
         has_edges=spec.has_edges,
         activation=spec.activation,
-        threshold_level=min(max(math.ceil(threshold * LEVELS - 1e-9), 1), LEVELS),
+        threshold_level=least_score(threshold),
         device=machine.device,
         runtime=machine.runtime,
         precision=_precision(spec, machine),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid
+from geoseg.core import NODATA, ClassList, GeoGrid, least_score
 from geoseg.core.classes import LabelClass
 from geoseg.evaluate.blocks import block_px
 from geoseg.evaluate.footprints import FootprintScore
@@ -100,7 +100,7 @@ class FootprintFinder:
             self._ignored_tracer = ObjectTracer(grid, IGNORED)
         # outlines of a file may have been cut apart and straightened: what traced ones give would mislead
         if self._pair.scores is not None and len(classes) == 2 and self._prediction is None:
-            self._sweep = {math.ceil(t * LEVELS - 1e-9): ObjectTracer(grid, classes) for t in SWEPT}
+            self._sweep = {least_score(t): ObjectTracer(grid, classes) for t in SWEPT}
 
     def add(self, piece: Piece) -> None:
         """Take the next rows."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.core import NODATA, Plan, ScoreRows, Strip
 from geoseg.core.strip import Levels, Mask
@@ -47,13 +48,18 @@ def label_strip(first_row: int, outputs: Levels, wanted: Mask, plan: Plan) -> St
     if not wanted.all():
         outputs = np.where(wanted, outputs, np.uint8(NODATA))
     scores = outputs[: plan.channels]
+    edges = outputs[plan.channels] if plan.has_edges else None
+    return Strip(first_row, class_labels(scores, plan), scores, edges)
+
+
+def class_labels(scores: Levels, plan: Plan) -> NDArray[np.uint8]:
+    """Return class ids (rows, width) of scores (channels, rows, width), 255 where there is no data."""
     if plan.channels == 1:
-        labels = (scores[0] >= plan.threshold_level).view(np.uint8)
+        labels: NDArray[np.uint8] = (scores[0] >= plan.threshold_level).view(np.uint8)
     else:
         labels = scores.argmax(axis=0).astype(np.uint8)
     labels[scores[0] == NODATA] = NODATA
-    edges = outputs[plan.channels] if plan.has_edges else None
-    return Strip(first_row, labels, scores, edges)
+    return labels
 
 
 class _WantedRows:

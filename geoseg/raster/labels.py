@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window, usual_colour
+from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window, least_score, usual_colour
 from geoseg.core.queues import prefetch
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, SceneError
@@ -198,7 +198,7 @@ def _our_scores(scene: Scene, options: ValueOptions) -> Labelling:
     bands = tuple(range(1, len(names) + 1))
     if len(scored) == 1:
         threshold = 0.5 if options.threshold is None else options.threshold
-        level = math.ceil(threshold * LEVELS - 1e-9)
+        level = least_score(threshold)
         told = f"probabilities of {scored[0]}, cut at {threshold:g}"
         return Labelling(class_list(scored), bands, told, (), level, 1.0, has_edges)
     if options.threshold is not None:

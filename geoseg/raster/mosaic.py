@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Progress, usual_colour
+from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Progress, least_score, usual_colour
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, ResourceError
 from geoseg.raster.canvas import BlendCanvas, Canvas, FirstCanvas, Pixels, VoteCanvas
@@ -165,5 +165,5 @@ def _decide(rows: Pixels, layout: RasterLayout, blending: Blending | None) -> Pi
         return rows
     channels = _channels(layout)
     if channels == 1:
-        return np.asarray(rows[:1] >= np.ceil(blending.threshold * LEVELS - 1e-9), np.uint8)
+        return np.asarray(rows[:1] >= least_score(blending.threshold), np.uint8)
     return np.asarray(rows[:channels].argmax(axis=0)[None], np.uint8)
