@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -104,11 +104,11 @@ def targets(node: ast.stmt) -> Iterator[str]:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imports(module: str) -> Iterator[tuple[int, str]]:
+@cache
+def imports(module: str) -> tuple[tuple[int, str], ...]:
     """Line and dotted name of everything that a module imports, wherever it does."""
-    for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((node.lineno, name) for name in targets(node))
+    statements = (n for n in ast.walk(tree_of(module)) if isinstance(n, ast.Import | ast.ImportFrom))
+    return tuple((node.lineno, name) for node in statements for name in targets(node))
 
 
 def own_imports(module: str) -> Iterator[tuple[int, str]]:
@@ -144,6 +144,19 @@ def functions(module: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
+def every(modules: list[str]) -> Callable[[Callable[[str], list[str]]], Callable[[], None]]:
+    """Make one test of a check of single modules, which lists the offenders of all of them."""
+
+    def test_of(check: Callable[[str], list[str]]) -> Callable[[], None]:
+        def test() -> None:
+            assert [] == [offender for module in modules for offender in check(module)]
+
+        test.__doc__ = check.__doc__
+        return test
+
+    return test_of
+
+
 def test_every_module_lies_in_a_room() -> None:
     """A new folder needs a row in the table of arrows first."""
     strangers = {room(module) for module in ROOMS} - set(ARROWS)
@@ -151,8 +164,8 @@ def test_every_module_lies_in_a_room() -> None:
     assert set() == strangers
 
 
-@pytest.mark.parametrize("module", ROOMS)
-def test_arrows(module: str) -> None:
+@every(ROOMS)
+def test_arrows(module: str) -> list[str]:
     """A room imports itself, core, errors, and those its row in the table names."""
     allowed = ARROWS[room(module)] | {room(module)} | (EVERYBODY if room(module) != "errors" else set())
     if room(module) == "core":
@@ -160,30 +173,26 @@ def test_arrows(module: str) -> None:
     if room(module) == "pipeline" and module not in ("pipeline.segment", "pipeline.segment_job"):
         allowed -= NETWORK_ROOMS
 
-    wrong = [
+    return [
         f"{where(module, line)} imports geoseg.{name}"
         for line, name in own_imports(module)
         if room(name) not in allowed
     ]
 
-    assert [] == wrong
 
-
-@pytest.mark.parametrize("module", ROOMS)
-def test_nobody_imports_the_root_or_the_command_line(module: str) -> None:
+@every(ROOMS)
+def test_nobody_imports_the_root_or_the_command_line(module: str) -> list[str]:
     """The root hands out names to users; the command line is the last to know anything."""
     outside_cli = room(module) != "cli"
-    wrong = [
+    return [
         f"{where(module, line)} imports geoseg.{name}".rstrip(".")
         for line, name in own_imports(module)
         if name == "" or (outside_cli and room(name) == "cli")
     ]
 
-    assert [] == wrong
 
-
-@pytest.mark.parametrize("module", MODULES)
-def test_libraries_have_owners(module: str) -> None:
+@every(MODULES)
+def test_libraries_have_owners(module: str) -> list[str]:
     """A library is used by the room that owns it, so that it can be replaced there."""
     wrong = []
     for line, dotted in imports(module):
@@ -199,22 +208,20 @@ def test_libraries_have_owners(module: str) -> None:
         elif room(module) == "core" and parts[0] not in CORE_LIBRARIES:
             wrong.append(f"{where(module, line)}: core knows NumPy only, not {dotted}")
 
-    assert [] == wrong
+    return wrong
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_stand_at_the_top(module: str) -> None:
+@every(MODULES)
+def test_imports_stand_at_the_top(module: str) -> list[str]:
     """Arrows are seen where they start; only the command line and ``__init__`` files may be lazy."""
     if room(module) == "cli" or FILES[module].name == "__init__.py":
-        return
-    late = [
+        return []
+    return [
         where(module, node.lineno)
         for function in functions(module)
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
-
-    assert [] == late
 
 
 def test_no_circles() -> None:
@@ -236,20 +243,18 @@ def _is_parent(name: str, module: str) -> bool:
     return FILES[name].name == "__init__.py" and (name == "" or module.startswith(name + "."))
 
 
-@pytest.mark.parametrize("module", ROOMS)
-def test_modules_ask_their_neighbours_not_their_folder(module: str) -> None:
+@every(ROOMS)
+def test_modules_ask_their_neighbours_not_their_folder(module: str) -> list[str]:
     """A module that imports its folder's ``__init__`` waits for all that this imports: a hidden circle."""
-    wrong = [
+    return [
         f"{where(module, line)} imports geoseg.{name}"
         for line, name in own_imports(module)
         if name and _is_parent(name, module)
     ]
 
-    assert [] == wrong
 
-
-@pytest.mark.parametrize("module", MODULES)
-def test_sizes(module: str) -> None:
+@every(MODULES)
+def test_sizes(module: str) -> list[str]:
     """Modules, functions and argument lists stay small; a click command's arguments are its options."""
     wrong = []
     lines = len(FILES[module].read_text(encoding="utf-8").splitlines())
@@ -266,11 +271,11 @@ def test_sizes(module: str) -> None:
         if count > MOST_ARGUMENTS and not (room(module) == "cli" and function.decorator_list):
             wrong.append(f"{place}: {count} arguments, {MOST_ARGUMENTS} at most")
 
-    assert [] == wrong
+    return wrong
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_public_things_are_explained(module: str) -> None:
+@every(MODULES)
+def test_public_things_are_explained(module: str) -> list[str]:
     """Every module, public class and public function says what it is."""
     tree = tree_of(module)
     wrong = [] if ast.get_docstring(tree) else [where(module, 1)]
@@ -278,7 +283,7 @@ def test_public_things_are_explained(module: str) -> None:
         if not ast.get_docstring(node):
             wrong.append(f"{where(module, node.lineno)} {node.name}")
 
-    assert [] == wrong
+    return wrong
 
 
 def _public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.ClassDef]:
@@ -295,21 +300,19 @@ def _is_stub(node: ast.FunctionDef | ast.ClassDef) -> bool:
     return ast.unparse(node.body).strip() == "..." and "property" in map(ast.unparse, node.decorator_list)
 
 
-@pytest.mark.parametrize("module", ROOMS)
-def test_errors_are_not_swallowed(module: str) -> None:
+@every(ROOMS)
+def test_errors_are_not_swallowed(module: str) -> list[str]:
     """Whoever catches everything hands it on, but for the boundary of the command line.
 
     Queues between threads hand an error on in the other thread.
     """
     if module in ("cli.boundary", "core.queues"):
-        return
-    broad = [
+        return []
+    return [
         where(module, node.lineno)
         for node in ast.walk(tree_of(module))
         if isinstance(node, ast.ExceptHandler) and is_broad(node.type) and not raises_again(node)
     ]
-
-    assert [] == broad
 
 
 def is_broad(caught: ast.expr | None) -> bool:
