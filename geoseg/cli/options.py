@@ -142,6 +142,22 @@ class Value(click.ParamType[tuple[int, str]]):
         return int(match[1]), (match[2] or f"class {match[1]}").strip()
 
 
+class ClassNames(click.ParamType[bool | tuple[str, ...]]):
+    """Names of classes between commas."""
+
+    name = "[CLASS,...]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bool | tuple[str, ...]:
+        """Parse; True and False stand for the option without names."""
+        if isinstance(value, bool | tuple):
+            return value
+        if Path(str(value)).is_file():
+            self.fail(f"{value!r} is a file, no class: write --regularize behind it", param, ctx)
+        return Words().convert(value, param, ctx)
+
+
 class LocalPath(click.Path):
     """A path on this machine; an address, a name in an archive or a quoted ``~`` is refused with the way on.
 
@@ -268,11 +284,15 @@ vector_options = all_of(
         help="Simplify outlines by up to this many metres; default: the bundle's, else 0.",
     ),
     click.option(
-        "--regularize/--no-regularize",
-        default=True,
-        show_default=True,
-        help="Make outlines of buildings rectangular where they nearly are.",
+        "--regularize",
+        type=ClassNames(),
+        is_flag=False,
+        flag_value=True,
+        default=None,
+        help="Make outlines rectangular where they nearly are; with names, of these classes; default: of "
+        "classes named building, house or roof, and of those without a name.",
     ),
+    click.option("--no-regularize", is_flag=True, help="Leave the outlines of all classes as they are."),
     click.option(
         "--split-touching/--no-split-touching",
         default=None,
@@ -339,7 +359,12 @@ def network_from(values: Mapping[str, Any]) -> NetworkOptions:
 
 def vectors_from(values: Mapping[str, Any]) -> VectorOptions:
     """What the user chose by :data:`vector_options`."""
-    return VectorOptions(**{name: values[name] for name in VECTOR_FIELDS})
+    chosen = {name: values[name] for name in VECTOR_FIELDS}
+    if values["no_regularize"]:
+        if chosen["regularize"] is not None:
+            raise click.UsageError("--regularize and --no-regularize: give one of them")
+        chosen["regularize"] = False
+    return VectorOptions(**chosen)
 
 
 def formats_from(given: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:

@@ -27,7 +27,16 @@ from geoseg.cli.progress import ProgressBar
     metavar="FILE",
     help="The GeoTIFF to write; default: VECTORS_mask.tif in the current folder.",
 )
-@click.option("--field", help="The field that tells the class; default: class, where there is one.")
+@click.option(
+    "--field",
+    help="The field that tells the class; default: class, where there is one. Whole numbers up to 249 are "
+    "values of the mask; beyond, they are object numbers, as with --instances.",
+)
+@click.option(
+    "--instances",
+    is_flag=True,
+    help="The field (default: id) holds object numbers: written as uint32, 0 where there is no object.",
+)
 @click.option(
     "--all-touched",
     is_flag=True,
@@ -41,11 +50,12 @@ def command(
     like: Path,
     output: Path | None,
     field: str | None,
+    instances: bool,
     all_touched: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Turn polygons into a mask.
+    """Turn polygons into a mask, or a raster of object numbers.
 
     VECTORS is a GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile in any CRS. Of polygons that
     overlap, the later one counts.
@@ -57,11 +67,15 @@ def command(
     with open_scene(like, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     with ProgressBar(vectors.stem, height, width, "rows") as bar:
-        done = rasterize(vectors, like, target, RasterizeOptions(field, all_touched, overwrite), bar)
+        chosen = RasterizeOptions(field, instances, all_touched, overwrite)
+        done = rasterize(vectors, like, target, chosen, bar)
     if as_json:
         files = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in done.outputs]
-        show.as_json({"vectors": str(vectors), "outputs": files, "warnings": list(done.warnings)})
+        told = {"told": list(done.told), "warnings": list(done.warnings)}
+        show.as_json({"vectors": str(vectors), "outputs": files, **told})
         return
+    for line in done.told:
+        click.echo(line, err=True)
     for text in done.warnings:
         show.warn(text)
     show.table((f.kind, str(f.path), summary_text(f.kind, f.summary)) for f in done.outputs)

@@ -25,6 +25,11 @@ from geoseg.cli.progress import ProgressBar
     "current folder.",
 )
 @options.value_options
+@click.option(
+    "--instances",
+    is_flag=True,
+    help="Values are object numbers, 0 for none: one multipolygon for each number, which its field id holds.",
+)
 @options.vector_options
 @options.overwrite_option
 @options.json_option
@@ -35,21 +40,23 @@ def command(
     named: tuple[tuple[int, str], ...],
     band: int,
     threshold: float | None,
+    instances: bool,
     overwrite: bool,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Turn a mask into polygons.
 
-    RASTER is a mask of geoseg or any other program, or scores with --threshold. What is taken for what is
-    told on stderr.
+    RASTER is a mask of geoseg or any other program, scores with --threshold, or object numbers with
+    --instances. What is taken for what is told on stderr.
     """
     from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
     from geoseg.raster import open_scene
     from geoseg.raster.labels import ValueOptions
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
-    chosen = VectorizeOptions(ValueOptions(band, named, threshold), options.vectors_from(values), overwrite)
+    meaning = ValueOptions(band, named, threshold)
+    chosen = VectorizeOptions(meaning, options.vectors_from(values), instances, overwrite)
     with open_scene(raster, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     told: list[str] = []

@@ -60,7 +60,8 @@ class VectorOptions:
     Attributes:
         min_area_m2: smallest polygon kept; None: the bundle's.
         simplify_m: tolerance in metres; None: the bundle's; 0: none.
-        regularize: right angles where the object has them.
+        regularize: right angles where the object has them: True or False, or the names of the classes; None:
+            classes named building, house or roof, and those that nobody has named.
         split_touching: cut apart objects that touch, by edges, without them by dips in the scores; None:
             where the bundle has an edge output.
         connectivity: 4 or 8.
@@ -69,7 +70,7 @@ class VectorOptions:
 
     min_area_m2: float | None = None
     simplify_m: float | None = None
-    regularize: bool = True
+    regularize: bool | tuple[str, ...] | None = None
     split_touching: bool | None = None
     connectivity: int = 4
     background: bool = False

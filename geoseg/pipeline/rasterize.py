@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Output, Progress, Strip, Window
 from geoseg.core.files import check_apart, make_folder, remove_leftovers
+from geoseg.core.objects import ObjectRows
+from geoseg.core.strip import Mask
 from geoseg.errors import VectorError
 from geoseg.raster import MaskSink, Scene, classes_of, open_scene
 from geoseg.raster.labels import class_list
-from geoseg.vector.burn import Burner, Burning
+from geoseg.raster.objects import LARGEST, ObjectSink
+from geoseg.vector.burn import Burner, Burning, Labels
 
 STRIP_PIXELS = 4_000_000
 
@@ -23,12 +28,15 @@ class RasterizeOptions:
     """How polygons become pixels.
 
     Attributes:
-        field: that tells the class; None: ``class``, where there is one.
+        field: that tells the class; None: ``class``, where there is one. Whole numbers of which one is 250 or
+            more are numbers of objects.
+        instances: the field, ``id`` if None, holds numbers of objects.
         all_touched: count pixels that a polygon touches, not only those whose centre lies inside.
         overwrite: replace a file that is there.
     """
 
     field: str | None = None
+    instances: bool = False
     all_touched: bool = False
     overwrite: bool = False
 
@@ -38,12 +46,14 @@ class RasterizeResult:
     """What was drawn.
 
     Attributes:
-        outputs: the mask, with its pixels per class, and its style.
+        outputs: the mask, with its pixels per class, and its style; or the raster of object numbers.
         warnings: what was left out.
+        told: what the field was taken for.
     """
 
     outputs: tuple[Output, ...]
     warnings: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,11 @@ def rasterize(
     options: RasterizeOptions | None = None,
     progress: Progress = lambda rows: None,
 ) -> RasterizeResult:
-    """Draw polygons into a mask on the grid of a raster.
+    """Draw polygons into a mask, or a raster of object numbers, on the grid of a raster.
 
     Class ids are those of the raster's own class list where it has one; else classes are numbered by name, or
-    by the number that they are. Pixels where the raster has no data have none in the mask.
+    by the number that they are. Pixels where the raster has no data have none in the mask. Object numbers are
+    written as uint32, 0 for none, with the nodata value of the raster where that is no number of an object.
 
     Args:
         vectors: polygons in any CRS.
@@ -78,33 +89,71 @@ def rasterize(
     check_apart(path, Path(vectors), Path(like))
     with open_scene(like, expand_palette=False) as scene:
         grid = scene.info.grid
-        found = Burning.read(Path(vectors), grid.crs, options.field)
-        classes = classes_of(scene.source.tags, scene.path) or class_list(found.class_names(), "--field")
-        burner = Burner(found.shapes, found.labels(classes), options.all_touched)
+        found = Burning.read(Path(vectors), grid.crs, options.field, options.instances)
+        way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
+        burner = Burner(found.shapes, way.labels, options.all_touched)
         if len(found.shapes) and not burner.touches(grid):
             raise VectorError(
                 f"no polygon of {vectors} lies on {like}", "check that both are of one place, and their CRS"
             )
         make_folder(path.parent)
         remove_leftovers(path.parent)
-        sink = MaskSink(path, _Layout(grid, classes), {}, options.overwrite)
+        sink = way.open(path, options.overwrite)
         try:
             for window in _windows(scene):
-                sink.add(_strip(scene, window, burner))
+                _, valid = scene.read(window)
+                sink.add(way.rows(window.row, burner.draw(grid.crop(window)), valid))
                 progress(window.height)
             sink.finish()
             outputs = tuple(sink.commit())
         finally:
             sink.abort()
     warnings = [f"{found.skipped} features are no polygons and were left out"] if found.skipped else []
-    return RasterizeResult(outputs, (*scene.warnings, *warnings))
+    return RasterizeResult(outputs, (*scene.warnings, *warnings), way.told)
 
 
-def _strip(scene: Scene, window: Window, burner: Burner) -> Strip:
-    labels = burner.draw(scene.info.grid.crop(window))
-    _, valid = scene.read(window)
-    labels[~valid] = NODATA
-    return Strip(window.row, labels, np.zeros((0, *window.size), np.uint8))
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What polygons become.
+
+    Attributes:
+        labels: (count,) of the polygons.
+        open: gives the sink; called with the path and whether a file there may be replaced.
+        rows: gives what the sink takes, of the first row, labels (rows, width) and where there is data.
+        told: lines for the user.
+    """
+
+    labels: Labels
+    open: Callable[[Path, bool], Any]
+    rows: Callable[[int, Any, Mask], Any]
+    told: tuple[str, ...] = ()
+
+
+def _classes(scene: Scene, found: Burning) -> _Way:
+    classes = classes_of(scene.source.tags, scene.path) or class_list(found.class_names(), "--field")
+    layout = _Layout(scene.info.grid, classes)
+    return _Way(
+        found.labels(classes),
+        lambda path, overwrite: MaskSink(path, layout, {}, overwrite),
+        lambda row, labels, valid: Strip(
+            row, np.where(valid, labels, np.uint8(NODATA)), np.zeros((0, *labels.shape), np.uint8)
+        ),
+    )
+
+
+def _numbers(scene: Scene, numbers: NDArray[np.int64]) -> _Way:
+    declared = scene.info.nodata
+    nodata = None
+    if declared is not None and 0 <= declared <= LARGEST and declared == int(declared):
+        nodata = None if (numbers == declared).any() else int(declared)
+    count, highest = len(np.unique(numbers)), numbers.max(initial=0)
+    told = f"{count} object numbers up to {highest}: written as uint32, 0 is none"
+    return _Way(
+        numbers.astype(np.uint32),
+        lambda path, overwrite: ObjectSink(path, scene.info.grid, nodata, overwrite),
+        ObjectRows,
+        (told,),
+    )
 
 
 def _windows(scene: Scene) -> Iterator[Window]:

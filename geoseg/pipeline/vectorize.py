@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from geoseg.core import Output, Progress, VectorOptions
 from geoseg.core.files import make_folder, remove_leftovers
@@ -12,6 +13,8 @@ from geoseg.core.queues import beside, prefetch
 from geoseg.errors import OptionError
 from geoseg.raster import Scene, open_scene
 from geoseg.raster.labels import ValueOptions, class_list, read_strips, understand
+from geoseg.raster.objects import find_objects, read_objects
+from geoseg.vector.objects import ObjectLayout
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import Layout, load_kernels
 from geoseg.vector.table import PolygonContext
@@ -27,12 +30,25 @@ class VectorizeOptions:
     Attributes:
         values: what its values mean.
         vectors: how outlines are drawn.
+        instances: values are object numbers, each of which becomes one polygon.
         overwrite: replace files of an earlier run.
     """
 
     values: ValueOptions = field(default_factory=ValueOptions)
     vectors: VectorOptions = field(default_factory=VectorOptions)
+    instances: bool = False
     overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        meaningless = {
+            "--value": bool(self.values.values),
+            "--threshold": self.values.threshold is not None,
+            "--split-touching": bool(self.vectors.split_touching),
+            "--connectivity 8": self.vectors.connectivity == 8,
+            "--background": self.vectors.background,
+        }
+        for name in (name for name, given in meaningless.items() if given and self.instances):
+            raise OptionError(f"--instances with {name}", "every number but 0 is one object: leave one out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,7 @@ def vectorize(
     """Trace a raster of any size in flat memory.
 
     Args:
-        raster: a mask, or scores together with a threshold; of geoseg or of another tool.
+        raster: a mask, object numbers, or scores together with a threshold; of geoseg or of another tool.
         outputs: polygon files; the suffix tells the format.
         options: None: all defaults.
         listener: told what values are taken for, and the progress.
@@ -73,18 +89,17 @@ def vectorize(
     if not targets:
         raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
     with open_scene(raster, expand_palette=False) as scene, beside(lambda: _load_kernels(scene, options)):
-        labelling = understand(scene, options.values)
-        for line in (*scene.warnings, labelling.told):
+        source = _objects(scene, options) if options.instances else _labels(scene, options)
+        for line in (*scene.warnings, source.told):
             listener.told(line)
         if scene.info.grid.crs is None:
             listener.told("no CRS: lengths and areas, and options in metres, are in pixels")
         for folder in {target.parent for target in targets}:
             make_folder(folder)
             remove_leftovers(folder)
-        layout = Layout(scene.info.grid, scene.info.grid, labelling.classes, labelling.has_edges)
         context = PolygonContext(scene=scene.info.name, acquired=scene.info.acquired)
-        sink = PolygonSink(targets, layout, options.vectors, context, options.overwrite)
-        strips = prefetch(read_strips(scene, labelling), AHEAD)
+        sink = PolygonSink(targets, source.layout, options.vectors, context, options.overwrite)
+        strips = prefetch(source.strips, AHEAD)
         try:
             for rows in sink.take(strips):
                 listener.progress(rows)
@@ -93,6 +108,33 @@ def vectorize(
         finally:
             strips.close()
             sink.abort()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A raster as it is traced: what its values are taken for, and its rows."""
+
+    told: str
+    layout: Layout | ObjectLayout
+    strips: Iterator[Any]
+
+
+def _labels(scene: Scene, options: VectorizeOptions) -> _Source:
+    found = understand(scene, options.values)
+    grid = scene.info.grid
+    layout = Layout(grid, grid, found.classes, found.has_edges)
+    return _Source(found.told, layout, read_strips(scene, found))
+
+
+def _objects(scene: Scene, options: VectorizeOptions) -> _Source:
+    band = options.values.band
+    found = find_objects(scene, band)
+    nodata = "" if scene.info.nodata is None else f", {scene.info.nodata:g} is no data"
+    drawn = (
+        "" if options.vectors.regularize else "; outlines follow the pixels (--regularize straightens them)"
+    )
+    told = f"{len(found)} object numbers in band {band} of {len(scene.info.bands)} (0 is none{nodata}){drawn}"
+    return _Source(told, ObjectLayout(scene.info.grid, found), read_objects(scene, band))
 
 
 def _load_kernels(scene: Scene, options: VectorizeOptions) -> None:

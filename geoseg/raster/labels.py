@@ -124,7 +124,7 @@ def understand(scene: Scene, options: ValueOptions) -> Labelling:
     Raises:
         OptionError, SceneError: if that cannot be told.
     """
-    _check_band(scene, options.band)
+    check_band(scene, options.band)
     ours = classes_of(scene.source.tags, scene.path)
     if options.values:
         return _named(scene, options)
@@ -141,19 +141,25 @@ def understand(scene: Scene, options: ValueOptions) -> Labelling:
 
 def read_strips(scene: Scene, labelling: Labelling) -> Iterator[Strip]:
     """A raster from top to bottom."""
-    for window in _windows(scene):
+    for window in windows(scene):
         pixels, valid = scene.read(window, labelling.bands)
         yield labelling.strip(window.row, pixels, valid)
 
 
-def _windows(scene: Scene) -> Iterator[Window]:
+def windows(scene: Scene) -> Iterator[Window]:
+    """Blocks of whole rows from top to bottom, some million pixels each."""
     grid, block = scene.info.grid, scene.source.block_rows
     rows = max(1, STRIP_PIXELS // grid.width // block) * block
     for row in range(0, grid.height, rows):
         yield Window(row, 0, min(rows, grid.height - row), grid.width)
 
 
-def _check_band(scene: Scene, band: int) -> None:
+def check_band(scene: Scene, band: int) -> None:
+    """Refuse a band that a raster does not have.
+
+    Raises:
+        OptionError: if so.
+    """
     if not 1 <= band <= len(scene.info.bands):
         raise OptionError(f"--band {band}", f"{scene.path.name} has bands 1 to {len(scene.info.bands)}")
 
@@ -244,14 +250,14 @@ def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
 def _distinct_values(scene: Scene, band: int) -> tuple[int, ...]:
     """Values of a band's valid pixels, but 0."""
     found: set[int] = set()
-    read = (scene.read(window, (band,)) for window in _windows(scene))
+    read = (scene.read(window, (band,)) for window in windows(scene))
     with closing(prefetch(read, AHEAD)) as blocks:
         for pixels, valid in blocks:
             found.update(_distinct(pixels[0], valid))
             if len(found) > MOST_VALUES:
                 raise SceneError(
-                    f"{scene.path}: more than {MOST_VALUES} different values: no mask",
-                    "cut scores with --threshold, or name values with --value",
+                    f"{scene.path}: more than {MOST_VALUES} different values: no mask of classes",
+                    "use --instances for object numbers, --threshold for scores, or --value for some values",
                 )
     return tuple(sorted(found - {0}))
 

@@ -19,8 +19,12 @@ from geoseg.errors import OptionError, VectorError
 from geoseg.vector.measure import Geometries
 from geoseg.vector.read import read_frame
 
+Labels = NDArray[np.uint8] | NDArray[np.uint32]
 CLASS_FIELD = "class"
+NUMBER_FIELD = "id"
 ONLY_CLASS = "object"
+LARGEST = 2**32 - 1
+"""The largest number of an object."""
 BACKGROUND = "background"
 _NUMBERED = re.compile(r"class (\d+)")
 
@@ -33,29 +37,42 @@ class Burning:
         shapes: (count,) in map coordinates.
         names: (count,) of their classes.
         skipped: how many features are no polygons.
+        numbers: (count,) of their objects; None: they have classes.
     """
 
     shapes: Geometries
     names: NDArray[np.object_]
     skipped: int
+    numbers: NDArray[np.int64] | None = None
 
     @classmethod
-    def read(cls, path: Path, crs: str | None, field: str | None = None) -> Burning:
+    def read(cls, path: Path, crs: str | None, field: str | None = None, instances: bool = False) -> Burning:
         """Read a vector file.
 
         Args:
             path: as for :func:`geoseg.vector.read.read_frame`.
             crs: of the grid.
             field: that tells the class; None: ``class``, where there is one. Whole numbers are values of the
-                mask and become classes of that number.
+                mask and become classes of that number; if one of them is too large for that, all are numbers
+                of objects.
+            instances: whether they are numbers of objects in any case; the field is ``id`` then, if None.
 
         Raises:
             VectorError, OptionError: if it cannot be read, or has no such field.
         """
         frame = read_frame(path, crs)
         areal = (frame.geom_type.isin(("Polygon", "MultiPolygon")) & ~frame.geometry.is_empty).to_numpy()
-        names = _names(frame, field, path)
-        return cls(frame.geometry.to_numpy()[areal], names[areal], int((~areal).sum()))
+        shapes, skipped = frame.geometry.to_numpy()[areal], int((~areal).sum())
+        if instances:
+            field = field or NUMBER_FIELD
+        numbers = None if field is None else _numbers(frame, field, path)
+        if instances and numbers is None:
+            raise OptionError(
+                f"--instances: {field!r} of {path.name} holds no whole numbers", "name another --field"
+            )
+        if numbers is not None and (instances or (len(numbers) and numbers.max() >= MAX_CLASSES)):
+            return cls(shapes, np.full(len(shapes), ONLY_CLASS, object), skipped, numbers[areal])
+        return cls(shapes, _names(frame, field, path)[areal], skipped)
 
     def class_names(self) -> list[str]:
         """Names of the classes by id, from 1 on; the background, which may be drawn too, is 0."""
@@ -89,11 +106,11 @@ class Burner:
 
     Args:
         shapes: (count,) in map coordinates.
-        labels: (count,) class ids.
+        labels: (count,) class ids, uint8, or object numbers, uint32.
         all_touched: count pixels that a polygon touches, not only those whose centre lies inside.
     """
 
-    def __init__(self, shapes: Geometries, labels: NDArray[np.uint8], all_touched: bool = False) -> None:
+    def __init__(self, shapes: Geometries, labels: Labels, all_touched: bool = False) -> None:
         self._shapes = shapes
         self._labels = labels
         self._all_touched = all_touched
@@ -103,19 +120,19 @@ class Burner:
         """Whether any polygon lies on a grid, at least in part."""
         return bool(len(self._tree.query(_frame(grid), predicate="intersects")))
 
-    def draw(self, grid: GeoGrid) -> NDArray[np.uint8]:
-        """Class ids of a grid's pixels: (height, width); 0 where there is no polygon."""
+    def draw(self, grid: GeoGrid) -> Labels:
+        """Labels of a grid's pixels: (height, width); 0 where there is no polygon."""
         near = np.sort(self._tree.query(_frame(grid)))
         if not len(near):
-            return np.zeros(grid.size, np.uint8)
-        drawn = rasterize(
+            return np.zeros(grid.size, self._labels.dtype)
+        drawn: Labels = rasterize(
             zip(self._shapes[near], self._labels[near].tolist(), strict=True),
             grid.size,
             transform=Affine(*grid.transform),
             all_touched=self._all_touched,
-            dtype="uint8",
+            dtype=self._labels.dtype.name,
         )
-        return np.asarray(drawn, np.uint8)
+        return drawn
 
 
 def _frame(grid: GeoGrid) -> shapely.Polygon:
@@ -127,6 +144,19 @@ def _names(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> NDAr
     if field is None and CLASS_FIELD not in frame:
         return np.full(len(frame), ONLY_CLASS, object)
     column = field or CLASS_FIELD
+    numbers = _numbers(frame, column, path)
+    if numbers is None:
+        return np.array([str(value).strip() for value in frame[column]], object)
+    if len(numbers) and numbers.max() >= MAX_CLASSES:
+        raise VectorError(
+            f"{path}: {column!r} holds numbers up to {numbers.max()}, classes end at {MAX_CLASSES - 1}",
+            f"use --instances --field {column} for object numbers",
+        )
+    return np.array([f"class {number}" for number in numbers], object)
+
+
+def _numbers(frame: geopandas.GeoDataFrame, column: str, path: Path) -> NDArray[np.int64] | None:
+    """The whole numbers of a field; None where it holds text."""
     if column not in frame or column == frame.geometry.name:
         there = ", ".join(name for name in frame.columns if name != frame.geometry.name) or "none"
         raise OptionError(f"--field {column}: {path.name} has no such field", f"its fields: {there}")
@@ -136,9 +166,13 @@ def _names(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> NDAr
             f"{path}: feature {int(values.isna().argmax()) + 1} has no {column!r}",
             "fill it, or name another field",
         )
-    if values.dtype.kind in "iuf":
-        whole = values.astype("int64")
-        if (whole != values).any() or whole.min() < 1 or whole.max() >= MAX_CLASSES:
-            raise VectorError(f"{path}: {column!r} holds numbers that are no classes", "use 1 to 249")
-        return np.array([f"class {value}" for value in whole], object)
-    return np.array([str(value).strip() for value in values], object)
+    if values.dtype.kind not in "iuf":
+        return None
+    whole = values.to_numpy().astype(np.int64)
+    bad = (whole != values.to_numpy()) | (whole < 1) | (whole > LARGEST)
+    if bad.any():
+        raise VectorError(
+            f"{path}: {values.to_numpy()[bad][0]:g} in {column!r} is no class and no object number",
+            f"use whole numbers, 1 to {MAX_CLASSES - 1} for classes, up to {LARGEST} for objects",
+        )
+    return np.asarray(whole)

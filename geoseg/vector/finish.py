@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
+from geoseg.errors import OptionError
 from geoseg.vector.flat import FlatPolygons, first_corners, starts
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
@@ -56,14 +57,29 @@ class Rules:
         ]
         usual = context.simplify_m if grid.crs else 0.0  # metres, which pixels are not
         simplify = usual if options.simplify_m is None else options.simplify_m
-        built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
-        straight = np.array(built) & options.regularize
-        return cls(grid, np.array(limits), simplify, straight, options.connectivity == 8)
+        return cls(
+            grid, np.array(limits), simplify, _straightened(classes, options), options.connectivity == 8
+        )
 
     @property
     def redraws(self) -> bool:
         """Whether outlines may leave the pixels' edges, so that neighbours have to come out together."""
         return self.simplify_m > 0 or bool(self.straight.any())
+
+
+def _straightened(classes: ClassList, options: VectorOptions) -> Mask:
+    """Which classes get right angles: (classes,)."""
+    wanted = options.regularize
+    if not isinstance(wanted, tuple):
+        built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
+        return np.array(built) & (wanted is not False)
+    names = [c.name.casefold() for c in classes]
+    for name in wanted:
+        if name.casefold() not in names:
+            raise OptionError(
+                f"--regularize {name}: no such class", f"the classes are {', '.join(c.name for c in classes)}"
+            )
+    return np.isin(names, [name.casefold() for name in wanted])
 
 
 def finish(parts: Parts, rules: Rules) -> Features:

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 
 from geoseg.core import Output, Strip, VectorOptions
+from geoseg.core.objects import ObjectRows
 from geoseg.core.queues import prefetch
+from geoseg.vector.objects import ObjectLayout, ObjectStream
 from geoseg.vector.stream import PolygonStream, Traceable
 from geoseg.vector.table import Features, PolygonContext, TableFormat
 from geoseg.vector.write import PolygonFiles
 
 
 class PolygonSink:
-    """Strips to polygon files.
+    """Strips, or rows of object numbers, to polygon files.
 
     Args:
         targets: one file per format, by suffix.
-        plan: of the run.
+        plan: of the run, or the objects of a raster.
         options: the user's choices.
         context: attributes and defaults.
         overwrite: whether existing files may be replaced.
@@ -33,14 +35,14 @@ class PolygonSink:
     def __init__(
         self,
         targets: Sequence[Path],
-        plan: Traceable,
+        plan: Traceable | ObjectLayout,
         options: VectorOptions,
         context: PolygonContext,
         overwrite: bool = False,
     ) -> None:
-        multi = options.connectivity == 8
+        multi = options.connectivity == 8 or isinstance(plan, ObjectLayout)
         self._table = TableFormat(plan.classes, context, plan.source.crs, multi, options.background)
-        self._stream = PolygonStream(plan, options, context)
+        self._stream = _stream(plan, options, context)
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))
         self._not_measured = 0
@@ -51,14 +53,16 @@ class PolygonSink:
         """Take the next strip."""
         self._keep(self._stream.add(strip))
 
-    def take(self, strips: Iterable[Strip]) -> Iterator[int]:
+    def take(self, strips: Iterable[Strip] | Iterable[ObjectRows]) -> Iterator[int]:
         """Take all strips, and draw outlines in a thread while those before are written; gives rows done."""
         with closing(prefetch(self._drawn(strips))) as drawn:
             for rows, features in drawn:
                 self._keep(features)
                 yield rows
 
-    def _drawn(self, strips: Iterable[Strip]) -> Iterator[tuple[int, Sequence[Features]]]:
+    def _drawn(
+        self, strips: Iterable[Strip] | Iterable[ObjectRows]
+    ) -> Iterator[tuple[int, Sequence[Features]]]:
         for strip in strips:
             for features in self._stream.add(strip):
                 yield 0, [features]
@@ -94,3 +98,9 @@ class PolygonSink:
             area = features.sizes.area
             self._areas += np.bincount(features.label, np.nan_to_num(area), count)
             self._not_measured += int(np.isnan(area).sum())
+
+
+def _stream(plan: Traceable | ObjectLayout, options: VectorOptions, context: PolygonContext) -> Any:
+    if isinstance(plan, ObjectLayout):
+        return ObjectStream(plan, options, context)
+    return PolygonStream(plan, options, context)

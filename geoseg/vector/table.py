@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +51,7 @@ class Features:
         sizes: on the ground.
         touches: whether the object is cut off by the border of the data.
         regularized: whether the outline was straightened.
+        numbers: (count,) of the objects, where the raster has them; None: they are counted.
     """
 
     geometry: Geometries
@@ -59,9 +61,26 @@ class Features:
     sizes: Sizes
     touches: NDArray[np.bool_]
     regularized: NDArray[np.bool_]
+    numbers: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.geometry)
+
+    def take(self, order: NDArray[np.int64]) -> Features:
+        """Some of them, in another order."""
+        rest: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sizes"}
+        arrays: dict[str, Any] = {n: None if array is None else array[order] for n, array in rest.items()}
+        return Features(sizes=Sizes(self.sizes.area[order], self.sizes.perimeter[order]), **arrays)
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Features]) -> Features:
+        """Features without numbers that came one after the other."""
+        sizes = Sizes(
+            np.concatenate([f.sizes.area for f in several]),
+            np.concatenate([f.sizes.perimeter for f in several]),
+        )
+        names = [f.name for f in fields(cls) if f.name not in ("sizes", "numbers")]
+        return cls(sizes=sizes, **{n: np.concatenate([getattr(f, n) for f in several]) for n in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +115,7 @@ class TableFormat:
     def schema(self) -> pa.Schema:
         """All columns; the geometry, as WKB, is the last."""
         area, perimeter = ("area_px", "perimeter_px") if self.crs is None else ("area_m2", "perimeter_m")
-        building = [("building", pa.string())] if any(c.name == BUILDING for c in self.classes) else []
+        building = [("building", pa.string())] if any(map(is_building, self.classes)) else []
         fields = [
             ("id", pa.int64()),
             ("class", pa.string()),
@@ -120,9 +139,11 @@ class TableFormat:
         """Features as a batch of rows, numbered from ``first_id``."""
         count = len(features)
         names = np.array([c.name for c in self.classes], object)[features.label]
-        columns = [np.arange(first_id, first_id + count), pa.array(names, pa.string())]
+        ids = np.arange(first_id, first_id + count) if features.numbers is None else features.numbers
+        columns = [ids, pa.array(names, pa.string())]
         if "building" in self.schema.names:
-            yes = np.array([None, "yes"], object)[(names == BUILDING).astype(int)]
+            built = np.array([is_building(c) for c in self.classes])[features.label]
+            yes = np.array([None, "yes"], object)[built.astype(int)]
             columns.append(pa.array(yes, pa.string()))
         columns += [
             _rounded(features.mean, 4),
@@ -139,6 +160,11 @@ class TableFormat:
         columns.append(pa.array(shapely.to_wkb(features.geometry), pa.binary()))
         arrays = [pa.array(c, f.type) for c, f in zip(columns, self.schema, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def is_building(label_class: LabelClass) -> bool:
+    """Whether a class is called building or buildings, in capitals or not."""
+    return label_class.name.casefold() in (BUILDING, f"{BUILDING}s")
 
 
 def _rounded(values: Floats, digits: int) -> pa.Array:

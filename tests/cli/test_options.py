@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -74,6 +75,30 @@ def test_every_option_arrives() -> None:
     )
 
     assert parse(words.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], None),
+        (["--regularize"], True),
+        (["--no-regularize"], False),
+        (["--regularize", "Gebäude,Shed"], ("Gebäude", "Shed")),
+        (["--regularize", "--tta"], True),
+        (["--regularize=Roof"], ("Roof",)),
+    ],
+)
+def test_regularize_may_name_classes(words: list[str], expected: bool | tuple[str, ...] | None) -> None:
+    """Alone it is a switch."""
+    assert expected == parse(words).vectors.regularize
+
+
+def test_a_scene_is_no_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file behind --regularize would be taken for a name: said so."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scene.tif").touch()
+    with pytest.raises(click.UsageError, match="is a file, no class"):
+        parse(["--regularize", "scene.tif"])
 
 
 def test_format_none_writes_no_polygons() -> None:
