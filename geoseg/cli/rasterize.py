@@ -67,7 +67,7 @@ def command(
     with open_scene(like, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     with ProgressBar(vectors.stem, height, width, "rows") as bar:
-        chosen = RasterizeOptions(field, instances, all_touched, overwrite)
+        chosen = RasterizeOptions(field, all_touched, overwrite, instances)
         done = rasterize(vectors, like, target, chosen, bar)
     if as_json:
         files = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in done.outputs]

@@ -56,7 +56,7 @@ def command(
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
     meaning = ValueOptions(band, named, threshold)
-    chosen = VectorizeOptions(meaning, options.vectors_from(values), instances, overwrite)
+    chosen = VectorizeOptions(meaning, options.vectors_from(values), overwrite, instances)
     with open_scene(raster, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     told: list[str] = []

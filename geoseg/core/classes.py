@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from geoseg.errors import OptionError
+
 NODATA = 255
 """The value of pixels without data, or to be ignored, in every mask geoseg writes."""
 
@@ -93,6 +95,23 @@ class ClassList:
     def is_binary(self) -> bool:
         """Whether there is one class besides the background."""
         return len(self.classes) == 2
+
+    def ids_of(self, names: Sequence[str], option: str) -> list[int]:
+        """The ids of classes by their names, in capitals or not.
+
+        Args:
+            names: of some classes.
+            option: that they come from, for the message.
+
+        Raises:
+            OptionError: if there is no such class.
+        """
+        ids = {c.name.casefold(): c.id for c in self.classes}
+        for name in names:
+            if name.casefold() not in ids:
+                known = ", ".join(c.name for c in self.classes)
+                raise OptionError(f"{option} {name}: no such class", f"the classes are {known}")
+        return [ids[name.casefold()] for name in names]
 
     def to_json(self) -> list[dict[str, Any]]:
         """A list of ``{"id", "name", "colour"}``."""

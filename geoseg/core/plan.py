@@ -180,6 +180,8 @@ def make_plan(
         OptionError, SceneError: if scene, bundle and options do not fit together.
         ResourceError: if the run needs more memory than it may take.
     """
+    if isinstance(options.vectors.regularize, tuple):
+        spec.classes.ids_of(options.vectors.regularize, "--regularize")  # known before anything runs
     bands, band_warning = bind_bands(info, spec.bands, options.network.bands)
     network, gsd_warning = network_grid(info, spec.gsd_range_m)
     scaling = input_scaling(spec, info.dtype, stretch)

@@ -30,15 +30,15 @@ class RasterizeOptions:
     Attributes:
         field: that tells the class; None: ``class``, where there is one. Whole numbers of which one is 250 or
             more are numbers of objects.
-        instances: the field, ``id`` if None, holds numbers of objects.
         all_touched: count pixels that a polygon touches, not only those whose centre lies inside.
         overwrite: replace a file that is there.
+        instances: the field, ``id`` if None, holds numbers of objects.
     """
 
     field: str | None = None
-    instances: bool = False
     all_touched: bool = False
     overwrite: bool = False
+    instances: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,14 +30,14 @@ class VectorizeOptions:
     Attributes:
         values: what its values mean.
         vectors: how outlines are drawn.
-        instances: values are object numbers, each of which becomes one polygon.
         overwrite: replace files of an earlier run.
+        instances: values are object numbers, each of which becomes one polygon.
     """
 
     values: ValueOptions = field(default_factory=ValueOptions)
     vectors: VectorOptions = field(default_factory=VectorOptions)
-    instances: bool = False
     overwrite: bool = False
+    instances: bool = False
 
     def __post_init__(self) -> None:
         meaningless = {

@@ -11,7 +11,6 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
-from geoseg.errors import OptionError
 from geoseg.vector.flat import FlatPolygons, first_corners, starts
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
@@ -73,13 +72,7 @@ def _straightened(classes: ClassList, options: VectorOptions) -> Mask:
     if not isinstance(wanted, tuple):
         built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
         return np.array(built) & (wanted is not False)
-    names = [c.name.casefold() for c in classes]
-    for name in wanted:
-        if name.casefold() not in names:
-            raise OptionError(
-                f"--regularize {name}: no such class", f"the classes are {', '.join(c.name for c in classes)}"
-            )
-    return np.isin(names, [name.casefold() for name in wanted])
+    return np.isin(np.arange(len(classes)), classes.ids_of(wanted, "--regularize"))
 
 
 def finish(parts: Parts, rules: Rules) -> Features:

@@ -22,6 +22,7 @@ from geoseg.core import (
     Scaling,
     SceneInfo,
     SegmentOptions,
+    VectorOptions,
     make_plan,
     wants_stretch,
 )
@@ -109,6 +110,13 @@ def test_bands_are_bound_by_name_or_colour(found, expected, warns):
     plan = make_plan(scene(bands=found), SPEC, SegmentOptions(), CPU)
     assert plan.bands == expected
     assert any("--bands" in w for w in plan.warnings) == warns
+
+
+def test_classes_to_straighten_that_are_not_there():
+    """Refused with the plan, before anything runs."""
+    options = SegmentOptions(vectors=VectorOptions(regularize=("shed",)))
+    with pytest.raises(OptionError, match="--regularize shed: no such class"):
+        make_plan(scene(), SPEC, options, CPU)
 
 
 def test_bands_that_are_not_there():

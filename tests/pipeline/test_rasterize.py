@@ -158,7 +158,7 @@ def _fractions(tmp_path):
         (_unknown_class, "'road'"),
         (_no_crs, "CRS"),
         (_half_named, "feature 2"),
-        (_fractions, "no classes"),
+        (_fractions, "no class"),
     ],
 )
 def test_what_cannot_be_drawn(tmp_path, make, words):
