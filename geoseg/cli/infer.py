@@ -162,7 +162,7 @@ class _Job:
         from geoseg.pipeline.segment import expected_seconds, plan_segment
         from geoseg.raster import open_scene
 
-        with open_scene(path) as scene:
+        with open_scene(path, alpha=chosen.network.alpha) as scene:
             plan = plan_segment(scene, self.bundle, chosen)
         seconds = expected_seconds(self.bundle, plan)
         if self.as_json:

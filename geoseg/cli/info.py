@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 @click.argument("scene", type=options.PATH)
 @options.bundle_option
 @options.bands_option
+@options.alpha_option
 @options.json_option
 @options.debug_option
-def command(scene: Path, bundle: str | None, bands: tuple[str, ...], as_json: bool) -> None:
+def command(scene: Path, bundle: str | None, bands: tuple[str, ...], alpha: str, as_json: bool) -> None:
     """Tell what a scene is, and whether the model suits it."""
     from geoseg.raster import open_scene
     from geoseg.raster.georef import crs_name
     from geoseg.raster.survey import survey
 
-    with open_scene(scene) as opened:
+    with open_scene(scene, alpha=alpha) as opened:
         found = survey(opened)
         name, told = judge(opened, bundle, bands)
         warnings = [*opened.warnings, *told]

@@ -12,6 +12,7 @@ import click
 
 from geoseg.core.addresses import folder_not_local, not_local, target_not_local
 from geoseg.core.options import (
+    ALPHA_CHOICES,
     DEVICES,
     RUNTIMES,
     VECTOR_FORMATS,
@@ -225,6 +226,14 @@ bands_option = click.option(
     help="The scene's bands, by number from 1 or by name, in the order in which the model reads them "
     "(3,2,1); by default found by name and colour.",
 )
+alpha_option = click.option(
+    "--alpha",
+    type=click.Choice(ALPHA_CHOICES),
+    default="auto",
+    show_default=True,
+    help="What a band flagged as alpha is: a mask of the pixels that hold data, or a band of the picture; "
+    "auto: a mask, unless it holds many values.",
+)
 box_option = click.option("--bbox", type=Box(), help="Only inside this box, in the scene's CRS.")
 taper_option = click.option(
     "--taper",
@@ -256,6 +265,7 @@ network_options = all_of(
     patch_options,
     click.option("--tta", is_flag=True, help="Average over the eight flips and rotations: 8 times slower."),
     bands_option,
+    alpha_option,
     click.option(
         "--stretch/--no-stretch",
         default=None,
@@ -341,7 +351,18 @@ threshold_option = click.option(
     help="Probability from which a pixel counts; default: the bundle's.",
 )
 
-NETWORK_FIELDS = ("patch", "overlap", "taper", "bands", "stretch", "device", "runtime", "batch", "tta")
+NETWORK_FIELDS = (
+    "patch",
+    "overlap",
+    "taper",
+    "bands",
+    "stretch",
+    "device",
+    "runtime",
+    "batch",
+    "tta",
+    "alpha",
+)
 VECTOR_FIELDS = (
     "min_area_m2",
     "simplify_m",

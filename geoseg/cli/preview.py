@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from geoseg.raster import Scene
     from geoseg.vector.read import Outline
 
-FOR_SCENES = ("results", "mask", "polygons", "zoom", "bbox")
+FOR_SCENES = ("results", "mask", "polygons", "zoom", "bbox", "alpha")
 FOR_DATASETS = ("count", "worst", "augmented")
 POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 
@@ -62,6 +62,7 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     default=(),
     help="The bands to show, one or three, by number from 1 or by name; by default red, green and blue.",
 )
+@options.alpha_option
 @click.option(
     "--count",
     type=click.IntRange(1, 400),
@@ -158,17 +159,18 @@ def _draw_scene(
 
     mask, polygons = _results(scene, values)
     check_apart(target, *filter(None, (scene, mask, polygons)))
-    with open_scene(scene) as opened:
+    with open_scene(scene, alpha=values["alpha"]) as opened:
         window = view_window(opened.info.grid, values["bbox"], values["zoom"])
         bands = values["bands"] and bind_bands(opened.info, values["bands"], values["bands"])[0]
         view = read_view(opened, window, size, Look(bands))
         classes, labels = _labels(mask, opened, window, size)
         outlines = _outlines(polygons, opened)
+        tips = list(opened.warnings)
     overlay = Overlay(classes, labels, outlines, title=scene.name)
     save_picture(draw_picture(view, overlay), target, overwrite)
     alone = f"no results for {scene.name} in {values['results']}: the scene alone is drawn"
     told = {"picture": str(target), "mask": str(mask or ""), "polygons": str(polygons or "")}
-    return told, [] if mask or polygons else [alone]
+    return told, tips if mask or polygons else [*tips, alone]
 
 
 def _results(scene: Path, values: dict[str, Any]) -> tuple[Path | None, Path | None]:

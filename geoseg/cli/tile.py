@@ -35,6 +35,7 @@ from geoseg.cli.progress import ProgressBar
     metavar="SHARE",
     help="Leave out patches of whose pixels a smaller share is labelled.",
 )
+@options.alpha_option
 @options.overwrite_option
 @options.json_option
 @options.debug_option
@@ -47,6 +48,7 @@ def command(
     sort_by: str | None,
     skip_empty: bool,
     min_label_fraction: float,
+    alpha: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -56,7 +58,7 @@ def command(
     """
     from geoseg.pipeline.tiles import TileOptions, count_tiles, tile_scene
 
-    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite, min_label_fraction, skip_empty)
+    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite, min_label_fraction, skip_empty, alpha)
     with ProgressBar(scene.stem, count_tiles(scene, chosen), patch[0] * patch[1]) as bar:
         result = tile_scene(scene, output, chosen, bar)
     if as_json:
@@ -68,9 +70,12 @@ def command(
                 "skipped": result.skipped,
                 "showing": result.showing,
                 "folder": str(output),
+                "warnings": list(result.warnings),
             }
         )
         return
+    for text in result.warnings:
+        show.warn(text)
     rows = [("patches", f"{result.patches} in {output}"), ("index", str(result.index))]
     if result.skipped:
         rows.append(("left out", f"{result.skipped} with too few labels"))

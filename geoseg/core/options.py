@@ -9,6 +9,7 @@ from geoseg.errors import OptionError
 
 DEVICES = ("auto", "cpu", "cuda")
 RUNTIMES = ("auto", "openvino", "torch")
+ALPHA_CHOICES = ("auto", "mask", "band")
 VECTOR_FORMATS = ("gpkg", "geojson", "fgb", "parquet")
 
 
@@ -33,6 +34,8 @@ class NetworkOptions:
         batch: patches at once; None: chosen to fit.
         tta: average over the eight flips and rotations.
         max_memory: bytes the run may take; None: what the machine has.
+        alpha: what a band flagged as alpha is: ``mask``, ``band`` (of the picture), or ``auto``: a mask,
+            unless it holds many values.
     """
 
     patch: tuple[int, int] | None = None
@@ -45,10 +48,12 @@ class NetworkOptions:
     batch: int | None = None
     tta: bool = False
     max_memory: int | None = None
+    alpha: str = "auto"
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, DEVICES)
         _one_of("runtime", self.runtime, RUNTIMES)
+        _one_of("alpha", self.alpha, ALPHA_CHOICES)
         if self.batch is not None and self.batch < 1:
             raise OptionError(f"batch {self.batch}", "use 1 or more")
 

@@ -91,6 +91,7 @@ class Plan:
         batch: patches at once.
         tta: averaged over flips and rotations.
         aoi: GeoJSON text in the scene's CRS, or None.
+        alpha: what a band flagged as alpha is: ``mask``, ``band`` or ``auto``.
         memory: bytes the run is expected to need at most.
         disk: bytes of temporary and final files, an upper estimate.
         warnings: what the user should know before the run.
@@ -118,6 +119,7 @@ class Plan:
     memory: int
     disk: int
     warnings: tuple[str, ...] = ()
+    alpha: str = "auto"
 
     @property
     def outputs(self) -> int:

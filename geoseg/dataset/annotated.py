@@ -98,12 +98,14 @@ class Target:
         source: name, licence and weight.
         gsd_m: side of a pixel in metres, where images do not say; None: not known.
         overwrite: whether a data set there may be replaced.
+        alpha: what a band of the images flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
 
     folder: Path
     source: Source
     gsd_m: float | None = None
     overwrite: bool = False
+    alpha: str = "auto"
 
     def __post_init__(self) -> None:
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
@@ -165,6 +167,7 @@ def _sample(image: AnnotatedImage, target: Target) -> Sample:
         key=image.key,
         objects=image.objects,
         irregular=image.irregular,
+        alpha=target.alpha,
     )
 
 

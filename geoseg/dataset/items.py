@@ -35,6 +35,7 @@ class Item:
         objects: how many were drawn; None where objects are not known apart.
         irregular: how many irregularities its labels had.
         values: the mask's own value of each class id; empty: the values are the ids.
+        alpha: what a band of the image flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
 
     stem: str
@@ -49,6 +50,7 @@ class Item:
     objects: int | None = None
     irregular: int = 0
     values: tuple[int, ...] = ()
+    alpha: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class DataSet:
         statistics: of the bands; None where they were never measured.
         sources: of the items.
         fingerprint: another one means other images, labels or classes.
+        notes: what was decided about the images when the data set was made.
     """
 
     folder: Path
@@ -97,6 +100,7 @@ class DataSet:
     statistics: BandStatistics | None
     sources: tuple[Source, ...]
     fingerprint: str
+    notes: tuple[str, ...] = ()
     _by_stem: Mapping[str, Item] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

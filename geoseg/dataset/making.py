@@ -39,6 +39,7 @@ class Sample:
         key: what else its labels depend on.
         objects: how many outlines it has; None where objects are not known apart.
         irregular: how many irregularities its labels have.
+        alpha: what a band of it flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
 
     stem: str
@@ -49,6 +50,7 @@ class Sample:
     key: str = ""
     objects: int | None = None
     irregular: int = 0
+    alpha: str = "auto"
 
 
 Draw = Callable[[Sample, Scene, Window], Labels]
@@ -85,12 +87,12 @@ class Making:
         done = workshop.finished.get(key)
         if done is not None:
             return done
-        with open_scene(sample.image) as scene:
+        with open_scene(sample.image, alpha=sample.alpha) as scene:
             copies, digest = _copy_image(scene, workshop.folder / "images", sample.stem)
             item, parts = self._write_labels(workshop.folder, sample, scene, digest)
         item |= {"stem": sample.stem, "image": f"images/{copies[0].name}", "source": sample.source}
         item |= {"gsd_m": scene.info.mean_gsd_m or sample.gsd_m, "size": list(scene.info.grid.size)}
-        item |= {"objects": sample.objects, "irregular": sample.irregular}
+        item |= {"objects": sample.objects, "irregular": sample.irregular, "alpha": sample.alpha}
         entry = {"item": item, "digest": digest.hexdigest(), "parts": [part.to_json() for part in parts]}
         entry["beside"] = [f"images/{copy.name}" for copy in copies[1:]]
         workshop.note(key, entry)
@@ -133,7 +135,15 @@ class Making:
     def _key(self, sample: Sample) -> str:
         states = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in (sample.image, *sample.inputs)]
         said = [self.options, self.classes.to_json(), self.sampled, states]
-        own = [sample.stem, sample.source, sample.gsd_m, sample.key, sample.objects, sample.irregular]
+        own = [
+            sample.stem,
+            sample.source,
+            sample.gsd_m,
+            sample.key,
+            sample.objects,
+            sample.irregular,
+            sample.alpha,
+        ]
         return hashlib.sha256(json.dumps([said, own]).encode()).hexdigest()
 
 

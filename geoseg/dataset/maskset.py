@@ -125,7 +125,10 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
         splits=_splits(masks.places.folder, masks.pairs),
         overwrite=target.overwrite,
     )
-    samples = [Sample(p.stem, p.image, target.source.name, target.gsd_m, (p.mask,)) for p in masks.pairs]
+    samples = [
+        Sample(p.stem, p.image, target.source.name, target.gsd_m, (p.mask,), alpha=target.alpha)
+        for p in masks.pairs
+    ]
     return write_dataset(recipe, samples, draw, progress)
 
 

@@ -124,6 +124,7 @@ def _sample(part: _Part, item: Item) -> Sample:
         key=str(item.values),
         objects=item.objects,
         irregular=item.irregular,
+        alpha=item.alpha,
     )
 
 

@@ -146,7 +146,7 @@ def read_shown(patches: Patches, size: int, progress: Progress | None = None) ->
     """
     part_of = {stem: part for part, stems in patches.dataset.splits.items() for stem in stems}
     for item, window in patches.places:
-        with open_scene(item.image) as scene:
+        with open_scene(item.image, alpha=item.alpha) as scene:
             height, width = scene.info.grid.size
             place = window or Window(0, 0, height, width)
             side = min(size, max(place.size))  # enlarged pixels would only take space

@@ -97,7 +97,7 @@ def read_image(item: Item, window: Window | None = None) -> ImageArrays:
     Raises:
         SceneError: if it cannot be read.
     """
-    with open_scene(item.image) as scene:
+    with open_scene(item.image, alpha=item.alpha) as scene:
         pixels, valid = scene.read(window or _all_of(scene), picture_bands(scene.info))
     return ImageArrays(pixels, valid)
 
@@ -182,6 +182,7 @@ def _open_own(folder: Path, description: Path) -> DataSet:
             BandStatistics.from_json(data["statistics"]) if data["statistics"] else None,
             sources,
             str(data["fingerprint"]),
+            tuple(str(note) for note in data.get("notes", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
@@ -205,6 +206,7 @@ def _item(folder: Path, values: Mapping[str, Any], weights: Mapping[str, float])
         counts=tuple(int(count) for count in values["counts"]),
         objects=None if values["objects"] is None else int(values["objects"]),
         irregular=int(values["irregular"]),
+        alpha=str(values.get("alpha", "auto")),
     )
 
 

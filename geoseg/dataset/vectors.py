@@ -253,7 +253,14 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
         overwrite=target.overwrite,
     )
     samples = [
-        Sample(stem, path, target.source.name, key=found.digest(), objects=len(found.shapes))
+        Sample(
+            stem,
+            path,
+            target.source.name,
+            key=found.digest(),
+            objects=len(found.shapes),
+            alpha=target.alpha,
+        )
         for stem, path in vectors.scenes.items()
         for found in [vectors.features[stem]]
     ]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,7 @@ def write_dataset(
         InputError: if images are missing, damaged or unlike each other; all are told in one message.
         OutputError: if the folder cannot be written.
     """
+    samples, notes = _settle_alpha(samples)
     about = _inspect(samples)
     sampled = max(LEAST_SAMPLE, SAMPLED // len(samples))
     options = json.dumps(recipe.options, sort_keys=True, default=str)
@@ -78,7 +79,7 @@ def write_dataset(
         for entry in in_threads(lambda sample: making.make(workshop, sample), samples):
             entries.append(entry)
             progress(1)
-        _finish(recipe, workshop, about, entries)
+        _finish(recipe, workshop, replace(about, notes=notes), entries)
     return open_dataset(recipe.target)
 
 
@@ -88,6 +89,25 @@ class _About:
 
     bands: tuple[str, ...]
     dtype: str
+    notes: tuple[str, ...] = ()
+
+
+def _settle_alpha(samples: Sequence[Sample]) -> tuple[Sequence[Sample], tuple[str, ...]]:
+    """One decision for all images whose alpha band is not decided: if one is of the picture, all are.
+
+    Returns:
+        The samples with it, and what the user should know.
+    """
+    found: set[str] = set()
+    notes: list[str] = []
+    for sample in samples:
+        if sample.alpha == "auto" and sample.image.is_file() and sample.image.suffix.lower() != ".vrt":
+            with open_scene(sample.image) as scene:
+                found.add(scene.alpha)
+                notes += scene.source.alpha.notes
+    decided = "band" if "band" in found else "mask" if "mask" in found else "auto"
+    told = (f"{notes[0]}; decided for all {len(samples):,} images",) if notes else ()
+    return [replace(s, alpha=decided if s.alpha == "auto" else s.alpha) for s in samples], told
 
 
 def _inspect(samples: Sequence[Sample]) -> _About:
@@ -104,7 +124,7 @@ def _inspect(samples: Sequence[Sample]) -> _About:
     for sample in samples:
         if sample.image.suffix.lower() == ".vrt":
             raise InputError(f"{sample.image}: is a VRT", "make it one file with gdal_translate first")
-        with open_scene(sample.image) as scene:
+        with open_scene(sample.image, alpha=sample.alpha) as scene:
             kinds.setdefault(_About(band_names(scene.info), scene.info.dtype), []).append(sample.stem)
     if len(kinds) > 1:
         found = (missing_text(v, f"of {', '.join(k.bands)} ({k.dtype})") for k, v in kinds.items())
@@ -134,6 +154,7 @@ def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence
         "statistics": statistics.to_json() if statistics else None,
         "sources": [source.to_json() for source in recipe.sources],
         "fingerprint": _fingerprint(recipe.classes, entries),
+        "notes": about.notes,
         "items": items,
     }
     write_json(folder / DESCRIPTION, description, overwrite=True)

@@ -105,7 +105,7 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
         plan = make_plan(scene.info, bundle.spec, options, machine, limits)
     told = preflight(scene.info, bundle.spec, sample_values(scene, plan.bands))
     warnings = dict.fromkeys((*scene.warnings, *plan.warnings, *told))
-    return replace(plan, warnings=tuple(warnings))
+    return replace(plan, warnings=tuple(warnings), alpha=scene.alpha)
 
 
 def expected_seconds(bundle: Bundle, plan: Plan) -> float:
@@ -157,7 +157,7 @@ def segment(
         listener or Listener(),
     )
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    with open_scene(scene_path) as scene:
+    with open_scene(scene_path, alpha=options.network.alpha) as scene:
         job = Job(scene, loaded, options, outputs)
         done = finished_before(job)
         if done is not None:

@@ -49,6 +49,7 @@ class TileOptions:
         min_label_fraction: leave out patches of whose pixels a smaller share has a label other than the
             background, 0.
         skip_empty: leave out patches without any such label.
+        alpha: what a band of the scene flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
 
     patch: tuple[int, int] = (512, 512)
@@ -58,6 +59,7 @@ class TileOptions:
     overwrite: bool = False
     min_label_fraction: float = 0.0
     skip_empty: bool = False
+    alpha: str = "auto"
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_label_fraction <= 1.0:
@@ -80,6 +82,7 @@ class TileResult:
         per_class: patches per folder, where they were sorted.
         skipped: how many were left out for their labels.
         showing: patches in which each class occurs, where there are labels.
+        warnings: what the user should know about the scene.
     """
 
     index: Path
@@ -87,6 +90,7 @@ class TileResult:
     per_class: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
     showing: dict[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ def tile_scene(
     """
     options = options or TileOptions()
     with ExitStack() as opened:
-        scene = opened.enter_context(open_scene(scene_path, expand_palette=False))
+        scene = opened.enter_context(open_scene(scene_path, expand_palette=False, alpha=options.alpha))
         labels = None
         if options.labels is not None:
             labels = opened.enter_context(open_scene(options.labels, expand_palette=False))
@@ -242,6 +246,7 @@ class _Tiling:
             {name: names.count(name) for name in sorted(set(names))},
             self._skipped,
             {self._name(value): count for value, count in sorted(self._showing.items())},
+            tuple(self._scene.warnings),
         )
 
     def _name(self, value: int) -> str:

@@ -49,7 +49,7 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
 
 
 def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
-    with closing(open_source(scene.path, scene.expand_palette)) as source:
+    with closing(open_source(scene.path, scene.expand_palette, plan.alpha)) as source:
         make = _resampled if plan.resamples else _native
         yield from make(source, plan, first_patch_row)
 

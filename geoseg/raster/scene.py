@@ -29,6 +29,7 @@ class Scene:
     Attributes:
         path: absolute.
         info: what the header says.
+        alpha: what a band flagged as alpha was taken for: ``mask`` or ``band``; ``auto`` where there is none.
         warnings: what the user should know about the file.
         header_hash: sha256 over size, modification time and first 64 KiB of every file that is read; another
             hash means another scene.
@@ -37,6 +38,7 @@ class Scene:
     def __init__(self, source: Source, expand_palette: bool = True) -> None:
         self.path = source.path
         self.source = source
+        self.alpha = source.alpha.choice
         self.expand_palette = expand_palette
         self.warnings = list(source.warnings)
         gsd = ground_distance(source.grid)
@@ -78,7 +80,7 @@ class Scene:
 
         Args:
             window: inside the scene.
-            bands: numbers from 1; empty: all.
+            bands: numbers from 1; an alpha band among them is no mask. Empty: all, and alpha bands are masks.
 
         Returns:
             Pixels (bands, height, width) in the scene's dtype, and where they are valid (height, width).
@@ -87,24 +89,31 @@ class Scene:
             SceneError: if the file is damaged there.
         """
         area = RioWindow(window.col, window.row, window.width, window.height)
-        return self.source.read(bands or [b.index for b in self.info.bands], area)
+        if bands:
+            return self.source.read(bands, area)
+        pixels, valid = self.source.read([b.index for b in self.info.bands], area)
+        for index in self.source.alpha.masks:
+            valid = valid & (pixels[index - 1] > 0)
+        return pixels, valid
 
 
-def open_scene(path: str | Path, expand_palette: bool = True) -> Scene:
+def open_scene(path: str | Path, expand_palette: bool = True, alpha: str = "auto") -> Scene:
     """Open a raster; only its header is read.
 
     Args:
         path: a local GeoTIFF, JPEG 2000, PNG, JPEG, ERDAS .img, or a VRT mosaic of such files.
         expand_palette: offer palette pictures as red, green and blue; False leaves the indices, which is what
             a mask with a colour table needs.
+        alpha: what a band flagged as alpha is: ``mask``, ``band`` (of the picture), or ``auto``: a mask,
+            unless it holds many values.
 
     Raises:
         SceneError: if it cannot be opened safely; says why and what to do.
     """
-    return Scene(open_source(local_file(path), expand_palette), expand_palette)
+    return Scene(open_source(local_file(path), expand_palette, alpha), expand_palette)
 
 
-def open_source(path: Path, expand_palette: bool = True) -> Source:
+def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") -> Source:
     """Open the pixels of a file.
 
     Raises:
@@ -112,10 +121,10 @@ def open_source(path: Path, expand_palette: bool = True) -> Source:
     """
     with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
         if path.suffix.lower() == ".vrt":
-            return open_vrt(path)
+            return open_vrt(path, alpha=alpha)
         dataset = open_checked(path)
         try:
-            return FileSource(path, dataset, expand_palette)
+            return FileSource(path, dataset, expand_palette, alpha)
         except BaseException:
             dataset.close()
             raise

@@ -15,6 +15,7 @@ from rasterio.windows import Window as RioWindow
 from geoseg.core import Band, GeoGrid
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
+from geoseg.raster.alpha import AlphaBands, settle_alpha
 from geoseg.raster.georef import grid_of
 from geoseg.raster.safety import first_bytes, is_vrt, open_checked, reading
 
@@ -33,6 +34,7 @@ class Source(Protocol):
         block_rows: height of its blocks.
         warnings: what the user should know.
         files: everything that is read, for the header hash.
+        alpha: what the bands flagged as alpha were taken for.
         tags: the file's metadata.
     """
 
@@ -44,10 +46,14 @@ class Source(Protocol):
     block_rows: int
     warnings: list[str]
     files: tuple[Path, ...]
+    alpha: AlphaBands
     tags: dict[str, str]
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
-        """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width)."""
+        """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width).
+
+        An alpha band among ``bands`` is read as a band of the picture, and is no mask.
+        """
         ...
 
     def is_empty(self, first: int, stop: int) -> bool:
@@ -66,12 +72,15 @@ class FileSource:
         path: absolute.
         dataset: open.
         expand_palette: offer a band of palette indices as red, green and blue.
+        alpha: what a band flagged as alpha is: ``auto``, ``mask`` or ``band``.
 
     Raises:
         SceneError: if its data type is not real, or its external mask does not fit.
     """
 
-    def __init__(self, path: Path, dataset: DatasetReader, expand_palette: bool = True) -> None:
+    def __init__(
+        self, path: Path, dataset: DatasetReader, expand_palette: bool = True, alpha: str = "auto"
+    ) -> None:
         self.path = path
         self._dataset = dataset
         self.grid, self.warnings = grid_of(path, dataset)
@@ -91,7 +100,11 @@ class FileSource:
         if self._table is not None:
             self.dtype = np.dtype(np.uint8)
             self.bands = tuple(Band(i, "", c) for i, c in enumerate(("red", "green", "blue"), start=1))
-        self._validity = _Validity(dataset)
+        with reading(path):
+            self.alpha = settle_alpha(path.name, self.bands, alpha, dataset.shape, self._raw)
+        self.bands = self.alpha.relabelled(self.bands)
+        self.warnings.extend(self.alpha.notes)
+        self._validity = _Validity(dataset, self.alpha.masks)
         self._mask, self.files = _external_mask(path, dataset)
         if len(dataset.subdatasets) > 1:
             self.warnings.append(f"{path.name} holds {len(dataset.subdatasets)} pictures: the first is read")
@@ -117,6 +130,9 @@ class FileSource:
             out[...] = pixels
         return pixels if out is None else out, valid
 
+    def _raw(self, band: int, window: RioWindow) -> Pixels:
+        return np.asarray(self._dataset.read(band, window=window))
+
     @property
     def _plain(self) -> bool:
         return self._table is not None or len(set(self._dataset.dtypes)) == 1
@@ -135,9 +151,9 @@ class FileSource:
 class _Validity:
     """One validity from nodata values, numbers that are none, alpha, internal mask and missing blocks."""
 
-    def __init__(self, dataset: DatasetReader) -> None:
+    def __init__(self, dataset: DatasetReader, alpha: Sequence[int]) -> None:
         self._dataset = dataset
-        self._alpha = [i for i, c in enumerate(dataset.colorinterp, start=1) if c == ColorInterp.alpha]
+        self._alpha = list(alpha)
         flags = dataset.mask_flag_enums[0]
         self._has_mask = MaskFlags.per_dataset in flags and not {MaskFlags.alpha, MaskFlags.nodata} & set(
             flags
@@ -165,11 +181,11 @@ class _Validity:
     def of(self, raw: Pixels, indexes: Sequence[int], wanted: int, window: RioWindow) -> Mask:
         """Validity of pixels (bands, height, width) that were read from ``indexes``."""
         valid = np.ones(raw.shape[1:], np.bool_)
-        for band, index in zip(raw, indexes, strict=True):
-            if index in self._alpha:
-                valid &= band > 0
-            elif indexes.index(index) < wanted:
+        for place, (band, index) in enumerate(zip(raw, indexes, strict=True)):
+            if place < wanted:
                 self._exclude(valid, band, index)
+            elif index in self._alpha:
+                valid &= band > 0
         if self._joint is not None:
             order = [indexes.index(i) for i in self._dataset.indexes]
             valid &= (raw[order] != self._joint[:, None, None]).any(axis=0)

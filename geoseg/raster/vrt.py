@@ -22,6 +22,7 @@ from rasterio.windows import Window as RioWindow
 from geoseg.core import IDENTITY, Band, GeoGrid
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
+from geoseg.raster.alpha import ALPHA, AlphaBands, settle_alpha
 from geoseg.raster.safety import (
     CONVERT,
     MAX_BLOCK_ROW_BYTES,
@@ -40,6 +41,8 @@ OPEN_FILES = 128
 """Files kept open, as many as a row of a large mosaic crosses: opening one again is slow. Systems allow a
 process 256 or more."""
 ROWS = 256
+FILES_LOOKED_AT = 6
+"""To settle what their alpha bands are, where the mosaic has none."""
 WHOLE = 1e-3
 """How far from a whole pixel a placement may lie: gdalbuildvrt computes them in floats."""
 
@@ -81,9 +84,10 @@ class _Piece:
 class VrtSource:
     """A mosaic of files."""
 
-    def __init__(self, path: Path, root: ET.Element, depth: int) -> None:
+    def __init__(self, path: Path, root: ET.Element, depth: int, alpha: str = "auto") -> None:
         self.path = path
         self._depth = depth
+        self._alpha = "band" if alpha == "auto" else alpha  # until it is settled
         self._open: OrderedDict[Path, Source] = OrderedDict()
         self.warnings: list[str] = []
         self.tags: dict[str, str] = {}
@@ -105,7 +109,10 @@ class VrtSource:
         with ExitStack() as undo:
             undo.callback(self.close)
             self.files = (path, *self._check_files())
+            self.alpha = self._settle_alpha(alpha)
             undo.pop_all()
+        self.bands = self.alpha.relabelled(self.bands)
+        self.warnings.extend(self.alpha.notes)
 
     def _check_sizes(self) -> None:
         row = self.grid.width * len(self.bands) * self.dtype.itemsize
@@ -138,19 +145,43 @@ class VrtSource:
                     raise SceneError(f"{self.path}: wants pixels that {piece.file} does not have", CONVERT)
         return files
 
+    def _settle_alpha(self, choice: str) -> AlphaBands:
+        """One decision for all files: by the mosaic's alpha band, or else by a few of those that have one."""
+        if any(band.colour == ALPHA for band in self.bands):
+            found = settle_alpha(self.path.name, self.bands, choice, self.grid.size, self._raw)
+            decided = found.choice
+        else:
+            found = AlphaBands()
+            files = list(dict.fromkeys(piece.file for pieces in self._pieces for piece in pieces))
+            looked_at = files[:: -(-len(files) // FILES_LOOKED_AT)] if choice == "auto" else []
+            of_files = [self._opened(file, choice) for file in looked_at]
+            for source in of_files:
+                source.close()
+            kinds = {source.alpha.choice for source in of_files}
+            decided = "band" if "band" in kinds else "mask"
+            notes = [note for source in of_files for note in source.alpha.notes]
+            found = AlphaBands(notes=tuple(notes[:1]))
+        if choice == "auto" and decided != self._alpha:
+            self.close()
+            self._alpha = decided
+        return found
+
+    def _raw(self, band: int, window: RioWindow) -> Pixels:
+        return np.asarray(self.read([band], window)[0][0])
+
     def _source(self, path: Path) -> Source:
         if path in self._open:
             self._open.move_to_end(path)
             return self._open[path]
-        source: Source
-        if path.suffix.lower() == ".vrt":
-            source = open_vrt(path, self._depth + 1)
-        else:
-            source = FileSource(path, open_checked(path), expand_palette=False)
-        self._open[path] = source
+        source = self._open[path] = self._opened(path, self._alpha)
         if len(self._open) > OPEN_FILES:
             self._open.popitem(last=False)[1].close()
         return source
+
+    def _opened(self, path: Path, alpha: str) -> Source:
+        if path.suffix.lower() == ".vrt":
+            return open_vrt(path, self._depth + 1, alpha)
+        return FileSource(path, open_checked(path), expand_palette=False, alpha=alpha)
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and validity (height, width)."""
@@ -207,8 +238,13 @@ class VrtSource:
         self._open.clear()
 
 
-def open_vrt(path: Path, depth: int = 0) -> VrtSource:
+def open_vrt(path: Path, depth: int = 0, alpha: str = "auto") -> VrtSource:
     """Open a mosaic that the user named.
+
+    Args:
+        path: of the VRT.
+        depth: of VRTs within VRTs.
+        alpha: as for :func:`geoseg.raster.open_scene`.
 
     Raises:
         SceneError: if it is damaged, is more than a mosaic, or names anything but local rasters.
@@ -225,7 +261,7 @@ def open_vrt(path: Path, depth: int = 0) -> VrtSource:
     if root.tag != "VRTDataset" or root.get("subClass"):
         kind = root.get("subClass") or root.tag
         raise SceneError(f"{path}: is a {kind}, not a mosaic of files", CONVERT)
-    return VrtSource(path, root, depth)
+    return VrtSource(path, root, depth, alpha)
 
 
 def _grid(path: Path, root: ET.Element) -> GeoGrid:

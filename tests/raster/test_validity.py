@@ -68,6 +68,7 @@ def test_infinite_values_are_no_data(tmp_path: Path, network: tuple[int, int] | 
 def test_alpha(tmp_path: Path) -> None:
     """Only wholly transparent pixels are without data."""
     pixels = _pixels(4)
+    pixels[3] = 255  # a band of noise would be no mask
     pixels[3, _holes(1)] = 0
     pixels[3, _holes(2) & ~_holes(1)] = 1
     path = write_raster(tmp_path / "s.tif", pixels, photometric="rgb", alpha="yes")

@@ -24,6 +24,7 @@ output_option = click.option(
     help="The data set's folder, made new.",
 )
 source_options = options.all_of(
+    options.alpha_option,
     click.option("--source", help="Name of the source; default: that of the labels' file or folder."),
     click.option("--licence", default="", help="Of the source, as its makers state it."),
     click.option(
@@ -146,7 +147,7 @@ def target_from(labels: Path, output: Path, overwrite: bool, values: Mapping[str
 
     name = labels.resolve().stem if labels.is_file() else labels.resolve().name
     source = Source(values["source"] or name, values["licence"], origin=labels.name)
-    return Target(output, source, values["gsd_m"], overwrite)
+    return Target(output, source, values["gsd_m"], overwrite, values["alpha"])
 
 
 def choice_from(values: Mapping[str, Any]) -> Choice:
@@ -185,11 +186,14 @@ def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None)
         **counts,
         "splits": {name: len(stems) for name, stems in dataset.splits.items() if stems},
         "fingerprint": dataset.fingerprint,
+        "notes": list(dataset.notes),
         **(more or {}),
     }
     if as_json:
         show.as_json(told)
         return
+    for note in dataset.notes:
+        show.warn(note)
     pixels = sum(counts["pixels"].values()) + counts["ignored_pixels"]
     rows = [("data set", f"{dataset.folder}: {counts['images']:,} images")]
     if told.get("left_out"):
