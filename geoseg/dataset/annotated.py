@@ -50,12 +50,14 @@ class Annotations:
         classes: of the objects.
         irregularities: what was found.
         shapes: the objects of an image.
+        told: lines that the user should read.
     """
 
     images: tuple[AnnotatedImage, ...]
     classes: ClassList
     irregularities: tuple[Irregularity, ...]
     shapes: Callable[[AnnotatedImage], Sequence[Shape]] = field(repr=False)
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

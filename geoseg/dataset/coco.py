@@ -16,11 +16,12 @@ from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
-from geoseg.dataset.gather import Gathering
+from geoseg.dataset.coordinates import PIXELS, CoordinateCheck
+from geoseg.dataset.gather import Gathered, Gathering
 from geoseg.dataset.irregular import LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import run_lengths
-from geoseg.dataset.shapes import Shape
+from geoseg.dataset.shapes import Ring, Shape
 from geoseg.errors import InputError
 
 
@@ -47,7 +48,7 @@ def read_coco(path: Path, images: Path | None = None) -> Annotations:
             f"{path}: has no lists images, annotations and categories", "export it as COCO instances"
         )
     classes, class_of = _categories(path, lists[2] or [])
-    gathering = Gathering(path, images or path.parent)
+    gathering = Gathering(path, images or path.parent, CoordinateCheck("COCO", PIXELS))
     for record in lists[0] or []:
         _add_image(gathering, record, path)
     for record in lists[1] or []:
@@ -92,7 +93,9 @@ def _add_annotation(gathering: Gathering, record: Any, class_of: Mapping[Any, in
     except (KeyError, TypeError, ValueError, OverflowError):
         gathering.tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
         return
-    gathering.add_shape(image, name, *_shape(record, class_id, image.size))
+    shape, kind = _shape(record, class_id, image.size)
+    _check(gathering.check, image, record, shape)
+    gathering.add_shape(image, name, shape, kind)
 
 
 def _shape(
@@ -109,11 +112,31 @@ def _shape(
         return shape, None if shape else kinds.WRONG_RUNS
     if not segmentation or not isinstance(segmentation, list):
         return None, kinds.EMPTY
+    parts = _parts(segmentation)
+    if parts is None:
+        return None, kinds.NULL
+    rings, kind = judge(parts, size)
+    return (Shape(class_id, rings, is_crowd=is_crowd) if rings else None), kind
+
+
+def _parts(segmentation: Any) -> list[Ring] | None:
+    """The outlines of a segmentation; None where it holds anything but coordinates."""
+    if not segmentation or not isinstance(segmentation, list):
+        return None
     parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
     if not all(isinstance(part, list) and all(map(is_coordinate, part)) for part in parts):
-        return None, kinds.NULL
-    rings, kind = judge([np.array(part[: len(part) // 2 * 2]).reshape(-1, 2) for part in parts], size)
-    return (Shape(class_id, rings, is_crowd=is_crowd) if rings else None), kind
+        return None
+    return [np.array(part[: len(part) // 2 * 2], np.float64).reshape(-1, 2) for part in parts]
+
+
+def _check(check: CoordinateCheck, image: Gathered, record: Mapping[str, Any], shape: Shape | None) -> None:
+    """Find out whether an annotation draws anything."""
+    if shape is not None and shape.runs is not None:
+        check.found(image.name)
+        return
+    parts = _parts(record.get("segmentation"))
+    if parts:
+        check.add(image.name, np.concatenate(parts), image.size)
 
 
 def _category(key: Any) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from geoseg.dataset.pairs import list_rasters
+from geoseg.dataset.pairs import SHOWN, list_rasters
 
 _PREFIX = re.compile(r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-")
 """What Label Studio puts before the name of an uploaded file."""
@@ -24,6 +24,7 @@ class ImageFinder:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._by_place: dict[str, Path] = {}
         self._by_name: dict[str, list[Path]] = {}
         for path in list_rasters(folder):
@@ -31,17 +32,26 @@ class ImageFinder:
             self._by_name.setdefault(path.name, []).append(path)
             self._by_name.setdefault(without_prefix(path.name), []).append(path)
 
-    def find(self, name: str) -> Path | None:
-        """The image of this name, with or without a folder, an upload prefix, an address before it."""
+    def find(self, name: str) -> tuple[Path, ...]:
+        """Find the image of this name, with or without a folder, an upload prefix, an address before it.
+
+        Returns:
+            The image; several where the name is that of files in several folders; none where it is not there.
+        """
         for place in _places(name):
             if place in self._by_place:
-                return self._by_place[place]
+                return (self._by_place[place],)
         file = PurePosixPath(_path_of(name)).name
         for wanted in (file, without_prefix(file)):
-            found = set(self._by_name.get(wanted, ()))
-            if len(found) == 1:
-                return found.pop()
-        return None
+            found = dict.fromkeys(self._by_name.get(wanted, ()))
+            if found:
+                return tuple(found)
+        return ()
+
+    def told(self, name: str, paths: Sequence[Path]) -> str:
+        """Say in a line where files of one name are."""
+        places = [path.relative_to(self._folder).as_posix() for path in paths]
+        return f"{name}: there are {len(places)} files of this name: {', '.join(places[:SHOWN])}"
 
 
 def without_prefix(name: str) -> str:

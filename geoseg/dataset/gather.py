@@ -11,9 +11,11 @@ from typing import Any
 from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import AnnotatedImage, Annotations
+from geoseg.dataset.coordinates import CoordinateCheck
 from geoseg.dataset.filenames import ImageFinder
 from geoseg.dataset.irregular import DRAWN, LEFT_OUT, Irregularity
-from geoseg.dataset.pairs import safe_stem
+from geoseg.dataset.pairs import SHOWN, distinct_stems, names_of
+from geoseg.dataset.placement import Placement, PlacementReport, place_labels
 from geoseg.dataset.shapes import Shape
 from geoseg.errors import InputError
 from geoseg.raster import open_scene
@@ -24,9 +26,8 @@ class Gathered:
     """What is known of an image while annotations are read.
 
     Attributes:
-        stem: its name in a data set.
         path: of the file.
-        size: height and width.
+        placement: of the labels on it.
         name: as the labels have it.
         key: its id there.
         shapes: those to be drawn.
@@ -34,14 +35,18 @@ class Gathered:
         irregular: how many irregularities.
     """
 
-    stem: str
     path: Path
-    size: tuple[int, int]
+    placement: Placement
     name: str
     key: str
     shapes: list[Shape] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     irregular: int = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture that was labelled."""
+        return self.placement.labelled
 
 
 class Gathering:
@@ -50,18 +55,22 @@ class Gathering:
     Args:
         origin: the file.
         images: folder of the images.
+        check: counts outlines that draw nothing.
 
     Raises:
         InputError: if there is no such folder.
     """
 
-    def __init__(self, origin: Path, images: Path) -> None:
+    def __init__(self, origin: Path, images: Path, check: CoordinateCheck) -> None:
         self._origin = origin
+        self.check = check
+        self._places = PlacementReport()
+        self._folder = images
         self._finder = ImageFinder(images)
         self._images: dict[Any, Gathered] = {}
         self._missing: dict[Any, str] = {}
+        self._ambiguous: list[str] = []
         self._by_path: dict[Path, Gathered] = {}
-        self._stems: set[str] = set()
         self._ids: set[str] = set()
         self._found: list[Irregularity] = []
 
@@ -76,22 +85,32 @@ class Gathering:
         Raises:
             SceneError: if the file is damaged.
         """
-        path = self._finder.find(name)
-        if path is None:
-            self._missing[key] = name
-            self._found.append(Irregularity(kinds.MISSING, "image", str(key), name, LEFT_OUT))
+        paths = self._finder.find(name)
+        if len(paths) != 1:
+            if paths:
+                self._ambiguous.append(self._finder.told(name, paths))
+            self.leave_out(key, name, kinds.AMBIGUOUS if paths else kinds.MISSING)
             return
+        path = paths[0]
         image = self._images.get(key) or self._by_path.get(path)
         if image is not None:
             self._images.setdefault(key, image)
             self.tell(image, kinds.SAME_IMAGE, "image", DRAWN)
             return
         with open_scene(path) as scene:
-            size = scene.info.grid.size
-        image = Gathered(self._stem(path), path, size, name, str(key))
+            stored, orientation = scene.info.grid.size, scene.orientation
+        placement = place_labels(declared, stored, orientation)
+        if placement is None:
+            self.leave_out(key, name, kinds.WRONG_SIZE)
+            return
+        self._places.add(path.name, placement, orientation)
+        image = Gathered(path, placement, name, str(key))
         self._images[key] = self._by_path[path] = image
-        if None not in declared and declared != size:
-            self.tell(image, kinds.WRONG_SIZE, "image", DRAWN)
+
+    def leave_out(self, key: Any, name: str, kind: str) -> None:
+        """Take an image and all on it for unusable."""
+        self._missing[key] = name
+        self._found.append(Irregularity(kind, "image", str(key), name, LEFT_OUT))
 
     def image(self, key: Any, annotation: str) -> Gathered | None:
         """The image an annotation is on; None where there is none, which is told."""
@@ -106,7 +125,7 @@ class Gathering:
         Args:
             image: it is on.
             name: its id, or an empty string.
-            shape: to be drawn, or None.
+            shape: to be drawn, in pixels of the labelled picture, or None.
             kind: what is irregular about it, or None.
         """
         same = "" if shape is None else shape.digest()
@@ -118,7 +137,7 @@ class Gathering:
         self._ids.add(name)
         if shape is not None and drawn:
             image.seen.add(same)
-            image.shapes.append(shape)
+            image.shapes.append(image.placement.place(shape))
         if kind is not None:
             self.tell(image, kind, name, DRAWN if drawn else LEFT_OUT)
 
@@ -131,28 +150,46 @@ class Gathering:
         """Everything read.
 
         Raises:
-            InputError: if none of the images is there.
+            InputError: if none of the images is there, or no outline draws anything.
         """
         if not self._by_path:
-            example = next(iter(self._missing.values()), "")
-            raise InputError(
-                f"{self._origin}: none of its {len(self._missing)} images is there ({example}, ...)",
-                "name their folder with --images",
-            )
-        gathered = sorted(self._by_path.values(), key=lambda image: image.stem)
-        shapes = {image.stem: tuple(image.shapes) for image in gathered}
-        images = tuple(
-            AnnotatedImage(i.stem, i.path, len(i.shapes), i.irregular, key=_digest(i.shapes))
-            for i in gathered
+            self._refuse()
+        wrong = self._wrong()
+        told = (
+            *self._ambiguous[:SHOWN],
+            *(f"left out, of another shape than the labels state: {names_of(wrong)}" for _ in wrong[:1]),
+            *self._places.lines(),
+            *self.check.check(str(self._origin)),
         )
-        return Annotations(images, classes, tuple(self._found), lambda image: shapes[image.stem])
+        stems = distinct_stems(self._folder, sorted(self._by_path))
+        shapes = {stem: tuple(self._by_path[path].shapes) for path, stem in stems.items()}
+        found = {stem: self._by_path[path] for path, stem in stems.items()}
+        images = tuple(
+            AnnotatedImage(stem, i.path, len(i.shapes), i.irregular, key=_digest(i.shapes))
+            for stem, i in sorted(found.items())
+        )
+        return Annotations(images, classes, tuple(self._found), lambda image: shapes[image.stem], told)
 
-    def _stem(self, path: Path) -> str:
-        stem = safe_stem([path.stem])
-        if stem in self._stems:
-            stem = safe_stem([path.parent.name, path.stem, str(len(self._stems))])
-        self._stems.add(stem)
-        return stem
+    def _wrong(self) -> list[str]:
+        return [i.file for i in self._found if i.kind == kinds.WRONG_SIZE]
+
+    def _refuse(self) -> None:
+        if self._ambiguous:
+            raise InputError(
+                f"{self._origin}: {'; '.join(self._ambiguous[:SHOWN])}",
+                "give --images a folder that holds only the labelled ones, or rename files and labels alike",
+            )
+        wrong = self._wrong()
+        if wrong:
+            raise InputError(
+                f"{self._origin}: all are of another shape than the labels state: {names_of(wrong)}",
+                "name the folder of the images that were labelled with --images",
+            )
+        example = next(iter(self._missing.values()), "")
+        raise InputError(
+            f"{self._origin}: none of its {len(self._missing)} images is there ({example}, ...)",
+            "name their folder with --images",
+        )
 
 
 def _digest(shapes: Sequence[Shape]) -> str:

@@ -92,6 +92,10 @@ class Workshop:
             self._lines.flush()
             self._has_entries = True
 
+    def discard(self) -> None:
+        """Keep nothing of what is finished, since it is of no use."""
+        self._has_entries = False
+
     def publish(self, wanted: set[str]) -> None:
         """Give the folder its name; what an earlier run made and nobody wants any more is removed.
 

@@ -12,11 +12,12 @@ import numpy as np
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
+from geoseg.dataset.coordinates import PERCENT, CoordinateCheck
 from geoseg.dataset.gather import Gathered, Gathering
-from geoseg.dataset.irregular import DRAWN, LEFT_OUT, is_coordinate, judge
+from geoseg.dataset.irregular import LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import brush_mask, lengths_of
-from geoseg.dataset.shapes import Shape
+from geoseg.dataset.shapes import Ring, Shape
 from geoseg.errors import InputError
 
 SHAPES = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
@@ -47,14 +48,28 @@ def read_labelstudio(path: Path, images: Path | None = None) -> Annotations:
         raise InputError(f"{path}: nothing in it has a label", "label regions, or export another project")
     classes = named_classes(names)
     ids = {c.name: c.id for c in classes.foreground} | dict.fromkeys(BACKGROUNDS, 0)
-    gathering = Gathering(path, images or path.parent)
+    gathering = Gathering(path, images or path.parent, CoordinateCheck("Label Studio", PERCENT))
+    sizes = _sizes(regions)
     for number, task in enumerate(tasks):
-        gathering.add_image(number, _image_name(path, task))
+        name, stated = _image_name(path, task), sizes.get(number, [])
+        if len(stated) > 1:
+            gathering.leave_out(number, name, kinds.WRONG_SIZE)
+        else:
+            gathering.add_image(number, name, *stated)
     for region in regions:
         image = gathering.image(region.task, region.id)
         if image is not None:
             _add(gathering, image, region, ids)
     return gathering.result(classes)
+
+
+def _sizes(regions: Sequence[_Region]) -> dict[int, list[tuple[Any, Any]]]:
+    """Height and width that the regions of each task state, each once."""
+    found: dict[int, list[tuple[Any, Any]]] = {}
+    for region in regions:
+        if None not in region.size and region.size not in found.setdefault(region.task, []):
+            found[region.task].append(region.size)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +131,13 @@ def _add(gathering: Gathering, image: Gathered, region: _Region, ids: Mapping[st
     if class_id is None:
         gathering.tell(image, kinds.UNKNOWN_CLASS, name, LEFT_OUT)
         return
-    if None not in region.size and region.size != image.size:
-        gathering.tell(image, kinds.WRONG_SIZE, name, DRAWN)
-    gathering.add_shape(image, name, *_shape(region, class_id, image.size))
+    shape, kind = _shape(region, class_id, image.size)
+    if shape is not None and shape.runs is not None:
+        gathering.check.found(image.name)
+    points = _points(region.value.get("points")) if region.kind.startswith("polygon") else None
+    if points is not None:
+        gathering.check.add(image.name, points, image.size)
+    gathering.add_shape(image, name, shape, kind)
 
 
 def _shape(region: _Region, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
@@ -134,12 +153,21 @@ def _shape(region: _Region, class_id: int, size: tuple[int, int]) -> tuple[Shape
 def _polygon(points: Any, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
     if not isinstance(points, Sequence) or not points:
         return None, kinds.EMPTY
+    ring = _points(points)
+    if ring is None:
+        return None, kinds.NULL
+    rings, kind = judge([ring * (size[1] / 100, size[0] / 100)], size)
+    return (Shape(class_id, rings) if rings else None), kind
+
+
+def _points(points: Any) -> Ring | None:
+    """A polygon's points in percent; None where they are none."""
+    if not isinstance(points, Sequence) or not points:
+        return None
     numbers = [v for point in points for v in (point if isinstance(point, list) else [None])]
     if not all(map(is_coordinate, numbers)) or any(len(point) != 2 for point in points):
-        return None, kinds.NULL
-    ring = np.array(points, np.float64) * (size[1] / 100, size[0] / 100)
-    rings, kind = judge([ring], size)
-    return (Shape(class_id, rings) if rings else None), kind
+        return None
+    return np.array(points, np.float64)
 
 
 def _brush(codes: Any, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:

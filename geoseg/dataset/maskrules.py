@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from geoseg.core import NODATA, ClassList, LabelClass, usual_colour
 from geoseg.core.classes import MAX_CLASSES
 from geoseg.dataset.classlists import BACKGROUNDS, ClassTable, ListedClass, background_first
-from geoseg.dataset.masks import Key, MaskRules, Survey
+from geoseg.dataset.masks import Key, MaskRules, Survey, nearest
 from geoseg.dataset.palette import UNKNOWN, Palette, hex_of
 from geoseg.errors import InputError, OptionError
 
@@ -28,7 +28,8 @@ class MaskOptions:
     """How masks are to be taken.
 
     Attributes:
-        tolerance: how far each channel of a colour may be off.
+        tolerance: how far a value, or each channel of a colour, may be off; None: 0, but for masks of a
+            lossy compression :func:`usual_tolerance`.
         unknown: what becomes of colours or values of no class: ``refuse``, ``ignore`` or ``background``.
         label_offset: what masks' values have in addition to ids: 1 where they begin with 1.
         mapping: value -> class id; all others are ignored; None: values are those of the class list.
@@ -36,7 +37,7 @@ class MaskOptions:
             that is ignored in its place.
     """
 
-    tolerance: int = 0
+    tolerance: int | None = None
     unknown: str = "refuse"
     label_offset: int = 0
     mapping: Mapping[int, int] | None = None
@@ -86,13 +87,22 @@ def agree(survey: Survey, table: ClassTable | None, options: MaskOptions) -> Agr
         ids = {**ids, options.nodata: NODATA}
     counts: Counter[Key] = Counter(survey.counts)
     counts.update({value: survey.hidden[value] for value in keep})
-    unknown = Counter({key: n for key, n in counts.items() if key not in ids and n})
+    tolerance, more = _tolerance(survey, ids, options)
+    keys = np.array([key for key in counts if isinstance(key, int)], np.int64)
+    near = nearest(keys, np.array(list(ids), np.int64), tolerance)
+    unknown = Counter({int(key): counts[int(key)] for key in keys[near < 0] if counts[int(key)]})
     if unknown and options.unknown == "refuse" and options.mapping is None:
         raise InputError(
             f"values of the masks are of no class: {_shown(unknown)}",
-            "name them with --class NAME=VALUE, or leave them out with --unknown ignore",
+            f"--tolerance {max(20, 2 * tolerance)} takes more of them, --unknown ignore leaves them out"
+            if survey.is_lossy
+            else "name them with --class NAME=VALUE, or leave them out with --unknown ignore",
         )
-    return Agreement(classes, MaskRules(ids, UNKNOWNS[options.unknown], keep=keep), told)
+    labels = list(ids.values())
+    empty = _on_empty(classes, {labels[i] for i in near.tolist() if i >= 0}, unknown)
+    return Agreement(
+        classes, MaskRules(ids, UNKNOWNS[options.unknown], tolerance, keep), (*told, *more, *empty)
+    )
 
 
 def _agree_on_colours(survey: Survey, table: ClassTable | None, options: MaskOptions) -> Agreement:
@@ -104,7 +114,8 @@ def _agree_on_colours(survey: Survey, table: ClassTable | None, options: MaskOpt
     colours = [key for key in survey.counts if isinstance(key, tuple)]
     pixels = np.array(colours, np.uint8).reshape(-1, 1, 3)
     pixels = np.moveaxis(pixels, 2, 0)
-    found = Palette(ids, options.tolerance).look_up(pixels)[:, 0]
+    tolerance, more = _tolerance(survey, ids, options)
+    found = Palette(ids, tolerance).look_up(pixels)[:, 0]
     unknown = Counter({c: survey.counts[c] for c, i in zip(colours, found, strict=True) if i == UNKNOWN})
     if unknown and options.unknown == "refuse":
         seen = set(found.tolist())
@@ -117,7 +128,48 @@ def _agree_on_colours(survey: Survey, table: ClassTable | None, options: MaskOpt
             else "correct the list of classes, or leave them out with --unknown ignore",
         )
     told = (f"colours of no class: {_shown(unknown)}: {options.unknown}",) if unknown else ()
-    return Agreement(classes, MaskRules(ids, UNKNOWNS[options.unknown], options.tolerance), told)
+    empty = _on_empty(classes, set(found.tolist()), unknown)
+    return Agreement(classes, MaskRules(ids, UNKNOWNS[options.unknown], tolerance), (*more, *told, *empty))
+
+
+def usual_tolerance(keys: Sequence[Key]) -> int:
+    """How far values or colours of masks that are JPEG may be off, for each to have the right class.
+
+    Of two classes the nearer one is right, so it is half of what is between them. Of more, a pixel between
+    two of them may look like a third: 20 at most, and 0 for colours, whose rims are of no class.
+    """
+    levels = np.array(keys, np.int64).reshape(len(keys), -1)
+    if len(levels) < 2 or (len(levels) > 2 and levels.shape[1] > 1):
+        return 0
+    gaps = np.abs(levels[:, None] - levels[None]).max(axis=2)
+    half = int(gaps[gaps > 0].min()) // 2
+    return half if len(levels) == 2 else min(half, 20)
+
+
+def _tolerance(survey: Survey, ids: Mapping[Any, int], options: MaskOptions) -> tuple[int, tuple[str, ...]]:
+    """The tolerance, and a line where it is not the user's."""
+    if options.tolerance is not None or not survey.is_lossy:
+        return options.tolerance or 0, ()
+    tolerance = usual_tolerance(list(ids))
+    if not tolerance:
+        return 0, ()
+    return tolerance, (
+        "the masks have a lossy compression (JPEG): each pixel takes the nearest class that is at most "
+        f"{tolerance} away (--tolerance {tolerance})",
+    )
+
+
+def _on_empty(classes: ClassList, hit: set[int], unknown: Counter[Any]) -> tuple[str, ...]:
+    """A line where masks hold nothing but background; an error where they hold what is of no class too."""
+    names = [c.name for c in classes.foreground]
+    if any(0 < label < len(classes) for label in hit):
+        return ()
+    if unknown:
+        raise InputError(
+            f"not one pixel of {', '.join(names[:SHOWN])} is in the masks, which hold {_shown(unknown)}",
+            "correct what the classes are with --class, --classes or --map",
+        )
+    return (f"not one pixel of {', '.join(names[:SHOWN])} is in the masks: all is background",)
 
 
 def _values(
@@ -148,6 +200,11 @@ def _mapped(table: ClassTable | None, mapping: Mapping[int, int]) -> ClassList:
 def _found(survey: Survey, options: MaskOptions) -> tuple[ClassList, dict[int, int]]:
     """Every value but the lowest possible one is a class."""
     first = options.label_offset
+    if survey.is_lossy:
+        raise InputError(
+            f"the masks have a lossy compression (JPEG), which blurs values: {_shown(survey.counts)}",
+            "name their classes: --class building=255",
+        )
     kept = [v for v in survey.hidden if options.nodata not in ("file", v)]
     values = sorted(
         {v for v in (*survey.counts, *kept) if isinstance(v, int) and v not in (first, options.nodata)}
@@ -181,7 +238,8 @@ def _painted(table: ClassTable, colours: Mapping[int, Any]) -> ClassTable:
 def _grey(survey: Survey, table: ClassTable) -> ClassTable:
     """A list of grey colours means values of a mask of one band, unless that holds ids."""
     greys = [c.rgb[0] for c in table.classes if c.rgb and len(set(c.rgb)) == 1 and c.value is None]
-    if len(greys) < len(table.classes) or not set(survey.counts) <= set(greys):
+    counts = set(survey.counts)
+    if len(greys) < len(table.classes) or (not counts <= set(greys) and counts <= set(range(len(greys)))):
         return table
     return replace(
         table, classes=tuple(replace(c, value=grey) for c, grey in zip(table.classes, greys, strict=True))

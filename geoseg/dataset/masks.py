@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core import NODATA, Progress, Window
+from geoseg.core.orientation import Orientation
 from geoseg.dataset.classlists import Rgb
 from geoseg.dataset.images import strips
 from geoseg.dataset.pairs import Pair, missing_text
 from geoseg.dataset.palette import UNKNOWN, Palette, count_colours
 from geoseg.dataset.parallel import in_threads
+from geoseg.dataset.placement import Placement, PlacementReport, place_labels
 from geoseg.errors import InputError
 from geoseg.raster import Scene, open_scene
 from geoseg.raster.georef import grid_difference
@@ -40,6 +42,8 @@ class Survey:
         hidden: pixels of each such value.
         colours: whether the masks hold colours.
         table: the colours of values, of masks with a colour table.
+        is_lossy: whether a compression has changed the values of some.
+        told: how masks are brought to images that are shown turned.
     """
 
     counts: Counter[Key]
@@ -47,6 +51,8 @@ class Survey:
     hidden: Counter[int] = field(default_factory=Counter)
     colours: bool = False
     table: Mapping[int, Rgb] = field(default_factory=dict)
+    is_lossy: bool = False
+    told: tuple[str, ...] = ()
 
 
 def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = lambda masks: None) -> Survey:
@@ -68,17 +74,20 @@ def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = la
     counts: Counter[Key] = Counter()
     hidden: Counter[int] = Counter()
     declared: dict[int, Path] = {}
+    places, is_lossy = PlacementReport(), False
 
     def look(pair: Pair) -> tuple[str, _Looked | None]:
         with open_scene(pair.image) as image, open_scene(pair.mask, expand_palette=not as_values) as mask:
             wrong = _misfit(image, mask, kind)
-            return wrong, None if wrong else _look(mask, kind)
+            return wrong, None if wrong else _look(image, mask, kind)
 
     for wrong, looked in in_threads(look, pairs):
         progress(1)
         if looked is None:
             problems.append(wrong)
             continue
+        places.add(looked.path.name, looked.placement, looked.orientation)
+        is_lossy |= looked.is_lossy
         counts.update(looked.counts)
         hidden.update(looked.hidden)
         for value in looked.hidden:
@@ -89,7 +98,7 @@ def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = la
         raise InputError(
             missing_text(problems, "masks do not fit their images"), "check their names and sizes"
         )
-    return Survey(counts, declared, hidden, kind == "colours", table)
+    return Survey(counts, declared, hidden, kind == "colours", table, is_lossy, places.lines())
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,27 @@ class _Looked:
     path: Path
     counts: Counter[Key]
     hidden: Counter[int]
+    placement: Placement
+    orientation: Orientation
+    is_lossy: bool
+
+
+def place_mask(image: Scene, mask: Scene) -> Placement | None:
+    """Find out whether a mask is of the picture as shown or as stored.
+
+    Its size decides; where it has both, as of a square picture, it is of the picture as shown, which is what
+    annotation tools show.
+
+    Returns:
+        None where it fits neither, or viewers turn it otherwise than its image.
+    """
+    size, stored = mask.info.grid.size, image.info.grid.size
+    if mask.orientation == image.orientation:
+        return Placement(size, stored) if size == stored else None
+    if not mask.orientation.is_upright:
+        return None
+    placement = place_labels(size, stored, image.orientation)
+    return None if placement is None or placement.is_resized else placement
 
 
 def _kind(mask: Scene) -> str:
@@ -115,9 +145,12 @@ def _kind(mask: Scene) -> str:
 
 def _misfit(image: Scene, mask: Scene, kind: str) -> str:
     mine, other = mask.info.grid, image.info.grid
-    if mine.size != other.size:
+    placement = place_mask(image, mask)
+    if placement is None and mine.size == other.size:
+        return f"{mask.path.name}: is shown turned by EXIF otherwise than its image"
+    if placement is None:
         return f"{mask.path.name}: {mine.height}x{mine.width} for {other.height}x{other.width}"
-    difference = grid_difference(mine, other)
+    difference = grid_difference(mine, other) if placement.is_same else ""
     if difference:
         return f"{mask.path.name}: {difference}"
     return "" if _kind(mask) == kind else f"{mask.path.name}: no {kind} as in the others"
@@ -137,8 +170,11 @@ def _table(path: Path) -> dict[int, Rgb]:
     return found
 
 
-def _look(mask: Scene, kind: str) -> _Looked:
-    looked = _Looked(mask.path, Counter(), Counter())
+def _look(image: Scene, mask: Scene, kind: str) -> _Looked:
+    placement = place_mask(image, mask)
+    assert placement is not None
+    orientation = placement.orientation if mask.orientation == image.orientation else image.orientation
+    looked = _Looked(mask.path, Counter(), Counter(), placement, orientation, mask.source.is_lossy)
     nodata = mask.info.nodata
     for window in strips(mask.info.grid.size):
         if kind == "colours":
@@ -169,7 +205,7 @@ class MaskRules:
     Attributes:
         ids: colour or value -> class id, or 255 to be ignored.
         unknown: id of all others.
-        tolerance: how far each channel of a colour may be off.
+        tolerance: how far a value, or each channel of a colour, may be off; of several the nearest counts.
         keep: values declared as no data that count all the same.
     """
 
@@ -183,13 +219,23 @@ class MaskRules:
         if any(isinstance(key, tuple) for key in self.ids):
             palette = Palette(dict(self.ids), self.tolerance)
             return lambda mask, window: self._finished(*_by_colour(palette, mask, window))
-        return lambda mask, window: self._finished(*self._by_value(mask, window))
+        values = np.array(list(self.ids), np.int64)
+        labels = np.array(list(self.ids.values()), np.uint8)
+        return lambda mask, window: self._finished(*self._by_value(values, labels, mask, window))
 
-    def _by_value(self, mask: Scene, window: Window) -> tuple[Ids, Mask]:
+    def _by_value(
+        self, values: npt.NDArray[np.int64], labels: Ids, mask: Scene, window: Window
+    ) -> tuple[Ids, Mask]:
         pixels, valid = mask.read(window, (1,))
         ids = np.full(pixels[0].shape, UNKNOWN, np.uint8)
-        for value, label in self.ids.items():
-            ids[pixels[0] == value] = label
+        if not self.tolerance:
+            for value, label in self.ids.items():
+                ids[pixels[0] == value] = label
+        else:
+            found, places = np.unique(pixels[0], return_inverse=True)
+            near = nearest(found.astype(np.int64), values, self.tolerance)
+            table = np.where(near < 0, UNKNOWN, labels[near]).astype(np.uint8)
+            ids = table[places].reshape(ids.shape)
         if mask.info.nodata in self.keep:
             valid = valid | (pixels[0] == mask.info.nodata)
         return ids, valid
@@ -203,3 +249,12 @@ class MaskRules:
 def _by_colour(palette: Palette, mask: Scene, window: Window) -> tuple[Ids, Mask]:
     pixels, valid = mask.read(window, (1, 2, 3))
     return palette.look_up(pixels), valid
+
+
+def nearest(
+    found: npt.NDArray[np.int64], values: npt.NDArray[np.int64], tolerance: int
+) -> npt.NDArray[np.int64]:
+    """For each value found (count,) the position of the nearest listed one; -1 beyond the tolerance."""
+    distances = np.abs(found[:, None] - values[None])
+    near = distances.argmin(axis=1)
+    return np.where(distances.min(axis=1) <= tolerance, near, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoseg.core import Progress, Window
@@ -12,7 +12,7 @@ from geoseg.dataset.classlists import ClassTable, read_class_list
 from geoseg.dataset.items import DataSet, Labels
 from geoseg.dataset.making import Sample
 from geoseg.dataset.maskrules import Agreement, MaskOptions, agree
-from geoseg.dataset.masks import survey_masks
+from geoseg.dataset.masks import place_mask, survey_masks
 from geoseg.dataset.pairs import Pair, pair_files, pair_folders
 from geoseg.dataset.plain import CLASS_FILES
 from geoseg.dataset.store import read_splits
@@ -96,7 +96,9 @@ def check_masks(
     table = table or places.class_list()
     as_values = options.mapping is not None or table is None or any(c.rgb is None for c in table.classes)
     survey = survey_masks(pairs, as_values, progress)
-    return MaskSet(places, pairs, agree(survey, table, options), expands=not as_values)
+    agreement = agree(survey, table, options)
+    told = (*survey.told, *agreement.told)
+    return MaskSet(places, pairs, replace(agreement, told=told), expands=not as_values)
 
 
 def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda images: None) -> DataSet:
@@ -115,7 +117,10 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
 
     def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
         with open_scene(sample.inputs[0], expand_palette=masks.expands) as mask:
-            return Labels(read(mask, window))
+            placement = place_mask(scene, mask)
+            assert placement is not None  # it has been looked at
+            turn = placement.orientation
+            return Labels(turn.stored_pixels(read(mask, turn.shown_window(window, scene.info.grid.size))))
 
     recipe = Recipe(
         target.folder,

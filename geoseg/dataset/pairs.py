@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,12 @@ def missing_text(names: Sequence[str], what: str) -> str:
     return f"{len(names)} {what} ({shown})"
 
 
+def names_of(names: Sequence[str], noun: str = "image") -> str:
+    """``1 image (a.png)``, ``9 images (a.png, b.png, c.png, d.png, e.png, ...)``."""
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return f"{counted(len(names), noun)} ({shown})"
+
+
 def counted(number: int, noun: str) -> str:
     """``1 image``, ``1,200 images``, ``2 patches``."""
     ending = "es" if noun.endswith(("s", "ch")) else "s"
@@ -152,6 +159,32 @@ def counted(number: int, noun: str) -> str:
 def safe_stem(parts: Iterable[str]) -> str:
     """A name for a file in a data set, made of the parts of a path."""
     return re.sub(r"[^\w.+-]+", "_", "_".join(parts)).lstrip(".") or "_"
+
+
+def distinct_stems(folder: Path, images: Sequence[Path]) -> dict[Path, str]:
+    """Names for images in a data set, none twice.
+
+    Images that have one name get those of their folders too: ``north_a`` and ``south_a``.
+
+    Args:
+        folder: the images lie in it or below.
+        images: files.
+
+    Raises:
+        InputError: if two would have one name all the same.
+    """
+    counts = Counter(safe_stem([path.stem]) for path in images)
+    stems: dict[Path, str] = {}
+    owners: dict[str, Path] = {}
+    for path in images:
+        stem = safe_stem([path.stem])
+        if counts[stem] > 1:
+            places = [part for part in path.relative_to(folder).parts[:-1] if part != IMAGE_FOLDER]
+            stem = safe_stem([*places, path.stem])
+        if stem in owners:
+            raise InputError(f"{owners[stem]} and {path} would both be called {stem}", "rename one of them")
+        stems[path], owners[stem] = stem, path
+    return stems
 
 
 def _by_key(folder: Path, files: Sequence[Path]) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from geoseg.core import ClassList, LabelClass, Window, usual_colour
 from geoseg.core.classes import MAX_CLASSES
 from geoseg.dataset.classlists import background_first, read_class_list
 from geoseg.dataset.items import DataSet, Item, Source, band_names
-from geoseg.dataset.pairs import MASK_FOLDERS, Pair, pair_folders
+from geoseg.dataset.pairs import MASK_FOLDERS, Pair, names_of, pair_folders
 from geoseg.errors import InputError
 from geoseg.raster import classes_of, open_scene
 
@@ -34,6 +34,7 @@ def open_plain(folder: Path) -> DataSet:
     """
     _refuse_yolo(folder)
     pairs = pair_folders(folder)
+    _refuse_turned(folder, pairs)
     classes, values = _classes(folder, pairs)
     with open_scene(pairs[0].image) as scene:
         bands, dtype = band_names(scene.info), scene.info.dtype
@@ -49,6 +50,20 @@ def _refuse_yolo(folder: Path) -> None:
     if labels.is_dir() and next(labels.glob("*.txt"), None):
         raise InputError(
             f"{folder}: holds outlines in YOLO's form, not masks", f"geoseg prepare yolo {folder} -o DIR"
+        )
+
+
+def _refuse_turned(folder: Path, pairs: Sequence[Pair]) -> None:
+    """A mask of a picture that viewers turn is of either side: that is not for a reader to guess."""
+    turned = []
+    for pair in pairs:
+        if pair.image.suffix.lower() not in PLACED:
+            with open_scene(pair.image) as scene:
+                turned += [] if scene.orientation.is_upright else [pair.image.name]
+    if turned:
+        raise InputError(
+            f"{folder}: shown turned by EXIF: {names_of(turned)}",
+            f"geoseg prepare folders {folder} -o DIR brings their masks to the stored pixels",
         )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from geoseg.core import NODATA, ClassList, Window
 from geoseg.dataset.items import SPLITS, DataSet, ImageArrays, Item, Labels, Source, picture_bands
-from geoseg.dataset.pairs import DESCRIPTION, missing_text
+from geoseg.dataset.pairs import DESCRIPTION, IMAGE_FOLDER, SHOWN, missing_text, safe_stem
 from geoseg.dataset.plain import open_plain
 from geoseg.dataset.statistics import BandStatistics
 from geoseg.errors import InputError
@@ -242,10 +242,27 @@ def read_list(path: Path, stems: set[str]) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}", "one name a line") from error
     names = [line for line in lines if line]
-    found = [name if name in stems else Path(name).stem for name in names]
+    found = [_listed_stem(name, stems) for name in names]
     strange = [name for name, stem in zip(names, found, strict=True) if stem not in stems]
+    for name in strange:
+        several = sorted(stem for stem in stems if stem.endswith(f"_{Path(name).stem}"))
+        if len(several) > 1:
+            raise InputError(
+                f"{path}: {name} is the name of several images: {', '.join(several[:SHOWN])}",
+                "list them by these names",
+            )
     if strange:
         raise InputError(
             f"{path}: {missing_text(strange, 'names of images that are not there')}", "remove those lines"
         )
     return tuple(found)
+
+
+def _listed_stem(name: str, stems: set[str]) -> str:
+    """The stem that a line of a list means: itself, or a path whose folders may be part of the stem."""
+    if name in stems:
+        return name
+    path = PurePosixPath(name.replace("\\", "/"))
+    parts = [part for part in path.parts[:-1] if part not in ("/", IMAGE_FOLDER)]
+    options = (safe_stem([*parts[start:], path.stem]) for start in range(len(parts) + 1))
+    return next((stem for stem in options if stem in stems), path.stem)

@@ -24,6 +24,7 @@ from geoseg.dataset.pairs import safe_stem
 from geoseg.dataset.writer import Recipe, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene, open_scene
+from geoseg.vector.misplaced import why_elsewhere
 from geoseg.vector.read import place_frame, read_frame
 
 BOUNDARY, CONTACT = "boundary", "contact"
@@ -153,8 +154,10 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
         hit |= on_it
         features[stem] = _ordered(placed[on_it], ids[on_it])
     if not hit.any():
+        reason = why_elsewhere(frame[known], [_placed_grid(scene) for scene in by_stem.values()])
         raise InputError(
-            f"{path}: none of its {int(known.sum()):,} features lies on {_places(frame, scenes)}",
+            f"{path}: none of its {int(known.sum()):,} features lies on {_places(frame, scenes)}"
+            + (f"; {reason}" if reason else ""),
             "check that both are of one place, and that their coordinate systems are declared rightly",
         )
     outside, unusable = int((known & ~hit).sum()), int((~known).sum())

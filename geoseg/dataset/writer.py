@@ -17,7 +17,7 @@ from geoseg.dataset.classlists import write_class_list
 from geoseg.dataset.items import SPLITS, DataSet, Source, band_names
 from geoseg.dataset.journal import Workshop
 from geoseg.dataset.making import Draw, Making, Sample
-from geoseg.dataset.pairs import DESCRIPTION, missing_text
+from geoseg.dataset.pairs import DESCRIPTION, counted, missing_text
 from geoseg.dataset.parallel import in_threads
 from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
 from geoseg.dataset.store import FORMAT, open_dataset
@@ -138,6 +138,7 @@ def _inspect(samples: Sequence[Sample]) -> _About:
 def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence[dict[str, Any]]) -> None:
     entries = sorted(entries, key=lambda entry: str(entry["item"]["stem"]))
     items = [entry["item"] for entry in entries]
+    _refuse_empty(recipe, workshop, items)
     statistics = add_parts(PartStatistics(**part) for entry in entries for part in entry["parts"])
     folder = workshop.folder
     write_class_list(folder / "classes.csv", recipe.classes)
@@ -161,6 +162,18 @@ def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence
     files = {item[kind] for item in items for kind in ("image", "mask", "instances") if item[kind]}
     files |= {name for entry in entries for name in entry["beside"]}
     workshop.publish(files | {DESCRIPTION, "classes.csv", *texts})
+
+
+def _refuse_empty(recipe: Recipe, workshop: Workshop, items: Sequence[Mapping[str, Any]]) -> None:
+    """Labels of which not one pixel is drawn were not meant so; nothing is kept then."""
+    objects = sum(item["objects"] or 0 for item in items)
+    if objects and not any(any(item["counts"][1:-1]) for item in items):
+        workshop.discard()
+        raise InputError(
+            f"{recipe.target}: not one pixel of {counted(objects, 'object')} is drawn: they are smaller than "
+            "a pixel, or lie where images have no data",
+            "check that labels and images belong together",
+        )
 
 
 def _lines(stems: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ import yaml
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import AnnotatedImage, Annotations
 from geoseg.dataset.classlists import foreground_classes
+from geoseg.dataset.coordinates import SHARES, CoordinateCheck
 from geoseg.dataset.irregular import DRAWN, LEFT_OUT, Irregularity, judge
-from geoseg.dataset.pairs import IMAGE_FOLDER, list_rasters, safe_stem
+from geoseg.dataset.pairs import IMAGE_FOLDER, distinct_stems, list_rasters
+from geoseg.dataset.placement import Placement, PlacementReport
 from geoseg.dataset.shapes import Shape
 from geoseg.errors import InputError
 from geoseg.raster import open_scene
@@ -50,10 +51,11 @@ def read_yolo_folder(folder: Path, names: Sequence[str] = ()) -> Annotations:
     reading = _Reading(ids, labels)
     lonely = _without_image(folder, set(labels.values()))
     found = [Irregularity(kinds.MISSING, "image", path.stem, str(path), LEFT_OUT) for path in lonely]
-    stems = _stems(folder, images)
+    stems = distinct_stems(folder, images)
     annotated = []
+    check, places = CoordinateCheck("YOLO", SHARES), PlacementReport()
     for image in images:
-        shapes, irregular = reading.read(image)
+        shapes, irregular = reading.read(image, check, places)
         found += irregular
         split = next((SPLIT_FOLDERS[p] for p in image.relative_to(folder).parts if p in SPLIT_FOLDERS), "")
         inputs = (labels[image],) if labels[image].is_file() else ()
@@ -61,7 +63,8 @@ def read_yolo_folder(folder: Path, names: Sequence[str] = ()) -> Annotations:
             AnnotatedImage(stems[image], image, len(shapes), len(irregular), split, inputs, str(names))
         )
     ordered = tuple(sorted(annotated, key=lambda image: image.stem))
-    return Annotations(ordered, classes, tuple(found), lambda image: reading.read(image.path)[0])
+    told = (*places.lines(), *check.check(str(folder)))
+    return Annotations(ordered, classes, tuple(found), lambda image: reading.read(image.path)[0], told)
 
 
 class _Reading:
@@ -70,18 +73,29 @@ class _Reading:
     def __init__(self, ids: Sequence[int], labels: Mapping[Path, Path]) -> None:
         self._ids, self._labels = ids, labels
 
-    def read(self, image: Path) -> tuple[list[Shape], list[Irregularity]]:
-        """The objects of an image, and what is irregular about its labels."""
+    def read(
+        self, image: Path, check: CoordinateCheck | None = None, places: PlacementReport | None = None
+    ) -> tuple[list[Shape], list[Irregularity]]:
+        """The objects of an image, and what is irregular about its labels.
+
+        Args:
+            image: its file.
+            check: counts outlines that draw nothing.
+            places: takes down how labels are brought to the image.
+        """
         label = self._labels[image]
         if not label.is_file():
             return [], []
         with open_scene(image) as scene:
-            size = scene.info.grid.size
+            size, orientation = scene.info.grid.size, scene.orientation
+        placement = Placement(orientation.shown_size(size), size, orientation)
+        if places:
+            places.add(image.name, placement, orientation)
         shapes: list[Shape] = []
         irregular: list[Irregularity] = []
         seen: set[str] = set()
         for number, line in enumerate(_lines(label), start=1):
-            shape, kind = self._shape(line, size)
+            shape, kind = self._shape(line, placement, image.name, check)
             if shape is not None and shape.digest() in seen:
                 shape, kind = None, kinds.SAME_POLYGON
             if shape is not None:
@@ -92,7 +106,9 @@ class _Reading:
                 irregular.append(Irregularity(kind, f"line {number}", image.stem, label.name, done))
         return shapes, irregular
 
-    def _shape(self, line: str, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
+    def _shape(
+        self, line: str, placement: Placement, name: str, check: CoordinateCheck | None
+    ) -> tuple[Shape | None, str | None]:
         words = line.split()
         try:
             index, values = int(words[0]), np.array(words[1:], np.float64)
@@ -104,9 +120,11 @@ class _Reading:
             return None, kinds.UNKNOWN_CLASS
         if len(values) == 4:
             return None, kinds.BOX
-        ring = values[: len(values) // 2 * 2].reshape(-1, 2) * (size[1], size[0])
-        rings, kind = judge([ring], size)
-        return (Shape(self._ids[index], rings) if rings else None), kind
+        points, (height, width) = values[: len(values) // 2 * 2].reshape(-1, 2), placement.labelled
+        if check:
+            check.add(name, points, placement.labelled)
+        rings, kind = judge([points * (width, height)], placement.labelled)
+        return (placement.place(Shape(self._ids[index], rings)) if rings else None), kind
 
 
 def _lines(path: Path) -> list[str]:
@@ -140,18 +158,6 @@ def _without_image(folder: Path, known: set[Path]) -> list[Path]:
         for path in folder.rglob(f"{LABEL_FOLDER}/**/*.txt")
         if path not in known and path.stem != "classes"
     )
-
-
-def _stems(folder: Path, images: Sequence[Path]) -> dict[Path, str]:
-    counts = Counter(safe_stem([path.stem]) for path in images)
-    stems = {}
-    for path in images:
-        stem = safe_stem([path.stem])
-        if counts[stem] > 1:
-            places = [part for part in path.relative_to(folder).parts[:-1] if part != IMAGE_FOLDER]
-            stem = safe_stem([*places, path.stem])
-        stems[path] = stem
-    return stems
 
 
 def _names(folder: Path) -> list[str]:

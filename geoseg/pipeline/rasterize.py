@@ -19,6 +19,8 @@ from geoseg.raster import MaskSink, Scene, classes_of, open_scene
 from geoseg.raster.labels import class_list
 from geoseg.raster.objects import LARGEST, ObjectSink
 from geoseg.vector.burn import Burner, Burning, Labels
+from geoseg.vector.misplaced import why_elsewhere
+from geoseg.vector.read import read_frame
 
 STRIP_PIXELS = 4_000_000
 
@@ -92,24 +94,43 @@ def rasterize(
         found = Burning.read(Path(vectors), grid.crs, options.field, options.instances)
         way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
         burner = Burner(found.shapes, way.labels, options.all_touched)
+        drawn = False
         if len(found.shapes) and not burner.touches(grid):
-            raise VectorError(
-                f"no polygon of {vectors} lies on {like}", "check that both are of one place, and their CRS"
-            )
+            raise _elsewhere(Path(vectors), scene)
         make_folder(path.parent)
         remove_leftovers(path.parent)
         sink = way.open(path, options.overwrite)
         try:
             for window in _windows(scene):
                 _, valid = scene.read(window)
-                sink.add(way.rows(window.row, burner.draw(grid.crop(window)), valid))
+                labels = burner.draw(grid.crop(window))
+                drawn |= bool((labels[valid] > 0).any())
+                sink.add(way.rows(window.row, labels, valid))
                 progress(window.height)
             sink.finish()
+            if way.labels.any() and not drawn:
+                raise VectorError(
+                    f"no pixel of {like} gets any of the {len(way.labels):,} polygons of {vectors}: they are "
+                    "smaller than a pixel, or lie where the raster has no data",
+                    "--all-touched draws every pixel that a polygon touches",
+                )
             outputs = tuple(sink.commit())
         finally:
             sink.abort()
     warnings = [f"{found.skipped} features are no polygons and were left out"] if found.skipped else []
     return RasterizeResult(outputs, (*scene.warnings, *warnings), way.told)
+
+
+def _elsewhere(vectors: Path, scene: Scene) -> VectorError:
+    """The error of polygons none of which lies on a raster, with what explains it."""
+    frame = read_frame(vectors, None)
+    reason = why_elsewhere(frame, [scene.info.grid]) if frame.crs is not None and scene.info.grid.crs else ""
+    west, south, east, north = frame.total_bounds
+    return VectorError(
+        f"no polygon of {vectors} lies on {scene.path}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to "
+        f"{north:.6g}" + (f"; {reason}" if reason else ""),
+        "check that both are of one place, and their CRS",
+    )
 
 
 @dataclass(frozen=True, slots=True)

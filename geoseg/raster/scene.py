@@ -15,6 +15,7 @@ from rasterio.windows import Window as RioWindow
 from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.core.strip import Mask
 from geoseg.raster.georef import ground_distance
+from geoseg.raster.orientation import read_orientation
 from geoseg.raster.safety import is_fenced, local_file, open_checked
 from geoseg.raster.source import FileSource, Pixels, Source
 from geoseg.raster.vrt import open_vrt
@@ -30,6 +31,7 @@ class Scene:
         path: absolute.
         info: what the header says.
         alpha: what a band flagged as alpha was taken for: ``mask`` or ``band``; ``auto`` where there is none.
+        orientation: how viewers turn it; pixels and grid are those that are stored.
         warnings: what the user should know about the file.
         header_hash: sha256 over size, modification time and first 64 KiB of every file that is read; another
             hash means another scene.
@@ -41,10 +43,16 @@ class Scene:
         self.alpha = source.alpha.choice
         self.expand_palette = expand_palette
         self.warnings = list(source.warnings)
+        self.orientation = read_orientation(source.path, source.tags)
         gsd = ground_distance(source.grid)
         if gsd is None and source.grid.crs is not None:
             self.warnings.append(
                 f"{source.path.name}: its CRS has no place on Earth: sizes of pixels and polygons are unknown"
+            )
+        if not self.orientation.is_upright:
+            self.warnings.append(
+                f"{source.path.name}: viewers show it turned (EXIF orientation {self.orientation.value}); "
+                "geoseg reads the pixels as they are stored, and results lie on those"
             )
         if not is_fenced():
             self.warnings.append(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp, Compression, MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as RioWindow
 
@@ -20,6 +20,8 @@ from geoseg.raster.georef import grid_of
 from geoseg.raster.safety import first_bytes, is_vrt, open_checked, reading
 
 Pixels = NDArray[Any]
+LOSSY = (Compression.jpeg,)
+"""WebP, LERC and JPEG 2000 may be lossless: the header does not say."""
 
 
 class Source(Protocol):
@@ -36,6 +38,7 @@ class Source(Protocol):
         files: everything that is read, for the header hash.
         alpha: what the bands flagged as alpha were taken for.
         tags: the file's metadata.
+        is_lossy: whether its compression changes values.
     """
 
     path: Path
@@ -48,6 +51,7 @@ class Source(Protocol):
     files: tuple[Path, ...]
     alpha: AlphaBands
     tags: dict[str, str]
+    is_lossy: bool
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width).
@@ -85,6 +89,7 @@ class FileSource:
         self._dataset = dataset
         self.grid, self.warnings = grid_of(path, dataset)
         self.tags = dataset.tags()
+        self.is_lossy = dataset.driver == "JPEG" or dataset.compression in LOSSY
         dtype = np.result_type(*dataset.dtypes)
         if dtype.kind not in "iuf":
             raise SceneError(f"{path}: has complex numbers", "choose a real part: gdal_translate")

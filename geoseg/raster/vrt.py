@@ -90,6 +90,7 @@ class VrtSource:
         self._alpha = "band" if alpha == "auto" else alpha  # until it is settled
         self._open: OrderedDict[Path, Source] = OrderedDict()
         self.warnings: list[str] = []
+        self.is_lossy = False
         self.tags: dict[str, str] = {}
         self.grid = _grid(path, root)
         elements = root.findall("VRTRasterBand")

@@ -127,7 +127,6 @@ def test_one_annotation_of_a_task_counts(tmp_path: Path) -> None:
         (polygon([]), "empty segmentation"),
         (polygon([[0, 0], [150, 0], [10, 10]]), "outside the image"),
         (polygon(SQUARE, ""), "unknown category"),
-        (polygon(SQUARE, original_width=80), "wrong image size"),
         (polygon(SQUARE, image_rotation=90), "rotated image"),
         (result("rectanglelabels", {"x": 1, "y": 1, "rectanglelabels": ["roof"]}), "box without polygon"),
         (result("brushlabels", {"rle": [1, 2, 3], "brushlabels": ["roof"]}), "run lengths of another size"),

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from geoseg.core import NODATA, ClassList, LabelClass, Window
+from geoseg.core.orientation import Orientation
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import ClassTable, ListedClass, parse_class, read_class_list, write_class_list
 from geoseg.dataset.colours import write_colours
 from geoseg.dataset.items import Source
-from geoseg.dataset.maskrules import MaskOptions
+from geoseg.dataset.maskrules import MaskOptions, usual_tolerance
 from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
 from geoseg.dataset.palette import Palette, from_one_hot, to_colours, to_ids, to_one_hot
 from geoseg.dataset.store import DataSet, open_dataset, read_labels
@@ -448,3 +449,101 @@ def test_a_colour_learned_meanwhile_is_known() -> None:
     palette._seen = Racing()  # type: ignore[assignment]
 
     assert [[1, 2]] == palette.look_up(pixels).tolist()
+
+
+def grey_jpeg(path: Path, seed: int, quality: int = 90) -> None:
+    """A mask of one band as JPEG: 15 % of 8,000 pixels are white, and noise is around both values."""
+    mask = np.zeros((80, 100), np.uint8)
+    mask[20:50, 30:70] = 255
+    noise = np.random.default_rng(seed).integers(0, 5, mask.shape)
+    Image.fromarray(np.where(mask, 255 - noise, noise).astype(np.uint8)).save(path, quality=quality)
+
+
+def grey_folder(folder: Path) -> Path:
+    """Two images with such masks."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for number in (0, 1):
+        Image.fromarray(np.full((80, 100, 3), 90, np.uint8)).save(folder / f"images/{number}.png")
+        grey_jpeg(folder / f"masks/{number}.jpg", number)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("listed", "options"),
+    [
+        (("background=#000000", "building=#ffffff"), {"tolerance": 30}),
+        (("background=#000000", "building=#ffffff"), {}),
+        (("building=255",), {}),
+        (("building=255",), {"tolerance": 30}),
+    ],
+)
+def test_grey_jpeg_masks(tmp_path: Path, listed: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Values near a class are of it, white is 255, and what was taken is said."""
+    masks = check_masks(MaskPlaces(grey_folder(tmp_path)), table(*listed), MaskOptions(**options))
+    dataset = prepare_masks(masks, Target(tmp_path / "set", Source("test")))
+    counts = [item.counts for item in dataset.items]
+
+    assert all(1_164 <= building <= 1_236 and not ignored for _, building, ignored in counts)
+    assert (not options) == any("nearest class that is at most 127 away" in t for t in masks.agreement.told)
+
+
+def test_lossy_values_need_names(tmp_path: Path) -> None:
+    """Else each of the blurred values would be a class; exact values only leave the noise of no class."""
+    places = MaskPlaces(grey_folder(tmp_path))
+    with pytest.raises(InputError, match=r"lossy compression \(JPEG\).*--class building=255"):
+        check_masks(places, None, MaskOptions())
+    with pytest.raises(InputError, match=r"of no class.*--tolerance 20"):
+        check_masks(places, table("building=255"), MaskOptions(tolerance=0))
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([0, 255], 127),
+        ([0, 1], 0),
+        ([0, 100, 255], 20),
+        ([0, 10, 20], 5),
+        ([(0, 0, 0), (255, 255, 255)], 127),
+        ([(0, 0, 0), (255, 255, 255), (255, 0, 0)], 0),
+        ([5], 0),
+    ],
+)
+def test_usual_tolerances(levels: list[Any], expected: int) -> None:
+    """Half of what is between two classes; little between more."""
+    assert expected == usual_tolerance(levels)
+
+
+def test_masks_of_which_nothing_arrives(tmp_path: Path) -> None:
+    """What they hold is shown; masks that hold nothing but background are told."""
+    places = MaskPlaces(folder_of(tmp_path, {"a": np.array([[0, 0, 7], [0, 7, 7]], np.uint8)}))
+    for options in ({"unknown": "background"}, {"unknown": "ignore"}):
+        with pytest.raises(InputError, match="not one pixel of roof is in the masks, which hold 7"):
+            check_masks(places, table("roof=255"), MaskOptions(**options))
+    empty = MaskPlaces(folder_of(tmp_path / "b", {"a": np.zeros((2, 3), np.uint8)}))
+    told = check_masks(empty, table("roof=255"), MaskOptions()).agreement.told
+
+    assert ("not one pixel of roof is in the masks: all is background",) == told
+
+
+@pytest.mark.parametrize("value", range(2, 9))
+@pytest.mark.parametrize("as_stored", [False, True])
+def test_masks_of_pictures_that_are_shown_turned(tmp_path: Path, value: int, as_stored: bool) -> None:
+    """A mask of the shown size is turned to the stored pixels; one of the stored size alone stays."""
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    mask = np.zeros((20, 30), np.uint8)
+    mask[3:7, 5:25] = 1
+    exif = Image.Exif()
+    exif[274] = value
+    stored = np.ascontiguousarray(Orientation(value).stored_pixels(mask))
+    picture = Image.fromarray(np.stack([stored * 255] * 3, axis=2))
+    picture.save(tmp_path / "images/a.png", exif=exif.tobytes())
+    as_stored = as_stored and value >= 5
+    Image.fromarray(stored if as_stored else mask).save(tmp_path / "masks/a.png")
+    masks = check_masks(MaskPlaces(tmp_path), table("roof=1"), MaskOptions())
+    (item,) = prepare_masks(masks, Target(tmp_path / "set", Source("test"))).items
+
+    assert np.array_equal(stored, read_labels(item).mask)
+    assert any("shown turned by EXIF: 1 image (a.png)" in line for line in masks.agreement.told)
+    assert as_stored == any("size of the stored pixels" in line for line in masks.agreement.told)

@@ -100,13 +100,14 @@ def test_classes_from_a_field(tmp_path: Path) -> None:
 
 
 def test_all_touched_takes_more(tmp_path: Path) -> None:
-    """A sliver between pixel centres shows only if every touched pixel counts."""
+    """A sliver between pixel centres shows only if every touched pixel counts; else it is refused."""
     scene = write_scene(tmp_path / "scene.tif", (40, 50))
     vectors = write_vectors(tmp_path / "v.gpkg", [pixels(4.6, 5.6, 0.3, 3)])
-    plain = prepare(vectors, scene, target=tmp_path / "1")
+    with pytest.raises(InputError, match="not one pixel of 1 object is drawn"):
+        prepare(vectors, scene, target=tmp_path / "1")
     touched = prepare(vectors, scene, target=tmp_path / "2", all_touched=True)
 
-    assert [0, 4] == [int((read_labels(d.items[0]).mask == 1).sum()) for d in (plain, touched)]
+    assert 4 == int((read_labels(touched.items[0]).mask == 1).sum())
 
 
 def test_rims_and_contacts_are_classes(tmp_path: Path) -> None:
@@ -138,6 +139,51 @@ def test_what_misses_is_counted_and_told(tmp_path: Path) -> None:
         read_vector_set(write_vectors(tmp_path / "bare.gpkg", [far], None), [scene], VectorLabels())
     with pytest.raises(InputError, match="one name"):
         read_vector_set(some, [scene, scene], VectorLabels())
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (
+            lambda shape, lonlat: (shapely.transform(lonlat, flip), "EPSG:4326"),
+            "they would with x and y exchanged",
+        ),
+        (
+            lambda shape, lonlat: (shapely.transform(shape, flip), "EPSG:32628"),
+            "they would with x and y exchanged",
+        ),
+        (lambda shape, lonlat: (shape, "EPSG:32629"), "they would with the scene's coordinate system"),
+        (lambda shape, lonlat: (lonlat, "EPSG:32628"), "they would with EPSG:4326 coordinate system"),
+        (lambda shape, lonlat: (shapely.affinity.translate(shape, 9e4), "EPSG:32628"), ""),
+    ],
+)
+def test_why_no_feature_lies_on_the_scene(tmp_path: Path, make: Any, reason: str) -> None:
+    """Axes exchanged, a CRS declared wrongly, or simply another place: guessed by trying."""
+    scene = write_scene(tmp_path / "scene.tif", (40, 50))
+    shape_m = pixels(5, 5, 20, 20)
+    lonlat = geopandas.GeoSeries([shape_m], crs="EPSG:32628").to_crs("EPSG:4326")[0]
+    geometry, crs = make(shape_m, lonlat)
+    geopandas.GeoDataFrame(geometry=[geometry], crs=crs).to_file(tmp_path / "a.gpkg")
+    with pytest.raises(InputError, match="none of its 1 features lies on") as caught:
+        read_vector_set(tmp_path / "a.gpkg", [scene], VectorLabels())
+
+    assert reason in str(caught.value)
+    assert bool(reason) == ("they would" in str(caught.value))
+
+
+def flip(points: Any) -> Any:
+    """Exchange x and y."""
+    return points[:, ::-1]
+
+
+def test_features_without_a_pixel_are_an_error(tmp_path: Path) -> None:
+    """Slivers between the centres of pixels: refused, and nothing is left."""
+    scene = write_scene(tmp_path / "scene.tif", (40, 50))
+    slivers = write_vectors(tmp_path / "slivers.gpkg", [pixels(3.1, 3, 0.2, 9), pixels(8.1, 3, 0.2, 9)])
+    with pytest.raises(InputError, match="not one pixel of 2 objects is drawn"):
+        prepare(slivers, scene, target=tmp_path / "set")
+
+    assert {"scene.tif", "slivers.gpkg"} == {path.name for path in tmp_path.iterdir()}
 
 
 sides = st.integers(2, 12)

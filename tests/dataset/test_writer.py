@@ -124,7 +124,9 @@ def test_the_fingerprint_tells_data_sets_apart(tmp_path: Path) -> None:
     samples = placed(tmp_path / "in")
     first = write_dataset(recipe(tmp_path / "1"), samples, draw)
     again = write_dataset(recipe(tmp_path / "2"), samples[::-1], draw)
-    other = write_dataset(recipe(tmp_path / "3"), samples, lambda *a: Labels(np.zeros_like(draw(*a).mask)))
+    other = write_dataset(
+        recipe(tmp_path / "3"), samples, lambda *a: Labels(np.roll(draw(*a).mask, 1, axis=1))
+    )
 
     assert first.fingerprint == again.fingerprint != other.fingerprint
 

@@ -27,4 +27,4 @@ def command(folder: Path | None, output: Path, **values: Any) -> None:
     FOLDER holds folders images and masks (or labels), at any depth. Without a list of classes, every value of
     the masks but 0 is a class. Lists train.txt, valid.txt and test.txt in FOLDER are kept.
     """
-    shared.make_of_masks(folder, output, values | {"tolerance": 0})
+    shared.make_of_masks(folder, output, values)

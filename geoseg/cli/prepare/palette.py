@@ -16,13 +16,6 @@ from geoseg.cli.prepare import shared
 @shared.output_option
 @shared.mask_place_options
 @shared.class_options
-@click.option(
-    "--tolerance",
-    type=click.IntRange(0, 127),
-    default=0,
-    show_default=True,
-    help="How far each channel of a colour may be off: 20 for masks that were saved as JPEG.",
-)
 @shared.mask_options
 @shared.source_options
 @options.overwrite_option

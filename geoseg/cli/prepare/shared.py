@@ -111,6 +111,12 @@ class_options = options.all_of(
 )
 mask_options = options.all_of(
     click.option(
+        "--tolerance",
+        type=click.IntRange(0, 127),
+        help="How far a value, or each channel of a colour, may be off; default: 0, but for JPEG masks half "
+        "of what is between two classes, or up to 20 between more values.",
+    ),
+    click.option(
         "--unknown",
         type=click.Choice(["refuse", "ignore", "background"]),
         default="refuse",
@@ -167,6 +173,8 @@ def make_annotated(annotations: Annotations, target: Target, values: Mapping[str
     for kind, count in kinds.items():
         example = next(i for i in annotations.irregularities if i.kind == kind)
         click.echo(f"irregular: {kind}: {count:,} (first: {example.annotation} in {example.file})", err=True)
+    for line in annotations.told:
+        click.echo(line, err=True)
     choice = choice_from(values)
     with ProgressBar(target.folder.name, len(choice.of(annotations.images)), unit="images") as bar:
         dataset = prepare_annotated(annotations, target, choice, bar)
@@ -177,9 +185,17 @@ def make_annotated(annotations: Annotations, target: Target, values: Mapping[str
 def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
     """Print what a data set holds."""
     from geoseg.dataset.journal import replaced
+    from geoseg.dataset.pairs import names_of
 
     for old in replaced(dataset.folder):
         click.echo(f"{old}: the data set that was replaced could not be removed: delete it", err=True)
+    empty = [item.stem for item in dataset.items if item.objects and not any(item.counts[1:-1])]
+    if empty:
+        click.echo(
+            f"not one pixel of their objects is drawn: {names_of(empty)}: objects are smaller than a pixel, "
+            "or the images have no data there",
+            err=True,
+        )
     counts = dataset.totals()
     told = {
         "folder": str(dataset.folder),

@@ -1,0 +1,60 @@
+"""Features that lie on no scene: what is known of why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import geopandas
+import numpy as np
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import ProjError
+
+from geoseg.core import GeoGrid
+
+DEGREES = "EPSG:4326"
+MOST_GRIDS = 50
+"""Scenes that are looked at; more say nothing new."""
+
+
+def why_elsewhere(frame: geopandas.GeoDataFrame, grids: Sequence[GeoGrid]) -> str:
+    """Find a mistake that would put features on one of these grids.
+
+    Args:
+        frame: features with a CRS, none of which lies on a grid.
+        grids: with a CRS.
+
+    Returns:
+        A sentence's second half, or nothing where no usual mistake explains it.
+    """
+    frame = frame[~(frame.geometry.is_empty | frame.geometry.isna())]
+    for grid in grids[:MOST_GRIDS]:
+        for reason, moved in _mistakes(frame, str(grid.crs)):
+            if _meets(moved, grid):
+                return reason
+    return ""
+
+
+def _mistakes(frame: geopandas.GeoDataFrame, crs: str) -> Iterator[tuple[str, geopandas.GeoDataFrame]]:
+    exchanged = frame.set_geometry(
+        geopandas.GeoSeries(
+            shapely.transform(frame.geometry.to_numpy(), lambda points: points[:, ::-1]), crs=frame.crs
+        ).set_axis(frame.index)
+    )
+    yield "they would with x and y exchanged", exchanged
+    for name, wanted in (("the scene's", crs), (DEGREES, DEGREES)):
+        for moved, also in ((frame, ""), (exchanged, " and x and y exchanged")):
+            told = f"they would with {name} coordinate system in place of the one the file declares{also}"
+            yield told, moved.set_crs(CRS.from_user_input(wanted), allow_override=True)
+
+
+def _meets(frame: geopandas.GeoDataFrame, grid: GeoGrid) -> bool:
+    try:
+        placed = frame.to_crs(CRS.from_user_input(str(grid.crs)))
+    except ProjError:
+        return False
+    bounds = placed.bounds.to_numpy()
+    bounds = bounds[np.isfinite(bounds).all(axis=1)]
+    corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
+    area = shapely.Polygon([grid.xy(*corner) for corner in corners])
+    return bool(shapely.intersects(shapely.box(*bounds.T), area).any())
