@@ -7,6 +7,7 @@ are there, and in what they leave behind; nothing but images, categories and seg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
+from geoseg.dataset.annotators import Annotators, annotator_of
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.coordinates import PIXELS, CoordinateCheck
 from geoseg.dataset.gather import Gathered, Gathering
@@ -25,7 +27,7 @@ from geoseg.dataset.shapes import Ring, Shape
 from geoseg.errors import InputError
 
 
-def read_coco(path: Path, images: Path | None = None) -> Annotations:
+def read_coco(path: Path, images: Path | None = None, annotator: str | None = None) -> Annotations:
     """Read a COCO file of instances.
 
     Images whose file is not found are reported and left out, as are annotations that cannot be drawn.
@@ -33,9 +35,11 @@ def read_coco(path: Path, images: Path | None = None) -> Annotations:
     Args:
         path: the JSON file.
         images: folder of the images; None: that of the file.
+        annotator: take the annotations of this person alone, and of the images those that have some.
 
     Raises:
         InputError: if it is no such file; names the place of a syntax error.
+        OptionError: if nothing is by that person.
         SceneError: if an image is damaged.
     """
     data = read_json(path)
@@ -49,11 +53,22 @@ def read_coco(path: Path, images: Path | None = None) -> Annotations:
         )
     classes, class_of = _categories(path, lists[2] or [])
     gathering = Gathering(path, images or path.parent, CoordinateCheck("COCO", PIXELS))
+    people = Annotators(annotator)
+    taken = [record for record in lists[1] or [] if _is_taken(record, people)]
+    people.check(str(path))
+    wanted = None if annotator is None else {_hashable(record.get("image_id")) for record in taken}
     for record in lists[0] or []:
-        _add_image(gathering, record, path)
-    for record in lists[1] or []:
+        _add_image(gathering, record, path, wanted)
+    for record in taken:
         _add_annotation(gathering, record, class_of, path)
-    return gathering.result(classes)
+    found = gathering.result(classes)
+    return replace(found, told=(*people.lines("all are drawn"), *found.told))
+
+
+def _is_taken(record: Any, people: Annotators) -> bool:
+    if not isinstance(record, Mapping):  # refused when it is read
+        return True
+    return people.add(_hashable(record.get("image_id")), annotator_of(record))
 
 
 def _categories(path: Path, records: Sequence[Any]) -> tuple[ClassList, dict[int, int]]:
@@ -72,13 +87,16 @@ def _categories(path: Path, records: Sequence[Any]) -> tuple[ClassList, dict[int
     return classes, {i: ids.get(name, 0) for i, name in named.items()}
 
 
-def _add_image(gathering: Gathering, record: Any, path: Path) -> None:
+def _add_image(gathering: Gathering, record: Any, path: Path, wanted: set[Any] | None) -> None:
     try:
         key, name = _hashable(record["id"]), str(record["file_name"])
         declared = record.get("height"), record.get("width")
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: an image lacks its id or file_name", "export it anew") from error
-    gathering.add_image(key, name, declared)
+    if wanted is not None and key not in wanted:
+        gathering.leave_out(key, name, kinds.UNLABELLED)
+    else:
+        gathering.add_image(key, name, declared)
 
 
 def _add_annotation(gathering: Gathering, record: Any, class_of: Mapping[Any, int], path: Path) -> None:

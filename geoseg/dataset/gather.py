@@ -155,7 +155,9 @@ class Gathering:
         if not self._by_path:
             self._refuse()
         wrong = self._wrong()
+        unlabelled = [i.file for i in self._found if i.kind == kinds.UNLABELLED]
         told = (
+            *(f"left out, without a finished annotation: {names_of(unlabelled)}" for _ in unlabelled[:1]),
             *self._ambiguous[:SHOWN],
             *(f"left out, of another shape than the labels state: {names_of(wrong)}" for _ in wrong[:1]),
             *self._places.lines(),

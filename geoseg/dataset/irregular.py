@@ -25,6 +25,7 @@ FEW_POINTS, EMPTY, NULL = "fewer than three points", "empty segmentation", "null
 BOX = "box without polygon"
 UNKNOWN_CLASS, UNKNOWN_IMAGE = "unknown category", "unknown image"
 WRONG_SIZE, MISSING, SAME_IMAGE = "wrong image size", "missing file", "duplicate image"
+UNLABELLED = "image without a finished annotation"
 AMBIGUOUS = "file name in several folders"
 ROTATED = "rotated image"
 WRONG_RUNS = "run lengths of another size"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
+from geoseg.dataset.annotators import Annotators, annotator_of
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.coordinates import PERCENT, CoordinateCheck
 from geoseg.dataset.gather import Gathered, Gathering
@@ -24,17 +25,20 @@ SHAPES = ("polygon", "brush", "rectangle", "ellipse", "keypoint")
 """Beginnings of the types of results that have a place in the image."""
 
 
-def read_labelstudio(path: Path, images: Path | None = None) -> Annotations:
+def read_labelstudio(path: Path, images: Path | None = None, annotator: str | None = None) -> Annotations:
     """Read an export of Label Studio in its form JSON.
 
-    Of several annotations of one task the ground truth counts, else the last; cancelled ones do not.
+    Of several annotations of one task the ground truth counts, else the last, and that is told. Drafts,
+    predictions and cancelled annotations do not count; tasks that have nothing else are left out.
 
     Args:
         path: the JSON file.
         images: folder of the images, with or without the prefixes of uploads; None: that of the file.
+        annotator: take the annotations of this person alone: an address, a name or a number.
 
     Raises:
         InputError: if it is no such file; names the place of a syntax error.
+        OptionError: if nothing is by that person.
         SceneError: if an image is damaged.
     """
     tasks = read_json(path)
@@ -42,17 +46,26 @@ def read_labelstudio(path: Path, images: Path | None = None) -> Annotations:
         raise InputError(
             f"{path}: is no list of tasks with data and annotations", "export it as JSON, not JSON-MIN or CSV"
         )
-    regions = [region for number, task in enumerate(tasks) for region in _regions(task, number)]
+    people = Annotators(annotator)
+    chosen = {number: _chosen(task, number, people) for number, task in enumerate(tasks)}
+    people.check(str(path))
+    regions = [region for number, taken in chosen.items() if taken for region in _regions(taken, number)]
     names = sorted({r.label for r in regions if r.label and r.label.casefold() not in BACKGROUNDS})
     if not names:
-        raise InputError(f"{path}: nothing in it has a label", "label regions, or export another project")
+        raise InputError(
+            f"{path}: nothing in it has a label"
+            + (", drafts and predictions apart" if any(_unfinished(task) for task in tasks) else ""),
+            "label regions and submit them, or export another project",
+        )
     classes = named_classes(names)
     ids = {c.name: c.id for c in classes.foreground} | dict.fromkeys(BACKGROUNDS, 0)
     gathering = Gathering(path, images or path.parent, CoordinateCheck("Label Studio", PERCENT))
     sizes = _sizes(regions)
     for number, task in enumerate(tasks):
         name, stated = _image_name(path, task), sizes.get(number, [])
-        if len(stated) > 1:
+        if chosen[number] is None:
+            gathering.leave_out(number, name, kinds.UNLABELLED)
+        elif len(stated) > 1:
             gathering.leave_out(number, name, kinds.WRONG_SIZE)
         else:
             gathering.add_image(number, name, *stated)
@@ -60,7 +73,9 @@ def read_labelstudio(path: Path, images: Path | None = None) -> Annotations:
         image = gathering.image(region.task, region.id)
         if image is not None:
             _add(gathering, image, region, ids)
-    return gathering.result(classes)
+    found = gathering.result(classes)
+    rule = "the ground truth is taken where one is marked, else the last one submitted"
+    return replace(found, told=(*people.lines(rule), *found.told))
 
 
 def _sizes(regions: Sequence[_Region]) -> dict[int, list[tuple[Any, Any]]]:
@@ -101,11 +116,21 @@ def _image_name(path: Path, task: Mapping[str, Any]) -> str:
     return str(name)
 
 
-def _regions(task: Mapping[str, Any], number: int) -> Iterator[_Region]:
-    usable = [a for a in task["annotations"] if isinstance(a, Mapping) and not a.get("was_cancelled")]
-    if not usable:
-        return
-    chosen = next((a for a in usable if a.get("ground_truth")), usable[-1])
+def _unfinished(task: Mapping[str, Any]) -> bool:
+    return bool(task.get("drafts") or task.get("predictions"))
+
+
+def _chosen(task: Mapping[str, Any], number: int, people: Annotators) -> Mapping[str, Any] | None:
+    """The annotation of a task that counts; None where there is none."""
+    finished = [a for a in task["annotations"] if isinstance(a, Mapping) and not a.get("was_cancelled")]
+    usable = [a for a in finished if people.add(number, annotator_of(a))]
+    if len(usable) > 1:
+        people.shared[number] = None
+    return next((a for a in usable if a.get("ground_truth")), usable[-1] if usable else None)
+
+
+def _regions(chosen: Mapping[str, Any], number: int) -> Iterator[_Region]:
+    """The results of an annotation that have a place."""
     results = [r for r in chosen.get("result") or () if isinstance(r, Mapping) and "value" in r]
     apart = {str(r.get("id")): _label(r) for r in results if r.get("type") == "labels"}
     for result in results:

@@ -21,7 +21,7 @@ from geoseg.dataset.items import Source
 from geoseg.dataset.runs import run_lengths
 from geoseg.dataset.shapes import Shape, draw_shapes
 from geoseg.dataset.store import open_dataset, read_labels
-from geoseg.errors import InputError
+from geoseg.errors import InputError, OptionError
 
 SIZE = (40, 60)
 SQUARE = [5, 5, 25, 5, 25, 25, 5, 25]
@@ -305,3 +305,22 @@ def test_drawing_takes_memory_by_the_window() -> None:
 
     assert 400 == labels.mask.sum() == labels.mask[5:25, 5:25].sum()
     assert peak < 1_000_000
+
+
+def test_annotations_of_several_people(tmp_path: Path) -> None:
+    """All are drawn and that is said; of one person on request, with the images that he or she did."""
+    path = write_coco(
+        tmp_path,
+        [
+            annotation(1, [SQUARE], annotator="anna"),
+            annotation(2, [INNER], attributes={"annotator": "bert"}),
+            annotation(3, [SQUARE], image=2, annotator="anna"),
+        ],
+    )
+    every, bert = read_coco(path), read_coco(path, annotator="bert")
+
+    assert [("a", 2), ("b", 1)] == [(image.stem, image.objects) for image in every.images]
+    assert any("1 image with several annotations (anna, bert): all are drawn" in line for line in every.told)
+    assert [("a", 1)] == [(image.stem, image.objects) for image in bert.images]
+    with pytest.raises(OptionError, match=r"no annotation of carl.*takes: anna, bert"):
+        read_coco(path, annotator="carl")

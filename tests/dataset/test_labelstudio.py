@@ -14,7 +14,7 @@ from geoseg.dataset.items import Source
 from geoseg.dataset.labelstudio import read_labelstudio
 from geoseg.dataset.runs import brush_mask
 from geoseg.dataset.store import DataSet, read_labels
-from geoseg.errors import InputError
+from geoseg.errors import InputError, OptionError
 
 SIZE = (40, 60)
 SQUARE = [[10, 10], [50, 10], [50, 60], [10, 60]]
@@ -175,3 +175,50 @@ def test_a_number_too_large_for_a_coordinate_is_told(tmp_path: Path) -> None:
     assert ["null coordinate"] == [
         found.kind for found in read_labelstudio(tmp_path / "labels.json").irregularities
     ]
+
+
+def write_people(folder: Path, *annotations: dict[str, Any], more: dict[str, Any] | None = None) -> Path:
+    """A task of these annotations, and one of which nothing is finished."""
+    path = write_tasks(folder, *annotations)
+    Image.fromarray(np.full((*SIZE, 3), 90, np.uint8)).save(folder / "b.png")
+    tasks = json.loads(path.read_text())
+    tasks.append({"id": 2, "data": {"image": "b.png"}, "annotations": []} | (more or {}))
+    path.write_text(json.dumps(tasks))
+    return path
+
+
+def test_annotations_of_several_people(tmp_path: Path) -> None:
+    """The last one is taken and that is said; --annotator takes another; nobody of that name is refused."""
+    three = {
+        "result": [polygon([[0, 0], [20, 0], [20, 20]])],
+        "completed_by": {"id": 3, "email": "anna@x.org"},
+    }
+    four = {"result": [polygon(SQUARE)], "completed_by": 7}
+    path = write_people(tmp_path, three, four, more={"predictions": [four], "drafts": [three]})
+    corners = {}
+    for name in (None, "anna@x.org", "7"):
+        annotations = read_labelstudio(path, annotator=name)
+        (image,) = annotations.images
+        corners[name] = len(annotations.shapes(image)[0].rings[0])
+        said = [line for line in annotations.told if "several annotations (anna@x.org, 7)" in line]
+        assert (name is None) == bool(said)
+        assert any("without a finished annotation: 1 image (b.png)" in line for line in annotations.told)
+
+    assert {None: 4, "anna@x.org": 3, "7": 4} == corners
+    with pytest.raises(OptionError, match=r"no annotation of bert.*takes: anna@x\.org, 7"):
+        read_labelstudio(path, annotator="bert")
+
+
+def test_predictions_alone_are_no_labels(tmp_path: Path) -> None:
+    """Said so."""
+    cancelled = {"result": [polygon(SQUARE)], "was_cancelled": True}
+    path = write_people(tmp_path, cancelled, more={"predictions": [{"result": [polygon(SQUARE)]}]})
+    with pytest.raises(InputError, match="drafts and predictions apart"):
+        read_labelstudio(path)
+
+
+def test_a_submitted_annotation_without_regions_is_background(tmp_path: Path) -> None:
+    """Unlike a task that nobody has finished."""
+    path = write_people(tmp_path, {"result": [polygon(SQUARE)]}, more={"annotations": [{"result": []}]})
+
+    assert [("a", 1), ("b", 0)] == [(i.stem, i.objects) for i in read_labelstudio(path).images]

@@ -15,6 +15,7 @@ from geoseg.cli.prepare import shared
 @click.argument("labels", type=options.PATH)
 @shared.output_option
 @shared.images_option
+@shared.annotator_option
 @shared.choice_options
 @shared.source_options
 @options.overwrite_option
@@ -29,4 +30,4 @@ def command(labels: Path, output: Path, images: Path | None, overwrite: bool, **
     from geoseg.dataset.coco import read_coco
 
     target = shared.target_from(labels, output, overwrite, values)
-    shared.make_annotated(read_coco(labels, images), target, values)
+    shared.make_annotated(read_coco(labels, images, values["annotator"]), target, values)

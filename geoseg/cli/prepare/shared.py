@@ -52,6 +52,12 @@ images_option = click.option(
     "--images", type=options.PATH, metavar="DIR", help="Folder of the images; default: that of the labels."
 )
 
+annotator_option = click.option(
+    "--annotator",
+    metavar="NAME",
+    help="Take the annotations of this person alone: an address, a name or a number, as the file has it.",
+)
+
 
 class Class(click.ParamType[Any]):
     """``building=#3C1098``, ``building=255`` or a name alone."""
