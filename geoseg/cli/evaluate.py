@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 @click.option(
     "--truth-band", type=click.IntRange(min=1), default=1, help="Where the values of the truth are."
 )
+@options.layer_option
+@click.option("--truth-layer", metavar="NAME", help="Likewise of the outlines of the truth.")
 @options.area_options
 @click.option(
     "--min-area-m2",
@@ -89,18 +91,20 @@ def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None
     """
     from geoseg.evaluate.area import limit_scenes
     from geoseg.evaluate.find import Given, find_scenes
-    from geoseg.evaluate.options import EvaluateListener
+    from geoseg.evaluate.options import EvaluateListener, Layers
     from geoseg.evaluate.run import evaluate
     from geoseg.evaluate.words import summary
     from geoseg.evaluate.write import EvaluationFiles
+    from geoseg.vector.layers import Layer
 
     if values["aoi"] and values["bbox"]:
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
-    given = Given(prediction, truth, values["scene"], values["probabilities"], values["polygons"])
+    layers = Layers(Layer(values["layer"]), Layer(values["truth_layer"], "--truth-layer"))
+    given = Given(prediction, truth, values["scene"], values["probabilities"], values["polygons"], layers)
     scenes = find_scenes(given, _tell)
     area = box_text(values["bbox"]) if values["bbox"] else values["aoi"]
     if area:
-        scenes = limit_scenes(scenes, area, _tell)
+        scenes = limit_scenes(scenes, area, _tell, Layer(values["aoi_layer"], "--aoi-layer"))
     chosen = _chosen(values)
     bars = _Bars()
     listener = EvaluateListener(_tell, bars.begin, bars.progress)

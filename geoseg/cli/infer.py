@@ -119,10 +119,12 @@ def area_of(path: Path, values: Mapping[str, Any]) -> str | None:
     if not values["aoi"]:
         return None
     from geoseg.raster import open_scene
-    from geoseg.vector.read import read_area
+    from geoseg.vector.layers import Layer
+    from geoseg.vector.polygons import read_area
 
     with open_scene(path) as scene:
-        return read_area(values["aoi"], scene.info.grid.crs)
+        crs = scene.info.grid.crs
+    return read_area(values["aoi"], crs, Layer(values["aoi_layer"], "--aoi-layer"), show.warn)
 
 
 def box_text(box: tuple[float, float, float, float]) -> str:

@@ -273,12 +273,22 @@ network_options = all_of(
     ),
     click.option("--max-memory", type=Memory(), help="Memory the run may take (4GB); default: what is free."),
 )
+layer_option = click.option(
+    "--layer",
+    metavar="NAME",
+    help="The layer of a vector file that holds several; default: the only one with polygons.",
+)
 area_options = all_of(
     click.option(
         "--aoi",
         type=PATH,
         help="Only inside the polygons of this file (GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or "
         "Shapefile; any CRS).",
+    ),
+    click.option(
+        "--aoi-layer",
+        metavar="NAME",
+        help="The layer of --aoi, if it holds several; default: the only one with polygons.",
     ),
     box_option,
 )

@@ -15,9 +15,9 @@ from geoseg.errors import OptionError, SceneError
 if TYPE_CHECKING:
     from geoseg.core import Window
     from geoseg.raster import Scene
-    from geoseg.vector.read import Outline
+    from geoseg.vector.polygons import Outline
 
-FOR_SCENES = ("results", "mask", "polygons", "zoom", "bbox", "alpha")
+FOR_SCENES = ("results", "mask", "polygons", "layer", "zoom", "bbox", "alpha")
 FOR_DATASETS = ("count", "worst", "augmented")
 POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 
@@ -33,6 +33,7 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 )
 @click.option("--mask", type=options.PATH, help="This mask in place of the one found.")
 @click.option("--polygons", type=options.PATH, help="These polygons in place of those found.")
+@options.layer_option
 @click.option(
     "-o",
     "--output",
@@ -164,7 +165,7 @@ def _draw_scene(
         bands = values["bands"] and bind_bands(opened.info, values["bands"], values["bands"])[0]
         view = read_view(opened, window, size, Look(bands))
         classes, labels = _labels(mask, opened, window, size)
-        outlines = _outlines(polygons, opened)
+        outlines = _outlines(polygons, values["layer"], opened)
         tips = list(opened.warnings)
     overlay = Overlay(classes, labels, outlines, title=scene.name)
     save_picture(draw_picture(view, overlay), target, overwrite)
@@ -202,7 +203,8 @@ def _labels(mask: Path | None, scene: Scene, window: Window, size: int) -> tuple
         return tuple(classes), read_labels(opened, window, size)
 
 
-def _outlines(polygons: Path | None, scene: Scene) -> tuple[Outline, ...]:
-    from geoseg.vector.read import read_outlines
+def _outlines(polygons: Path | None, layer: str | None, scene: Scene) -> tuple[Outline, ...]:
+    from geoseg.vector.layers import Layer
+    from geoseg.vector.polygons import read_outlines
 
-    return read_outlines(polygons, scene.info.grid.crs) if polygons else ()
+    return read_outlines(polygons, scene.info.grid.crs, Layer(layer), show.warn) if polygons else ()

@@ -27,6 +27,7 @@ from geoseg.cli.progress import ProgressBar
     metavar="FILE",
     help="The GeoTIFF to write; default: VECTORS_mask.tif in the current folder.",
 )
+@options.layer_option
 @click.option(
     "--field",
     help="The field that tells the class; default: class, where there is one. Whole numbers up to 249 are "
@@ -49,6 +50,7 @@ def command(
     vectors: Path,
     like: Path,
     output: Path | None,
+    layer: str | None,
     field: str | None,
     instances: bool,
     all_touched: bool,
@@ -67,7 +69,7 @@ def command(
     with open_scene(like, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     with ProgressBar(vectors.stem, height, width, "rows") as bar:
-        chosen = RasterizeOptions(field, all_touched, overwrite, instances)
+        chosen = RasterizeOptions(field, all_touched, overwrite, instances, layer)
         done = rasterize(vectors, like, target, chosen, bar)
     if as_json:
         files = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in done.outputs]

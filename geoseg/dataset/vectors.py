@@ -24,8 +24,12 @@ from geoseg.dataset.pairs import safe_stem
 from geoseg.dataset.writer import Recipe, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene, open_scene
+from geoseg.vector.attributes import texts
+from geoseg.vector.kinds import counted
+from geoseg.vector.layers import Layer
 from geoseg.vector.misplaced import why_elsewhere
-from geoseg.vector.read import place_frame, read_frame
+from geoseg.vector.polygons import read_polygons
+from geoseg.vector.read import place_frame
 
 BOUNDARY, CONTACT = "boundary", "contact"
 SHOWN = 8
@@ -44,6 +48,7 @@ class VectorLabels:
         all_touched: draw every pixel that a feature touches, not only those whose centre it holds.
         boundary: width in pixels of the inner rim of objects that is a class of its own; 0: none.
         contact: pixels this near to two objects are a class of their own; 0: none.
+        layer: of the vector file; None: the only one that holds polygons.
     """
 
     class_field: str | None = None
@@ -51,6 +56,7 @@ class VectorLabels:
     all_touched: bool = False
     boundary: int = 0
     contact: int = 0
+    layer: str | None = None
 
     def __post_init__(self) -> None:
         if min(self.boundary, self.contact) < 0:
@@ -106,7 +112,8 @@ class VectorSet:
         scenes: stem -> path.
         features: stem -> those that lie on the scene.
         outside: features that lie on none.
-        unusable: features without a geometry or a class.
+        unusable: features without a polygon or a class.
+        notes: what the user should know.
     """
 
     path: Path
@@ -116,6 +123,7 @@ class VectorSet:
     features: Mapping[str, Features]
     outside: int
     unusable: int
+    notes: tuple[str, ...] = ()
 
 
 def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) -> VectorSet:
@@ -131,11 +139,11 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
         InputError: if a scene has no CRS, classes are not as said, or no feature hits any scene.
         SceneError: if a scene is damaged.
     """
-    frame = read_frame(path, None)
+    found = read_polygons(path, None, Layer(labels.layer))
+    frame = found.frame
     names = _class_names(path, frame, labels)
     classes, ids = _classes(path, names, labels)
-    shaped = ~(frame.geometry.is_empty | frame.geometry.isna()).to_numpy()
-    known = shaped & np.array([name is not None for name in names], np.bool_)
+    known = np.array([name is not None for name in names], np.bool_)
     by_crs: dict[str | None, npt.NDArray[np.object_]] = {}
     by_stem: dict[str, Path] = {}
     features: dict[str, Features] = {}
@@ -160,8 +168,14 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
             + (f"; {reason}" if reason else ""),
             "check that both are of one place, and that their coordinate systems are declared rightly",
         )
-    outside, unusable = int((known & ~hit).sum()), int((~known).sum())
-    return VectorSet(path, classes, labels, by_stem, features, outside, unusable)
+    outside, unusable = int((known & ~hit).sum()), int((~known).sum()) + found.left_out
+    notes = (*found.notes, *_unnamed(path, labels, int((~known).sum())))
+    return VectorSet(path, classes, labels, by_stem, features, outside, unusable, notes)
+
+
+def _unnamed(path: Path, labels: VectorLabels, count: int) -> tuple[str, ...]:
+    words = counted(count, "polygon", "polygons")
+    return (f"{path.name}: left out: {words} without {labels.class_field}",) if count else ()
 
 
 def _classes(
@@ -192,10 +206,7 @@ def _class_names(path: Path, frame: Any, labels: VectorLabels) -> list[str | Non
         raise InputError(
             f"{path}: has no field {labels.class_field!r}", f"it has {', '.join(fields[:SHOWN]) or 'none'}"
         )
-    values = frame[labels.class_field]
-    return [
-        str(v).strip() or None if there else None for v, there in zip(values, values.notna(), strict=True)
-    ]
+    return texts(frame[labels.class_field])
 
 
 def _placed_grid(path: Path) -> GeoGrid:

@@ -15,14 +15,19 @@ from geoseg.evaluate.layers import read_outlines
 from geoseg.evaluate.objects import grid_outline
 from geoseg.evaluate.options import SceneFiles
 from geoseg.raster.scene import open_scene
-from geoseg.vector.read import read_area
+from geoseg.vector.layers import Layer
+from geoseg.vector.polygons import read_area
 
+AOI_LAYER = Layer(option="--aoi-layer")
 LEAST_PX = 1e-3
 """A border that an area shares with a scene is no part of it, whichever way the last digit was rounded."""
 
 
 def limit_scenes(
-    scenes: Sequence[SceneFiles], area: Path | str, told: Callable[[str], None] = lambda line: None
+    scenes: Sequence[SceneFiles],
+    area: Path | str,
+    told: Callable[[str], None] = lambda line: None,
+    layer: Layer = AOI_LAYER,
 ) -> list[SceneFiles]:
     """Give each scene the area of interest in the CRS of its own grid; those outside of it are left out.
 
@@ -30,6 +35,7 @@ def limit_scenes(
         scenes: one or more.
         area: a vector file in any CRS, or GeoJSON text of a polygon in that of the grids.
         told: called with what is left out.
+        layer: of the vector file.
 
     Raises:
         InputError: if it cannot be read, holds no polygon, or lies outside of all scenes.
@@ -38,9 +44,9 @@ def limit_scenes(
     kept, away = [], []
     for files in scenes:
         grid = _grid(files)
-        crs = grid.crs if grid else read_outlines(files.truth, None).crs
+        crs = grid.crs if grid else read_outlines(files.truth, None, files.layers.truth).crs
         if crs not in texts:
-            texts[crs] = area if isinstance(area, str) else read_area(area, crs)
+            texts[crs] = area if isinstance(area, str) else read_area(area, crs, layer, told)
         if grid is None or _touches(texts[crs], grid):
             kept.append(replace(files, aoi=texts[crs]))
         else:

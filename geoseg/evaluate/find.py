@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoseg.errors import InputError, OptionError
-from geoseg.evaluate.options import SceneFiles
+from geoseg.evaluate.options import EITHER, Layers, SceneFiles
 from geoseg.raster.labels import RUN_TAG
 from geoseg.raster.scene import open_scene
 from geoseg.vector.read import read_frame
@@ -40,6 +40,7 @@ class Given:
         image: the scene, or a folder of scenes, or None.
         probabilities: of the one scene there is, or None: looked for beside the mask.
         polygons: likewise.
+        layers: of the outlines of either side, where their files hold several.
     """
 
     prediction: Path
@@ -47,6 +48,7 @@ class Given:
     image: Path | None = None
     probabilities: Path | None = None
     polygons: Path | None = None
+    layers: Layers = EITHER
 
 
 def find_scenes(given: Given, told: Callable[[str], None] = lambda line: None) -> list[SceneFiles]:
@@ -71,7 +73,9 @@ def find_scenes(given: Given, told: Callable[[str], None] = lambda line: None) -
     truth = _truth(given, found, told)
     image = _images(given, found)
     return [
-        _with_siblings(SceneFiles(key, path, truth[key], image=image.get(key)), given, told)
+        _with_siblings(
+            SceneFiles(key, path, truth[key], image=image.get(key), layers=given.layers), given, told
+        )
         for key, path in found.items()
         if key in truth
     ]
@@ -192,7 +196,7 @@ def _is_of_run(outlines: Path, mask: Path, run: str) -> bool:
     listed = _outputs(mask.with_name(mask.stem.removesuffix(MASK) + RUN), run)
     if listed is not None:
         return outlines.name in listed
-    frame = read_frame(outlines, None)
+    frame = read_frame(outlines)
     return "run" in frame and set(frame["run"]) == {run}
 
 

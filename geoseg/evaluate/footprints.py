@@ -12,9 +12,9 @@ from rasterio.features import shapes
 from rasterio.transform import Affine
 from shapely.geometry import shape
 
-from geoseg.evaluate.layers import polygonal
 from geoseg.evaluate.match import find_overlaps, match
 from geoseg.evaluate.objects import Objects
+from geoseg.vector.polygons import polygonal
 
 Polygons = npt.NDArray[np.object_]
 """Shapely polygons."""

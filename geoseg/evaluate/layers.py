@@ -14,12 +14,13 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine
 
 from geoseg.core import NODATA, GeoGrid, Window
-from geoseg.errors import VectorError
 from geoseg.evaluate.classes import OBJECT, Side
 from geoseg.raster.chunks import Chunks
 from geoseg.raster.labels import Labelling, ValueOptions, understand
 from geoseg.raster.scene import Scene
-from geoseg.vector.read import read_frame
+from geoseg.vector.attributes import decimals, texts
+from geoseg.vector.layers import ONLY, Layer
+from geoseg.vector.polygons import read_polygons
 
 CLASS_FIELD = "class"
 CONFIDENCE_FIELDS = ("confidence", "conf", "score", "probability")
@@ -116,40 +117,30 @@ class OutlineLayer:
     notes: tuple[str, ...] = ()
 
 
-def read_outlines(path: Path, crs: str | None) -> OutlineLayer:
-    """All polygons of a file, with class and confidence where it has them.
+def read_outlines(path: Path, crs: str | None, layer: Layer = ONLY) -> OutlineLayer:
+    """Read all polygons of a file, with class and confidence where it has them.
 
     Args:
         path: of any vector format.
         crs: what coordinates are wanted in; None: as they are.
+        layer: which one the user wants.
 
     Raises:
-        VectorError: if it cannot be read, or a coordinate has no place in the CRS.
+        VectorError, OptionError: as :func:`geoseg.vector.polygons.read_polygons`.
     """
-    frame = read_frame(path, crs)
-    shapes = np.asarray(frame.geometry, object)
-    kind = shapely.get_type_id(shapes)
-    usable = np.isin(kind, (3, 6, 7)) & ~shapely.is_empty(shapes)
-    notes = []
-    if not usable.all():
-        notes.append(f"{path.name}: {int((~usable).sum())} features that are no polygons are left out")
-    frame, shapes = frame[usable], shapes[usable]
-    if not np.isfinite(shapely.bounds(shapes)).all():
-        raise VectorError(f"{path}: a coordinate is no number, or has no place in the CRS", "check the file")
-    broken = ~shapely.is_valid(shapes)
-    if broken.any():
-        notes.append(f"{path.name}: {int(broken.sum())} outlines that cross themselves are mended")
+    found = read_polygons(path, crs, layer)
+    frame = found.frame
     names, owner = _classes(frame)
     side = Side(path.name, names, named=names != (OBJECT,))
     lies = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
-    return OutlineLayer(side, polygonal(shapes), owner, _confidence(frame), lies, tuple(notes))
+    return OutlineLayer(side, found.shapes, owner, _confidence(frame), lies, found.notes)
 
 
 def _classes(frame: Any) -> tuple[tuple[str, ...], Longs]:
     if CLASS_FIELD not in frame or not len(frame):
         return (OBJECT,), np.zeros(len(frame), np.int64)
-    texts = [str(text).strip() or OBJECT for text in frame[CLASS_FIELD]]
-    names, owner = np.unique(np.array(texts), return_inverse=True)
+    told = [text or OBJECT for text in texts(frame[CLASS_FIELD])]
+    names, owner = np.unique(np.array(told), return_inverse=True)
     return tuple(names.tolist()), owner.astype(np.int64)
 
 
@@ -157,21 +148,8 @@ def _confidence(frame: Any) -> Floats:
     found = [name for name in frame.columns if str(name).lower() in CONFIDENCE_FIELDS]
     for name in found:
         if frame[name].dtype.kind in "iuf":
-            return np.asarray(frame[name], np.float64)
+            return decimals(frame[name])
     return np.full(len(frame), np.nan)
-
-
-def polygonal(shapes: Geometries) -> Geometries:
-    """Valid polygons or multipolygons; what a mended outline leaves of lines is dropped."""
-    shapes = shapes.copy()
-    odd = ~shapely.is_valid(shapes)
-    shapes[odd] = shapely.make_valid(shapes[odd])
-    mixed = shapely.get_type_id(shapes) == 7
-    shapes[mixed] = [
-        shapely.union_all([part for part in shapely.get_parts(shape) if shapely.get_dimensions(part) == 2])
-        for shape in shapes[mixed]
-    ]
-    return shapes
 
 
 class Burner:

@@ -10,9 +10,10 @@ import shapely
 from rasterio.transform import Affine
 
 from geoseg.core import ClassList, GeoGrid
-from geoseg.evaluate.layers import OutlineLayer, polygonal
+from geoseg.evaluate.layers import OutlineLayer
 from geoseg.raster.georef import ground_distance
 from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid, to_lonlat
+from geoseg.vector.polygons import polygonal
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from geoseg.core import Progress
 from geoseg.errors import OptionError
 from geoseg.raster.labels import ValueOptions
+from geoseg.vector.layers import ONLY, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,25 @@ class EvaluateOptions:
             raise OptionError(f"min_area_m2 {self.min_area_m2}", "use 0 or more")
 
 
+ONLY_OF_TRUTH = Layer(option="--truth-layer")
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """Layers of vector files, in which there may be several.
+
+    Attributes:
+        prediction: of the prediction's outlines.
+        truth: of the truth's.
+    """
+
+    prediction: Layer = ONLY
+    truth: Layer = ONLY_OF_TRUTH
+
+
+EITHER = Layers()
+
+
 @dataclass(frozen=True, slots=True)
 class SceneFiles:
     """What belongs to one scene.
@@ -50,6 +70,7 @@ class SceneFiles:
         polygons: outlines that were made from the prediction, which is a mask, or None.
         image: the scene itself, for pictures and, where there are outlines alone, for its grid; or None.
         aoi: GeoJSON text of a (multi)polygon, in the CRS of the grid, or None; nothing outside counts.
+        layers: of the outlines of either side.
     """
 
     name: str
@@ -59,6 +80,7 @@ class SceneFiles:
     polygons: Path | None = None
     image: Path | None = None
     aoi: str | None = None
+    layers: Layers = EITHER
 
 
 @dataclass(frozen=True, slots=True)

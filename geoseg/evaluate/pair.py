@@ -152,9 +152,9 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
             true.count_zero()
         image = stack.enter_context(open_scene(files.image)) if files.image else None
         grid = _common_grid(guess, true, image)
-        truth = true or read_outlines(files.truth, grid.crs if grid else None)
+        truth = true or read_outlines(files.truth, grid.crs if grid else None, files.layers.truth)
         crs = grid.crs if grid else getattr(truth, "crs", None)
-        prediction = guess or read_outlines(files.prediction, crs)
+        prediction = guess or read_outlines(files.prediction, crs, files.layers.prediction)
         scores = _scores(files, guess, grid, options, stack)
         matched = match_classes(prediction.side, truth.side, options.only)
         channels = score_channels(prediction.side, matched, scores.side, scores.channels) if scores else ()
@@ -232,7 +232,7 @@ def read_own_outlines(pair: Pair) -> OutlineLayer | None:
     """The outlines that were made of the prediction, where the prediction is a mask and has them."""
     if pair.files.polygons is None:
         return None
-    return read_outlines(pair.files.polygons, pair.crs)
+    return read_outlines(pair.files.polygons, pair.crs, pair.files.layers.prediction)
 
 
 def _lies_beside(truth: OutlineLayer, grid: GeoGrid) -> bool:
@@ -252,7 +252,7 @@ def check_places(scenes: Sequence[SceneFiles]) -> None:
             return
         with open_scene(raster, expand_palette=False) as scene:
             grid = scene.info.grid
-        if not _lies_beside(read_outlines(files.truth, grid.crs), grid):
+        if not _lies_beside(read_outlines(files.truth, grid.crs, files.layers.truth), grid):
             return
     raise VectorError(
         f"no outline of {scenes[0].truth.name} lies on {scenes[0].prediction.name}"

@@ -18,7 +18,7 @@ from geoseg.raster.scene import open_scene
 from geoseg.report.picture import Overlay, draw_picture
 from geoseg.report.view import View, picture_size, read_view
 from geoseg.vector.measure import Geometries
-from geoseg.vector.read import Outline
+from geoseg.vector.polygons import Outline
 
 OVERVIEW_PX = 1400
 CROP_PX = 560

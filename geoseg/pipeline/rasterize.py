@@ -19,8 +19,9 @@ from geoseg.raster import MaskSink, Scene, classes_of, open_scene
 from geoseg.raster.labels import class_list
 from geoseg.raster.objects import LARGEST, ObjectSink
 from geoseg.vector.burn import Burner, Burning, Labels
+from geoseg.vector.layers import Layer
 from geoseg.vector.misplaced import why_elsewhere
-from geoseg.vector.read import read_frame
+from geoseg.vector.polygons import read_polygons
 
 STRIP_PIXELS = 4_000_000
 
@@ -35,12 +36,14 @@ class RasterizeOptions:
         all_touched: count pixels that a polygon touches, not only those whose centre lies inside.
         overwrite: replace a file that is there.
         instances: the field, ``id`` if None, holds numbers of objects.
+        layer: of the vector file; None: the only one that holds polygons.
     """
 
     field: str | None = None
     all_touched: bool = False
     overwrite: bool = False
     instances: bool = False
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,14 @@ def rasterize(
     check_apart(path, Path(vectors), Path(like))
     with open_scene(like, expand_palette=False) as scene:
         grid = scene.info.grid
-        found = Burning.read(Path(vectors), grid.crs, options.field, options.instances)
+        found = Burning.read(
+            Path(vectors), grid.crs, options.field, options.instances, Layer(options.layer)
+        )
         way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
         burner = Burner(found.shapes, way.labels, options.all_touched)
         drawn = False
         if len(found.shapes) and not burner.touches(grid):
-            raise _elsewhere(Path(vectors), scene)
+            raise _elsewhere(Path(vectors), Layer(options.layer), scene)
         make_folder(path.parent)
         remove_leftovers(path.parent)
         sink = way.open(path, options.overwrite)
@@ -117,13 +122,12 @@ def rasterize(
             outputs = tuple(sink.commit())
         finally:
             sink.abort()
-    warnings = [f"{found.skipped} features are no polygons and were left out"] if found.skipped else []
-    return RasterizeResult(outputs, (*scene.warnings, *warnings), way.told)
+    return RasterizeResult(outputs, (*scene.warnings, *found.notes), way.told)
 
 
-def _elsewhere(vectors: Path, scene: Scene) -> VectorError:
+def _elsewhere(vectors: Path, layer: Layer, scene: Scene) -> VectorError:
     """The error of polygons none of which lies on a raster, with what explains it."""
-    frame = read_frame(vectors, None)
+    frame = read_polygons(vectors, None, layer).frame
     reason = why_elsewhere(frame, [scene.info.grid]) if frame.crs is not None and scene.info.grid.crs else ""
     west, south, east, north = frame.total_bounds
     return VectorError(

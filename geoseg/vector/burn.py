@@ -16,8 +16,10 @@ from rasterio.transform import Affine
 from geoseg.core import ClassList, GeoGrid
 from geoseg.core.classes import MAX_CLASSES
 from geoseg.errors import OptionError, VectorError
-from geoseg.vector.measure import Geometries
-from geoseg.vector.read import read_frame
+from geoseg.vector.attributes import texts
+from geoseg.vector.kinds import Geometries
+from geoseg.vector.layers import ONLY, Layer
+from geoseg.vector.polygons import read_polygons
 
 Labels = NDArray[np.uint8] | NDArray[np.uint32]
 CLASS_FIELD = "class"
@@ -36,43 +38,50 @@ class Burning:
     Attributes:
         shapes: (count,) in map coordinates.
         names: (count,) of their classes.
-        skipped: how many features are no polygons.
         numbers: (count,) of their objects; None: they have classes.
+        notes: what the user should know.
     """
 
     shapes: Geometries
     names: NDArray[np.object_]
-    skipped: int
     numbers: NDArray[np.int64] | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: Path, crs: str | None, field: str | None = None, instances: bool = False) -> Burning:
+    def read(
+        cls,
+        path: Path,
+        crs: str | None,
+        field: str | None = None,
+        instances: bool = False,
+        layer: Layer = ONLY,
+    ) -> Burning:
         """Read a vector file.
 
         Args:
-            path: as for :func:`geoseg.vector.read.read_frame`.
+            path: as for :func:`geoseg.vector.polygons.read_polygons`.
             crs: of the grid.
             field: that tells the class; None: ``class``, where there is one. Whole numbers are values of the
                 mask and become classes of that number; if one of them is too large for that, all are numbers
                 of objects.
             instances: whether they are numbers of objects in any case; the field is ``id`` then, if None.
+            layer: which one the user wants.
 
         Raises:
             VectorError, OptionError: if it cannot be read, or has no such field.
         """
-        frame = read_frame(path, crs)
-        areal = (frame.geom_type.isin(("Polygon", "MultiPolygon")) & ~frame.geometry.is_empty).to_numpy()
-        shapes, skipped = frame.geometry.to_numpy()[areal], int((~areal).sum())
+        found = read_polygons(path, crs, layer)
         if instances:
             field = field or NUMBER_FIELD
-        numbers = None if field is None else _numbers(frame, field, path)
+        numbers = None if field is None else _numbers(found.frame, field, path)
         if instances and numbers is None:
             raise OptionError(
                 f"--instances: {field!r} of {path.name} holds no whole numbers", "name another --field"
             )
         if numbers is not None and (instances or (len(numbers) and numbers.max() >= MAX_CLASSES)):
-            return cls(shapes, np.full(len(shapes), ONLY_CLASS, object), skipped, numbers[areal])
-        return cls(shapes, _names(frame, field, path)[areal], skipped)
+            names = np.full(len(numbers), ONLY_CLASS, object)
+            return cls(found.shapes, names, numbers, found.notes)
+        return cls(found.shapes, _names(found.frame, field, path), notes=found.notes)
 
     def class_names(self) -> list[str]:
         """Names of the classes by id, from 1 on; the background, which may be drawn too, is 0."""
@@ -146,7 +155,7 @@ def _names(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> NDAr
     column = field or CLASS_FIELD
     numbers = _numbers(frame, column, path)
     if numbers is None:
-        return np.array([str(value).strip() for value in frame[column]], object)
+        return np.array(texts(frame[column]), object)
     if len(numbers) and numbers.max() >= MAX_CLASSES:
         raise VectorError(
             f"{path}: {column!r} holds numbers up to {numbers.max()}, classes end at {MAX_CLASSES - 1}",

@@ -7,14 +7,11 @@ makes GDAL read other files or the network. GeoJSON is parsed here and never rea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas
-import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import pyogrio
 import shapely
 from pyproj import CRS
@@ -22,9 +19,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from geoseg.core.addresses import not_local
 from geoseg.errors import VectorError
-
-Ring = npt.NDArray[np.float64]
-"""``(vertices, 2)``: x and y in map coordinates, closed."""
+from geoseg.vector.attributes import KEEP_TYPES, table_of
 
 LONLAT = "OGC:CRS84"
 HEAD_BYTES = 8192
@@ -36,31 +31,22 @@ FGB = b"fgb\x03fgb"
 ACCEPTED = "GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile"
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """One polygon of a file.
+def read_frame(path: Path, layer: str | None = None) -> geopandas.GeoDataFrame:
+    """Read all features of a vector file, with 2-D coordinates; what is no geometry is None.
 
-    Attributes:
-        name: of its class, or an empty string.
-        rings: the exterior first.
-    """
-
-    name: str
-    rings: tuple[Ring, ...]
-
-
-def read_frame(path: Path, crs: str | None) -> geopandas.GeoDataFrame:
-    """All features of a vector file.
+    Columns keep the types that the file gives them: integers stay integers where values are missing.
 
     Args:
-        path: a GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile; of several layers the first.
-        crs: what coordinates are wanted in; None: as they are.
+        path: a GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile.
+        layer: of a file that may hold several; None: its first.
 
     Raises:
-        VectorError: if it is none of these, is damaged, or has no CRS while one is wanted.
+        VectorError: if it is none of these, or is damaged.
     """
-    frame = _READERS[_kind(path)](path)
-    return frame if crs is None else place_frame(frame, crs, path)
+    kind = vector_kind(path)
+    if kind == "geojson":
+        return _read_geojson(path)
+    return _read_parquet(path) if kind == "parquet" else _read_ogr(path, layer)
 
 
 def place_frame(frame: geopandas.GeoDataFrame, crs: str, path: Path) -> geopandas.GeoDataFrame:
@@ -84,61 +70,12 @@ def place_frame(frame: geopandas.GeoDataFrame, crs: str, path: Path) -> geopanda
         ) from error
 
 
-def read_outlines(path: Path, crs: str | None) -> tuple[Outline, ...]:
-    """The polygons of a vector file, with the names of their classes.
-
-    Args:
-        path: as for :func:`read_frame`.
-        crs: what coordinates are wanted in; None: as they are.
+def vector_kind(path: Path) -> str:
+    """Tell the format of a file by its first bytes: gpkg, fgb, parquet, shp or geojson.
 
     Raises:
-        VectorError: as :func:`read_frame`.
+        VectorError: if it is none of these, or cannot be read.
     """
-    frame = read_frame(path, crs)
-    names = frame["class"].astype(str) if "class" in frame else [""] * len(frame)
-    return tuple(
-        Outline(name, tuple(shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)))
-        for name, geometry in zip(names, frame.geometry, strict=True)
-        for part in _polygons(geometry)
-    )
-
-
-def read_area(path: Path, crs: str | None) -> str:
-    """The union of a file's polygons as GeoJSON text, for an area of interest.
-
-    Args:
-        path: as for :func:`read_frame`.
-        crs: of the scene.
-
-    Raises:
-        VectorError: as :func:`read_frame`, or if it holds no polygon.
-    """
-    parts = [part for geometry in read_frame(path, crs).geometry for part in _polygons(geometry)]
-    if not parts:
-        raise VectorError(f"{path} holds no polygons", "an area of interest needs at least one")
-    if not all(np.isfinite(part.bounds).all() for part in parts):
-        raise VectorError(
-            f"{path}: some coordinates are no numbers, or lie where the scene's CRS has none",
-            "check the file",
-        )
-    valid = shapely.make_valid(np.array(parts, object), method="structure", keep_collapsed=False)
-    area = shapely.union_all(valid)
-    if area.is_empty:
-        raise VectorError(f"{path} holds no area", "its polygons are as thin as lines")
-    return str(shapely.to_geojson(shapely.normalize(area)))
-
-
-def _polygons(geometry: Any) -> Iterator[shapely.Polygon]:
-    if geometry is None:
-        return
-    for part in shapely.get_parts(geometry):
-        if part.geom_type == "Polygon" and not part.is_empty:
-            yield part
-        elif part.geom_type in ("MultiPolygon", "GeometryCollection"):
-            yield from _polygons(part)
-
-
-def _kind(path: Path) -> str:
     problem = not_local(path)
     if problem is not None:
         raise VectorError(*problem)
@@ -172,7 +109,9 @@ def _read_geojson(path: Path) -> geopandas.GeoDataFrame:
         crs = _named_crs(data.get("crs"), path)
         if not features:
             return geopandas.GeoDataFrame(geometry=[], crs=crs)
-        return geopandas.GeoDataFrame.from_features(features, crs=crs)
+        geometry = shapely.force_2d([_shape(feature.get("geometry")) for feature in features])
+        fields = [feature.get("properties") or {} for feature in features]
+        return geopandas.GeoDataFrame(table_of(fields), geometry=geometry, crs=crs)
     except (
         ValueError,
         KeyError,
@@ -196,6 +135,16 @@ def _features(data: Any) -> list[Any]:
     raise ValueError(f"its type is {kind!r}")
 
 
+def _shape(member: Any) -> shapely.Geometry | None:
+    """Convert a GeoJSON geometry; None where there is none, or its rings are too short to be rings."""
+    if not member:
+        return None
+    try:
+        return shapely.from_geojson(json.dumps(member))
+    except shapely.GEOSException:
+        return None
+
+
 def _named_crs(member: Any, path: Path) -> CRS:
     """The old ``crs`` member, which many programs still write; a link in it is not followed."""
     if member is None:
@@ -205,34 +154,27 @@ def _named_crs(member: Any, path: Path) -> CRS:
     return CRS.from_user_input(str(member["properties"]["name"]))
 
 
-def _read_ogr(path: Path) -> geopandas.GeoDataFrame:
+def _read_ogr(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
+    """Read geometry and attributes apart: only Arrow keeps types, and it refuses curves, which GDAL draws."""
     try:
-        frame = pyogrio.read_dataframe(path, fid_as_index=False)
-    except (
-        RuntimeError,
-        IndexError,
-        ValueError,
-        shapely.GEOSException,
-    ) as error:  # pyogrio's are RuntimeErrors
+        layer = layer or str(pyogrio.list_layers(path)[0][0])  # else pyogrio warns where there are more
+        about, _, wkb, _ = pyogrio.raw.read(path, layer, columns=[], force_2d=True)
+        if wkb is None:
+            raise VectorError(f"{path}: its layer has no geometry", "name a file or --layer with polygons")
+        fields = pd.DataFrame(index=range(len(wkb)))
+        if len(pyogrio.read_info(path, layer)["fields"]):
+            fields = pyogrio.read_dataframe(
+                path, layer, read_geometry=False, use_arrow=True, arrow_to_pandas_kwargs=KEEP_TYPES
+            )
+        geometry = shapely.from_wkb(wkb, on_invalid="ignore")
+    except (RuntimeError, IndexError, ValueError) as error:  # pyogrio's are RuntimeErrors
         raise VectorError(f"{path} cannot be read: {error}", "check the file") from error
-    if not isinstance(frame, geopandas.GeoDataFrame):
-        raise VectorError(
-            f"{path}: its first layer has no geometry", "put the polygons into a file of their own"
-        )
-    return frame
+    return geopandas.GeoDataFrame(fields, geometry=geometry, crs=about["crs"])
 
 
 def _read_parquet(path: Path) -> geopandas.GeoDataFrame:
     try:
-        return geopandas.read_parquet(path)
+        frame = geopandas.read_parquet(path, to_pandas_kwargs=KEEP_TYPES)
     except (ValueError, OSError, KeyError) as error:
         raise VectorError(f"{path} cannot be read: {error}", "it has to be GeoParquet") from error
-
-
-_READERS = {
-    "geojson": _read_geojson,
-    "gpkg": _read_ogr,
-    "fgb": _read_ogr,
-    "shp": _read_ogr,
-    "parquet": _read_parquet,
-}
+    return frame.set_geometry(shapely.force_2d(frame.geometry.to_numpy()), crs=frame.crs)

@@ -273,12 +273,12 @@ def test_the_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     scenes = [write_scene(tmp_path / f"{i}.tif", (40, 50), seed=i) for i in range(3)]
     vectors = write_vectors(tmp_path / "v.gpkg", [pixels(4, 5, 10, 10)])
     calls: list[str] = []
-    for name in ("read_frame", "place_frame"):
+    for name in ("read_polygons", "place_frame"):
         whole = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, n=name, f=whole: (calls.append(n), f(*a))[1])
     read_vector_set(vectors, scenes, VectorLabels())
 
-    assert ["read_frame", "place_frame"] == calls
+    assert ["read_polygons", "place_frame"] == calls
 
 
 def test_a_class_that_changed_is_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ import shapely
 
 from geoseg.errors import VectorError
 from geoseg.vector import SKIPPED
-from geoseg.vector.read import read_area, read_frame, read_outlines
+from geoseg.vector.polygons import read_area, read_outlines
+from geoseg.vector.read import read_frame
 
 SQUARE = shapely.Polygon(
     [(10.0, 47.0), (10.001, 47.0), (10.001, 47.001), (10.0, 47.001)],
@@ -116,7 +117,7 @@ def test_a_vrt_that_begins_like_a_flatgeobuf_is_refused(tmp_path: Path, magic: b
     )
 
     with pytest.raises(VectorError, match=r"vrt\.fgb"):
-        read_frame(path, None)
+        read_frame(path)
 
 
 def test_drivers_that_reach_elsewhere_are_not_registered() -> None:
@@ -140,7 +141,7 @@ def test_hostile_and_damaged_files_are_refused(tmp_path: Path, name: str) -> Non
     path.write_text(HOSTILE[name])
 
     with pytest.raises(VectorError) as caught:
-        read_frame(path, "EPSG:4326")
+        read_outlines(path, "EPSG:4326")
 
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -149,7 +150,7 @@ def test_hostile_and_damaged_files_are_refused(tmp_path: Path, name: str) -> Non
 def test_missing_file(tmp_path: Path) -> None:
     """A path that is not there is said plainly."""
     with pytest.raises(VectorError, match="No such file"):
-        read_frame(tmp_path / "none.gpkg", None)
+        read_frame(tmp_path / "none.gpkg")
 
 
 def test_no_polygons(tmp_path: Path) -> None:
@@ -161,14 +162,14 @@ def test_no_polygons(tmp_path: Path) -> None:
         read_area(path, "EPSG:4326")
 
 
-def test_a_first_layer_without_shapes_is_refused(tmp_path: Path) -> None:
-    """A GeoPackage may begin with a table."""
+def test_a_file_without_shapes_is_refused(tmp_path: Path) -> None:
+    """A GeoPackage may hold tables alone."""
     table = pd.DataFrame({"name": ["x"]})
     pyogrio.write_dataframe(table, tmp_path / "v.gpkg", layer="table", driver="GPKG")
 
     for crs in (None, "EPSG:4326"):
-        with pytest.raises(VectorError, match="first layer has no geometry"):
-            read_frame(tmp_path / "v.gpkg", crs)
+        with pytest.raises(VectorError, match="no layer of it has geometry"):
+            read_outlines(tmp_path / "v.gpkg", crs)
 
 
 def test_an_area_with_a_spur(tmp_path: Path) -> None:
@@ -184,4 +185,4 @@ def test_no_way_to_a_local_crs(tmp_path: Path) -> None:
     """One line says so."""
     local = 'LOCAL_CS["Local Coordinates (m)",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
     with pytest.raises(VectorError, match="brought together"):
-        read_frame(written(tmp_path, "gpkg"), local)
+        read_outlines(written(tmp_path, "gpkg"), local)

@@ -15,6 +15,7 @@ from geoseg.cli.prepare import shared
 @click.argument("vectors", type=options.PATH)
 @click.argument("scenes", type=options.PATH, nargs=-1, required=True, metavar="SCENE...")
 @shared.output_option
+@options.layer_option
 @click.option("--class-field", metavar="FIELD", help="The field whose values are the classes.")
 @click.option(
     "--class",
@@ -51,15 +52,16 @@ def command(vectors: Path, scenes: tuple[Path, ...], output: Path, overwrite: bo
     from geoseg.cli.progress import ProgressBar
     from geoseg.dataset.vectors import VectorLabels, prepare_vectors, read_vector_set
 
+    widths = values["boundary"], values["contact"]
     labels = VectorLabels(
-        values["class_field"], values["names"], values["all_touched"], values["boundary"], values["contact"]
+        values["class_field"], values["names"], values["all_touched"], *widths, values["layer"]
     )
     found = read_vector_set(vectors, scenes, labels)
     counts = {"outside": found.outside, "unusable": found.unusable}
-    for kind, count in counts.items():
-        if count:
-            what = "lie on no scene" if kind == "outside" else "have no shape or no class"
-            click.echo(f"{count:,} features {what}", err=True)
+    for note in found.notes:
+        click.echo(note, err=True)
+    if found.outside:
+        click.echo(f"{found.outside:,} features lie on no scene", err=True)
     target = shared.target_from(vectors, output, overwrite, values)
     with ProgressBar(output.name, len(scenes), unit="scenes") as bar:
         dataset = prepare_vectors(found, target, bar)

@@ -1,0 +1,140 @@
+"""Vector files as every command reads them: layers, geometry types, types of attributes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+import pytest
+import rasterio
+import shapely
+
+from geoseg.cli.boundary import run
+from geoseg.cli.main import cli
+from tests.evaluate.files import CRS, box_px, write_outlines, write_raster
+
+HOUSES = [box_px(10, 10, 30, 40), box_px(50, 50, 20, 30)]
+PIXELS = 1200 + 600
+
+
+@pytest.fixture(autouse=True)
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scene of 80 x 100 px, and a project whose layers are a site, houses and their centres."""
+    monkeypatch.chdir(tmp_path)
+    write_raster(Path("scene.tif"), np.full((3, 80, 100), 100, np.uint8), photometric="RGB")
+    write_outlines(Path("perfect.geojson"), HOUSES)
+    layers = {"site": [box_px(0, 0, 80, 100)], "houses": HOUSES, "centres": [h.centroid for h in HOUSES]}
+    for name, shapes in layers.items():
+        mode = "a" if Path("project.gpkg").exists() else "w"
+        frame = geopandas.GeoDataFrame(geometry=shapes, crs=CRS)
+        frame.to_file("project.gpkg", layer=name, mode=mode)
+
+
+def geoseg(*words: str | Path) -> int:
+    """Run a command in this process."""
+    return run(cli, [str(word) for word in words])
+
+
+def mask_pixels(path: str) -> int:
+    """Pixels of 1 in a mask."""
+    with rasterio.open(path) as src:
+        return int((src.read(1) == 1).sum())
+
+
+COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "rasterize": (("rasterize", "FILE", "--like", "scene.tif", "-o", "out.tif"), "--layer"),
+    "prepare": (("prepare", "vectors", "FILE", "scene.tif", "-o", "out"), "--layer"),
+    "prediction": (("evaluate", "FILE", "perfect.geojson", "-o", "out"), "--layer"),
+    "truth": (("evaluate", "perfect.geojson", "FILE", "-o", "out"), "--truth-layer"),
+    "aoi": (
+        ("evaluate", "perfect.geojson", "perfect.geojson", "--aoi", "FILE", "-o", "out"),
+        "--aoi-layer",
+    ),
+    "preview": (("preview", "scene.tif", "--polygons", "FILE", "-o", "out.png"), "--layer"),
+}
+
+
+def call(command: str, file: str, layer: str = "") -> int:
+    """Run one of the commands on a vector file."""
+    words, option = COMMANDS[command]
+    return geoseg(*(file if word == "FILE" else word for word in words), *((option, layer) if layer else ()))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_layer_is_asked_for(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """By every command, in one line; with its name the same file is read."""
+    assert call(command, "project.gpkg") == 1
+    told = capsys.readouterr().err.strip().splitlines()
+    assert "site (1 polygon), houses (2 polygons); besides centres (2 points)" in told[-1]
+    assert f"choose one, e.g. {COMMANDS[command][1]} houses" in told[-1]
+    assert not list(Path().glob("out*/*"))
+    assert not list(Path().glob("out.*"))
+
+    assert call(command, "project.gpkg", "houses") == 0
+
+
+def test_the_layer_that_is_chosen_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    """22.5 % of the pixels are houses; compared with themselves they are all found."""
+    for command in ("rasterize", "prepare", "prediction"):
+        assert call(command, "project.gpkg", "houses") == 0
+        assert ("2 of 2" in capsys.readouterr().out) == (command == "prediction")
+
+    assert [mask_pixels(path) for path in ("out.tif", "out/masks/scene.tif")] == [PIXELS, PIXELS]
+
+
+SHAPES: dict[str, tuple[list[Any], str]] = {
+    "points": ([shapely.Point(box_px(9, 9, 9, 9).centroid)] * 2, "2 points (buffer them first"),
+    "lines": ([shapely.LineString([(500001, 2999999), (500020, 2999980)])], "1 line (buffer them first"),
+    "rings": ([shapely.LineString(HOUSES[0].exterior)], "1 line (turn closed lines into polygons"),
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_points_and_lines_are_no_labels(capsys: pytest.CaptureFixture[str], command: str, kind: str) -> None:
+    """Refused by every command with what the file holds and how to go on; nothing is written."""
+    shapes, words = SHAPES[kind]
+    write_outlines(Path(f"{kind}.geojson"), shapes)
+
+    assert call(command, f"{kind}.geojson") == 1
+    assert f"{kind}.geojson holds no polygons: {words}" in capsys.readouterr().err
+    assert not list(Path().glob("out*/*"))
+    assert not list(Path().glob("out.*"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_polygons_among_others_are_read(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """One line counts what is left out."""
+    write_outlines(
+        Path("mixed.geojson"), [*HOUSES, HOUSES[0].centroid, shapely.LineString(HOUSES[0].exterior)]
+    )
+
+    assert call(command, "mixed.geojson") == 0
+    assert "mixed.geojson: 2 polygons are read; left out: 1 point, 1 line" in capsys.readouterr().err
+
+
+def test_infer_reads_its_area_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    """The layer of an area of interest is asked for before the network runs."""
+    assert geoseg("infer", "scene.tif", "--aoi", "project.gpkg", "--dry-run") == 1
+    assert "choose one, e.g. --aoi-layer houses" in capsys.readouterr().err
+    assert geoseg("infer", "scene.tif", "--aoi", "project.gpkg", "--aoi-layer", "centres", "--dry-run") == 1
+    assert "holds no polygons: 2 points" in capsys.readouterr().err
+
+
+def test_an_empty_value_leaves_integers_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Classes 1 and 2 whether or not a feature has none; such data sets go together."""
+    shapes = [*HOUSES, box_px(0, 90, 5, 5)]
+    for name, codes in {"a": [1, 2, None], "b": [1, 2, 2]}.items():
+        frame = geopandas.GeoDataFrame({"code": pd.Series(codes, dtype="Int32")}, geometry=shapes, crs=CRS)
+        pyogrio.write_dataframe(frame, f"{name}.fgb", use_arrow=True)
+        vectors = ("prepare", "vectors", f"{name}.fgb", "scene.tif", "--class-field", "code", "-o")
+        assert geoseg(*vectors, f"set_{name}") == 0
+    assert "a.fgb: left out: 1 polygon without code" in capsys.readouterr().err
+    assert geoseg("prepare", "merge", "set_a", "set_b", "-o", "both") == 0
+
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert ("2,400 px" in rows["1"], "1,225 px" in rows["2"]) == (True, True)
