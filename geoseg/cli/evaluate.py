@@ -52,11 +52,9 @@ if TYPE_CHECKING:
     "truth_values",
     type=options.Value(),
     multiple=True,
-    help="A value of the truth that is a class, and its name; may be repeated.",
+    help="A value or a colour of the truth that is a class, and its name; may be repeated.",
 )
-@click.option(
-    "--truth-band", type=click.IntRange(min=1), default=1, help="Where the values of the truth are."
-)
+@click.option("--truth-band", type=click.IntRange(min=1), help="Likewise of the truth.")
 @options.layer_option
 @click.option("--truth-layer", metavar="NAME", help="Likewise of the outlines of the truth.")
 @options.area_options
@@ -132,11 +130,11 @@ def _tell(line: str) -> None:
 
 def _chosen(values: dict[str, Any]) -> EvaluateOptions:
     from geoseg.evaluate.options import EvaluateOptions
-    from geoseg.raster.labels import ValueOptions
+    from geoseg.raster.labelling import ValueOptions
 
     return EvaluateOptions(
-        prediction=ValueOptions(values["band"], values["named"], values["threshold"]),
-        truth=ValueOptions(values["truth_band"], values["truth_values"]),
+        prediction=ValueOptions(values["band"] or 0, values["named"], values["threshold"]),
+        truth=ValueOptions(values["truth_band"] or 0, values["truth_values"]),
         only=values["only"],
         min_area_m2=values["min_area_m2"],
         footprints=values["footprints"],

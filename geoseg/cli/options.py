@@ -127,9 +127,9 @@ class Range(click.ParamType[tuple[float, float]]):
 
 
 class Value(click.ParamType[tuple[int, str]]):
-    """``255=building`` or a value alone."""
+    """``255=building``, ``#FF0000=building``, or a value or colour alone."""
 
-    name = "VALUE[=NAME]"
+    name = "VALUE|COLOUR[=NAME]"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -137,10 +137,13 @@ class Value(click.ParamType[tuple[int, str]]):
         """Parse."""
         if isinstance(value, tuple):
             return value
-        match = re.fullmatch(r"(-?\d+)(?:=(.*\S.*))?", str(value).strip())
+        from geoseg.raster.label_values import class_name, colour_value
+
+        match = re.fullmatch(r"(?:(-?\d+)|#([0-9a-fA-F]{6}))(?:=(.*\S.*))?", str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is not a value; use 255 or 255=building", param, ctx)
-        return int(match[1]), (match[2] or f"class {match[1]}").strip()
+            self.fail(f"{value!r} is not a value; use 255=building or '#FF0000=building'", param, ctx)
+        found = int(match[1]) if match[1] else colour_value(*bytes.fromhex(match[2]))
+        return found, (match[3] or class_name(found)).strip()
 
 
 class ClassNames(click.ParamType[bool | tuple[str, ...]]):
@@ -334,11 +337,13 @@ value_options = all_of(
         "named",
         type=Value(),
         multiple=True,
-        help="A value that is a class, and its name; may be repeated; default: the file's own class list, "
-        "else every value but 0.",
+        help="A value or a colour that is a class, and its name; may be repeated; default: the file's own "
+        "class list, else every value but 0, or every colour but black.",
     ),
     click.option(
-        "--band", type=click.IntRange(min=1), default=1, show_default=True, help="Where the values are."
+        "--band",
+        type=click.IntRange(min=1),
+        help="The band that holds the values; default: the only one, or all three of a mask in colours.",
     ),
     click.option(
         "--threshold",

@@ -38,7 +38,7 @@ def command(
     raster: Path,
     outputs: tuple[Path, ...],
     named: tuple[tuple[int, str], ...],
-    band: int,
+    band: int | None,
     threshold: float | None,
     instances: bool,
     overwrite: bool,
@@ -52,10 +52,10 @@ def command(
     """
     from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
     from geoseg.raster import open_scene
-    from geoseg.raster.labels import ValueOptions
+    from geoseg.raster.labelling import ValueOptions
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
-    meaning = ValueOptions(band, named, threshold)
+    meaning = ValueOptions(band or 0, named, threshold)
     chosen = VectorizeOptions(meaning, options.vectors_from(values), overwrite, instances)
     with open_scene(raster, expand_palette=False) as scene:
         height, width = scene.info.grid.size

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from geoseg.core import ClassList, LabelClass, usual_colour
 from geoseg.errors import OptionError, SceneError
+from geoseg.raster.label_values import is_colour
 
 BACKGROUND = LabelClass(0, "background", "#000000")
 """Of classes that have none of their own, over and over."""
@@ -30,6 +31,7 @@ class Side:
         named: whether the file or the user names them; else the names are made of values.
         complete: whether the file could hold no other class.
         background: what the file calls id 0, or None.
+        own_colours: whether the colours are the file's own, not chosen by geoseg.
     """
 
     what: str
@@ -39,6 +41,7 @@ class Side:
     named: bool = True
     complete: bool = False
     background: LabelClass | None = None
+    own_colours: bool = False
 
     def colour(self, name: str) -> str | None:
         """Of a class, where it has one."""
@@ -73,8 +76,12 @@ def match_classes(prediction: Side, truth: Side, only: str = "") -> Matched:
     Raises:
         OptionError: if that cannot be told, with what could be said instead.
     """
-    if only:
-        return _one(prediction, truth, only)
+    prediction, truth, note = _by_colour(prediction, truth)
+    matched = _one(prediction, truth, only) if only else _match(prediction, truth)
+    return replace(matched, told="; ".join(filter(None, [note, matched.told])))
+
+
+def _match(prediction: Side, truth: Side) -> Matched:
     if len(prediction.names) == len(truth.names) == 1 and not _apart(prediction, truth):
         return _single(prediction, truth)
     if not truth.named and prediction.named and prediction.values:
@@ -121,11 +128,52 @@ def score_channels(prediction: Side, matched: Matched, scores: Side, channels: i
     return found if channels == 1 or len(matched.classes) == 2 else (0, *found)
 
 
+def _by_colour(prediction: Side, truth: Side) -> tuple[Side, Side, str]:
+    """Give classes of one colour one name, where the numbers of a palette would mislead.
+
+    Returns:
+        Both sides, and what the user should know.
+    """
+    several = max(len(prediction.names), len(truth.names)) > 1
+    if (prediction.named and truth.named) or not several:
+        return prediction, truth, ""
+    if not (_tells_colours(prediction) and _tells_colours(truth)):
+        return prediction, truth, _numbers_of_palette(prediction, truth)
+    both = f"{prediction.what} and {truth.what}"
+    if set(prediction.colours).isdisjoint(truth.colours):
+        option = "name classes with --value and --truth-value"
+        return prediction, truth, f"{both} have no colour in common: numbers are compared; {option}"
+    words = f"classes of {both} are matched by colour"
+    return _in_words_of(prediction, truth), _in_words_of(truth, prediction), words
+
+
+def _tells_colours(side: Side) -> bool:
+    return side.own_colours and len(set(side.colours)) == len(side.names)
+
+
+def _numbers_of_palette(prediction: Side, truth: Side) -> str:
+    """Say that the numbers of a palette are compared with values that have no colours."""
+    for side, other in ((prediction, truth), (truth, prediction)):
+        if side.own_colours and not side.named and other.values and not is_colour(side.values[0]):
+            return f"numbers of the palette of {side.what} are compared with those of {other.what}"
+    return ""
+
+
+def _in_words_of(side: Side, other: Side) -> Side:
+    """Call classes without a name by the other side's name for their colour, or by the colour."""
+    if side.named:
+        return side
+    known = dict(zip(other.colours, other.names, strict=True)) if other.named else {}
+    return replace(side, names=tuple(known.get(colour, colour) for colour in side.colours), named=True)
+
+
 def _apart(prediction: Side, truth: Side) -> bool:
     """Whether values without names look like two classes of several, not like two ways to write one."""
     if prediction.named or truth.named or not (prediction.values and truth.values):
         return False
     values = {prediction.values[0], truth.values[0]}
+    if len({is_colour(value) for value in values}) > 1:
+        return False  # a mask of numbers and one in colours
     return len(values) > 1 and not values <= set(USUAL)
 
 

@@ -16,7 +16,9 @@ from rasterio.transform import Affine
 from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.evaluate.classes import OBJECT, Side
 from geoseg.raster.chunks import Chunks
-from geoseg.raster.labels import Labelling, ValueOptions, understand
+from geoseg.raster.label_values import class_name
+from geoseg.raster.labelling import Labelling, ValueOptions
+from geoseg.raster.labels import understand
 from geoseg.raster.scene import Scene
 from geoseg.vector.attributes import decimals, texts
 from geoseg.vector.layers import ONLY, Layer
@@ -50,16 +52,17 @@ class RasterLayer:
         self.labelling: Labelling = understand(scene, options)
         foreground = self.labelling.classes.foreground
         values = self.labelling.values
-        made_up = {OBJECT, *(f"class {v}" for v in values)}
+        made_up = {OBJECT, *map(class_name, values)}
         named = any(c.name not in made_up for c in foreground)
         self.side = Side(
             scene.path.name,
             tuple(c.name for c in foreground),
-            tuple(c.colour for c in foreground) if named else (),
+            tuple(c.colour.upper() for c in foreground) if named or self.labelling.has_colours else (),
             values,
             named,
             complete=named,
             background=self.labelling.classes[0] if named else None,
+            own_colours=self.labelling.has_colours,
         )
 
     def count_zero(self) -> None:
@@ -88,8 +91,7 @@ class RasterLayer:
             window: of the raster.
             ids: the id that each of its classes, without the background, is to have.
         """
-        pixels, valid = self.scene.read(window, self.labelling.bands)
-        strip = self.labelling.strip(window.row, pixels, valid)
+        strip = self.labelling.read(self.scene, window)
         table = np.zeros(256, np.uint8)
         table[1 : len(ids) + 1] = ids
         table[NODATA] = NODATA

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geoseg.core import Progress
 from geoseg.errors import OptionError
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelling import ValueOptions
 from geoseg.vector.layers import ONLY, Layer
 
 

@@ -18,7 +18,7 @@ from geoseg.evaluate.layers import Burner, OutlineLayer, RasterLayer, read_outli
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.raster.aoi import Aoi
 from geoseg.raster.georef import grid_difference
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelling import ValueOptions
 from geoseg.raster.scene import Scene, open_scene
 
 PIXELS_AT_ONCE = 4_000_000
@@ -146,8 +146,8 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         InputError: if they cannot be read or compared; says why and what to do.
     """
     with ExitStack() as stack:
-        guess = _open(files.prediction, options.prediction, "--value", stack)
-        true = _open(files.truth, options.truth, "--truth-value", stack)
+        guess = _open(files.prediction, options.prediction, stack)
+        true = _open(files.truth, _of_truth(options.truth), stack)
         if true is not None:
             true.count_zero()
         image = stack.enter_context(open_scene(files.image)) if files.image else None
@@ -171,7 +171,7 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
         yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, tuple(notes))
 
 
-def _open(path: Path, values: ValueOptions, option: str, stack: ExitStack) -> RasterLayer | None:
+def _open(path: Path, values: ValueOptions, stack: ExitStack) -> RasterLayer | None:
     if is_vector(path):
         if values.threshold is not None or values.values:
             raise OptionError(
@@ -183,9 +183,13 @@ def _open(path: Path, values: ValueOptions, option: str, stack: ExitStack) -> Ra
     if scene.info.nodata == 1 and layer.labelling.values and not (layer.side.named or values.values):
         raise SceneError(
             f"{path}: the value 1, which means the object in most masks, is declared as no data",
-            f"name it if it does: {option} 1=building; or take the declaration out of the file",
+            f"name it if it does: {values.prefix}value 1=building; or take the declaration out of the file",
         )
     return layer
+
+
+def _of_truth(values: ValueOptions) -> ValueOptions:
+    return replace(values, prefix="--truth-")
 
 
 def _common_grid(guess: RasterLayer | None, true: RasterLayer | None, image: Scene | None) -> GeoGrid | None:
@@ -271,7 +275,9 @@ def shared_values(scenes: Sequence[SceneFiles], options: EvaluateOptions) -> Eva
     """
     prediction = _found_in([files.prediction for files in scenes], options.prediction)
     return replace(
-        options, prediction=prediction, truth=_found_in([files.truth for files in scenes], options.truth)
+        options,
+        prediction=prediction,
+        truth=_found_in([files.truth for files in scenes], _of_truth(options.truth)),
     )
 
 

@@ -16,7 +16,7 @@ from geoseg.core.objects import ObjectRows
 from geoseg.core.strip import Mask
 from geoseg.errors import VectorError
 from geoseg.raster import MaskSink, Scene, classes_of, open_scene
-from geoseg.raster.labels import class_list
+from geoseg.raster.labelling import class_list
 from geoseg.raster.objects import LARGEST, ObjectSink
 from geoseg.vector.burn import Burner, Burning, Labels
 from geoseg.vector.layers import Layer

@@ -12,7 +12,8 @@ from geoseg.core.files import make_folder, remove_leftovers
 from geoseg.core.queues import beside, prefetch
 from geoseg.errors import OptionError
 from geoseg.raster import Scene, open_scene
-from geoseg.raster.labels import ValueOptions, class_list, read_strips, understand
+from geoseg.raster.labelling import ValueOptions, class_list
+from geoseg.raster.labels import one_band, read_strips, understand
 from geoseg.raster.objects import find_objects, read_objects
 from geoseg.vector.objects import ObjectLayout
 from geoseg.vector.sink import PolygonSink
@@ -127,7 +128,7 @@ def _labels(scene: Scene, options: VectorizeOptions) -> _Source:
 
 
 def _objects(scene: Scene, options: VectorizeOptions) -> _Source:
-    band = options.values.band
+    band = one_band(scene, options.values)
     found = find_objects(scene, band)
     nodata = "" if scene.info.nodata is None else f", {scene.info.nodata:g} is no data"
     drawn = (

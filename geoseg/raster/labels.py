@@ -3,119 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Strip, Window, least_score, usual_colour
-from geoseg.core.queues import prefetch
-from geoseg.core.strip import Mask
+from geoseg.core import LEVELS, ClassList, LabelClass, Strip, least_score, usual_colour
 from geoseg.errors import OptionError, SceneError
+from geoseg.raster.label_values import (
+    bands_alike,
+    class_name,
+    colour_value,
+    distinct_colours,
+    distinct_values,
+    is_colour,
+    palette_of,
+    value_text,
+    windows,
+)
+from geoseg.raster.labelling import Labelling, ValueOptions, class_list
 from geoseg.raster.mask import classes_of
 from geoseg.raster.scene import Scene
 
-MOST_VALUES = 250
-STRIP_PIXELS = 4_000_000
-AHEAD = 2
-"""Blocks read while one is looked through."""
-BACKGROUND = "background"
+SHOWN = 20
+"""Values that are listed for the user."""
+MANY = 32
+"""More values than this may be scores."""
+NEAR = 31
+"""Grey levels by which JPEG blurs the 0 and 255 of a mask at most."""
+BLACK = colour_value(0, 0, 0)
 EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
-
-Pixels = NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ValueOptions:
-    """How a raster's values are to be taken.
-
-    Attributes:
-        band: number, from 1.
-        values: value -> class name, in pairs; empty: every value but 0 is a class.
-        threshold: value from which a pixel belongs to the one class there is; None: values are classes.
-        found: values without names that rasters of a set hold between them; empty: this one's own.
-    """
-
-    band: int = 1
-    values: tuple[tuple[int, str], ...] = ()
-    threshold: float | None = None
-    found: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Labelling:
-    """How a raster becomes strips.
-
-    Attributes:
-        classes: what labels mean.
-        bands: that are read.
-        told: one line that says which value is taken for which class.
-        values: (classes,) value of each class but the background, which comes first and is any other; empty
-            where scores are cut.
-        threshold: in the raster's own values; None: values are classes, or the greatest score wins.
-        scale: of a score, to levels; 0: no scores.
-        has_edges: whether the last band holds edges.
-        trusted: whether a value that was named counts though the file declares it as no data.
-        zero_counts: whether 0 is the background though the file declares it as no data.
-        found: values without names that the classes were made of; None: classes have names.
-    """
-
-    classes: ClassList
-    bands: tuple[int, ...]
-    told: str
-    values: tuple[int, ...] = ()
-    threshold: float | None = None
-    scale: float = 0.0
-    has_edges: bool = False
-    trusted: bool = False
-    zero_counts: bool = False
-    found: tuple[int, ...] | None = None
-
-    def strip(self, first_row: int, pixels: Pixels, valid: Mask) -> Strip:
-        """A strip of labels.
-
-        Args:
-            first_row: of the pixels.
-            pixels: (bands, rows, width).
-            valid: (rows, width).
-        """
-        if self.values:
-            return Strip(first_row, self._looked_up(pixels[0], valid), np.empty((0, *valid.shape), np.uint8))
-        edges = _levels(pixels[-1], valid, self.scale) if self.has_edges else None
-        scores = pixels[:-1] if self.has_edges else pixels
-        if self.threshold is None:
-            labels = scores.argmax(axis=0).astype(np.uint8)
-        else:
-            labels = (scores[0] >= self.threshold).astype(np.uint8)
-        labels[~valid] = NODATA
-        levels = [_levels(score, valid, self.scale) for score in scores] if self.scale else []
-        return Strip(first_row, labels, np.array(levels, np.uint8).reshape(-1, *valid.shape), edges)
-
-    def _looked_up(self, pixels: Pixels, valid: Mask) -> NDArray[np.uint8]:
-        if len(self.values) == 1:
-            labels: NDArray[np.uint8] = (pixels == self.values[0]).view(np.uint8)
-        elif pixels.dtype == np.uint8:
-            table = np.zeros(256, np.uint8)
-            table[list(self.values)] = np.arange(1, len(self.values) + 1)
-            labels = table[pixels]
-        else:
-            labels = np.zeros(pixels.shape, np.uint8)
-            for label, value in enumerate(self.values, start=1):
-                labels[pixels == value] = label
-        if not valid.all():
-            hidden = ~valid & (labels == 0) if self.trusted else ~valid
-            labels[hidden & (pixels != 0) if self.zero_counts else hidden] = NODATA
-        return labels
-
-
-def _levels(score: Pixels, valid: Mask, scale: float) -> NDArray[np.uint8]:
-    if scale == 1.0:
-        return np.asarray(score, np.uint8)
-    levels = np.clip(np.nan_to_num(score * np.float32(scale), nan=0.0), 0, LEVELS)
-    return np.where(valid, np.floor(levels + 0.5), NODATA).astype(np.uint8)
 
 
 def understand(scene: Scene, options: ValueOptions) -> Labelling:
@@ -124,77 +41,148 @@ def understand(scene: Scene, options: ValueOptions) -> Labelling:
     Raises:
         OptionError, SceneError: if that cannot be told.
     """
-    check_band(scene, options.band)
-    ours = classes_of(scene.source.tags, scene.path)
+    _check_band(scene, options)
+    own = None if options.values else _own_classes(scene, options)
+    if own is not None:
+        return own
+    bands = _bands(scene, options)
+    note = ""
+    if len(bands) > 1:
+        grey = bands_alike(scene, bands)
+        if not grey or options.colours or any(map(is_colour, options.found)):
+            return _coloured(scene, options, bands)
+        note = "its three bands are alike; "
+    options = replace(options, band=bands[0])
     if options.values:
-        return _named(scene, options)
-    if ours is not None and options.threshold is None:
-        ids = tuple(c.id for c in ours.foreground)
-        told = ", ".join(f"{c.id} = {c.name}" for c in ours.foreground)
-        return Labelling(ours, (options.band,), f"values by the file's class list: {told}", ids)
-    if RUN_TAG in scene.source.tags and scene.info.dtype == "uint8" and ours is None:
-        return _our_scores(scene, options)
-    if options.threshold is not None:
-        return _cut(scene, options)
-    return _every_value(scene, options)
+        found = _named(scene, options)
+    elif options.threshold is not None:
+        found = _cut(scene, options)
+    else:
+        found = _every_value(scene, options)
+    return replace(found, told=note + found.told)
 
 
 def read_strips(scene: Scene, labelling: Labelling) -> Iterator[Strip]:
     """A raster from top to bottom."""
     for window in windows(scene):
-        pixels, valid = scene.read(window, labelling.bands)
-        yield labelling.strip(window.row, pixels, valid)
+        yield labelling.read(scene, window)
 
 
-def windows(scene: Scene) -> Iterator[Window]:
-    """Blocks of whole rows from top to bottom, some million pixels each."""
-    grid, block = scene.info.grid, scene.source.block_rows
-    rows = max(1, STRIP_PIXELS // grid.width // block) * block
-    for row in range(0, grid.height, rows):
-        yield Window(row, 0, min(rows, grid.height - row), grid.width)
+def _own_classes(scene: Scene, options: ValueOptions) -> Labelling | None:
+    """By what geoseg wrote into the file; None where it is of another program."""
+    ours = classes_of(scene.source.tags, scene.path)
+    if ours is not None and options.threshold is None:
+        ids = tuple(c.id for c in ours.foreground)
+        told = ", ".join(f"{c.id} = {c.name}" for c in ours.foreground)
+        return Labelling(
+            ours, (options.band or 1,), f"values by the file's class list: {told}", ids, has_colours=True
+        )
+    if RUN_TAG in scene.source.tags and scene.info.dtype == "uint8" and ours is None:
+        return _our_scores(scene, options)
+    return None
 
 
-def check_band(scene: Scene, band: int) -> None:
-    """Refuse a band that a raster does not have.
-
-    Raises:
-        OptionError: if so.
-    """
-    if not 1 <= band <= len(scene.info.bands):
-        raise OptionError(f"--band {band}", f"{scene.path.name} has bands 1 to {len(scene.info.bands)}")
-
-
-def class_list(names: list[str], option: str = "--value") -> ClassList:
-    """Classes of these names, after a background.
+def one_band(scene: Scene, options: ValueOptions) -> int:
+    """Find the band that holds object numbers.
 
     Raises:
-        OptionError: if they make no list; names the option that they come from.
+        OptionError: if there is no such band.
+        SceneError: if there are several and none is named.
     """
-    background = LabelClass(0, BACKGROUND, "#000000")
-    own = [LabelClass(i, n, usual_colour(i)) for i, n in enumerate(names, start=1)]
-    try:
-        return ClassList((background, *own))
-    except ValueError as error:
-        raise OptionError(f"{option}: {error}", "give each value a name of its own") from error
+    _check_band(scene, options)
+    bands = _bands(scene, options)
+    if len(bands) > 1 and not bands_alike(scene, bands):
+        raise SceneError(
+            f"{scene.path}: is in colours, which are no object numbers", "name a band, e.g. --band 1"
+        )
+    return bands[0]
+
+
+def _check_band(scene: Scene, options: ValueOptions) -> None:
+    if options.band > len(scene.info.bands):
+        raise OptionError(
+            f"{options.prefix}band {options.band}",
+            f"{scene.path.name} has bands 1 to {len(scene.info.bands)}",
+        )
+
+
+def _bands(scene: Scene, options: ValueOptions) -> tuple[int, ...]:
+    """The band that holds the values, or red, green and blue.
+
+    Raises:
+        SceneError: if there are several and none is named.
+    """
+    if options.band:
+        return (options.band,)
+    shown = [band for band in scene.info.bands if band.colour != "alpha"]
+    if len(shown) <= 1:
+        return (shown[0].index if shown else 1,)
+    if [band.colour for band in shown] == ["red", "green", "blue"] and scene.info.dtype == "uint8":
+        return tuple(band.index for band in shown)
+    names = ", ".join(f"{band.index} {band.name or band.colour}" for band in shown[:SHOWN])
+    raise SceneError(
+        f"{scene.path}: has {len(shown)} bands ({names})",
+        f"name the one that holds the classes or scores, e.g. {options.prefix}band {shown[0].index}",
+    )
+
+
+def _coloured(scene: Scene, options: ValueOptions, bands: tuple[int, ...]) -> Labelling:
+    """Take each colour but black for a class, or those that are named."""
+    option = f"{options.prefix}value"
+    if options.threshold is not None or (options.values and not options.colours):
+        wrong = "--threshold" if options.threshold is not None else f"{option} {options.values[0][0]}"
+        raise OptionError(
+            f"{wrong}: {scene.path.name} is a mask in colours",
+            f"name colours, e.g. {option} '#FF0000=building'; or read one band: {options.prefix}band 1",
+        )
+    if options.values:
+        values = tuple(value for value, _ in options.values)
+        names = [name for _, name in options.values]
+        told = "colours as named: " + ", ".join(f"{value_text(v)} = {n}" for v, n in options.values)
+        classes = class_list(names, option, [value_text(value) for value in values])
+        return Labelling(classes, bands, told, values, trusted=True, has_colours=True)
+    found = [v if is_colour(v) else colour_value(v, v, v) for v in options.found]
+    values = tuple(v for v in found or distinct_colours(scene, bands) if v != BLACK)
+    names = [value_text(value) for value in values]
+    shown = f"each is a class: {_some(names)}; black is the background" if names else "none but black"
+    told = f"colours: {shown}; {option} '#FF0000=building' names a class"
+    known = values or (colour_value(255, 255, 255),)
+    texts = [value_text(value) for value in known]
+    return Labelling(class_list(texts, option, texts), bands, told, known, found=values, has_colours=True)
 
 
 def _named(scene: Scene, options: ValueOptions) -> Labelling:
+    option = f"{options.prefix}value"
+    pairs = _indices(scene, options) if any(is_colour(v) for v, _ in options.values) else options.values
     if scene.info.dtype.startswith("float"):
         raise _float_mask(scene)
-    values = tuple(value for value, _ in options.values)
+    values = tuple(value for value, _ in pairs)
     limits = np.iinfo(scene.info.dtype)
     bad = [v for v in values if not limits.min <= v <= limits.max]
     if bad or len(set(values)) < len(values):
-        raise OptionError(f"--value {(bad or values)[0]}", f"values of {scene.info.dtype}, each once")
-    told = "values as named: " + ", ".join(f"{v} = {name}" for v, name in options.values)
-    classes = class_list([name for _, name in options.values])
+        raise OptionError(f"{option} {(bad or values)[0]}", f"values of {scene.info.dtype}, each once")
+    told = "values as named: " + ", ".join(f"{v} = {name}" for v, name in pairs)
+    classes = class_list([name for _, name in pairs], option)
     return Labelling(classes, (options.band,), told, values, trusted=True)
 
 
+def _indices(scene: Scene, options: ValueOptions) -> tuple[tuple[int, str], ...]:
+    """Find named colours in a palette."""
+    palette = {colour: index for index, colour in palette_of(scene).items()}
+    for value, _ in options.values:
+        if is_colour(value) and value_text(value) not in palette:
+            raise OptionError(
+                f"{options.prefix}value {value_text(value)}: {scene.path.name} has no such colour",
+                f"its palette has {_some(list(palette)) or 'none'}",
+            )
+    return tuple((palette.get(value_text(value), value), name) for value, name in options.values)
+
+
 def _our_scores(scene: Scene, options: ValueOptions) -> Labelling:
-    if options.band != 1:
+    if options.band and len(scene.info.bands) > 1:
         raise OptionError(
-            f"--band {options.band}", "geoseg's own probabilities are taken whole; leave it out"
+            f"{options.prefix}band {options.band}",
+            "geoseg's own probabilities are taken whole; leave it out",
         )
     if options.threshold is not None and not 0 < options.threshold <= 1:
         raise OptionError(f"--threshold {options.threshold:g}", "a probability lies between 0 and 1")
@@ -227,6 +215,8 @@ def _cut(scene: Scene, options: ValueOptions) -> Labelling:
     elif scene.info.dtype.startswith("float") and 0.0 < threshold <= 1.0:
         scale = float(LEVELS)
     told = f"band {options.band} from {threshold:g} on = object"
+    if 0 < threshold < 1 and not scene.info.dtype.startswith("float"):
+        told += "; its values are whole numbers, so that is all but 0: half of 255 is --threshold 128"
     return Labelling(class_list(["object"]), (options.band,), told, (), threshold, scale)
 
 
@@ -239,37 +229,60 @@ def _float_mask(scene: Scene) -> SceneError:
 def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
     if scene.info.dtype.startswith("float"):
         raise _float_mask(scene)
-    values = options.found or _distinct_values(scene, options.band)
-    nodata = "" if scene.info.nodata is None else f" ({scene.info.nodata:g} is declared as no data)"
-    told = ", ".join(f"{v} = class {v}" for v in values) or "no value but 0"
-    classes = class_list([f"class {v}" for v in values or (1,)])
-    bands = (options.band,)
-    return Labelling(classes, bands, f"values: {told}{nodata}", values or (1,), found=values)
+    palette = palette_of(scene)
+    found = tuple(v for v in options.found if not is_colour(v) and (not palette or v in palette))
+    found = found or distinct_values(scene, options.band)
+    if not palette and _blurred(found):
+        told = "values are near 0 or near 255, as JPEG leaves them: from 128 on = object"
+        return Labelling(class_list(["object"]), (options.band,), told, (), 128, found=found)
+    ground = _background(found, palette)
+    values = tuple(value for value in found if value != ground)
+    _check_nodata(scene, options, values)
+    colours = [palette.get(value) for value in values or (1,)]
+    classes = class_list([class_name(v) for v in values or (1,)], f"{options.prefix}value", colours)
+    told = _values_told(scene, options, values, palette)
+    if palette and (ground or palette.get(0, "#000000") != "#000000"):
+        told += f"; {ground} ({palette.get(ground)}) is the background"
+    own = palette.keys() >= set(values)
+    return Labelling(classes, (options.band,), told, values or (1,), found=found, has_colours=own)
 
 
-def _distinct_values(scene: Scene, band: int) -> tuple[int, ...]:
-    """Values of a band's valid pixels, but 0."""
-    found: set[int] = set()
-    read = (scene.read(window, (band,)) for window in windows(scene))
-    with closing(prefetch(read, AHEAD)) as blocks:
-        for pixels, valid in blocks:
-            found.update(_distinct(pixels[0], valid))
-            if len(found) > MOST_VALUES:
-                raise SceneError(
-                    f"{scene.path}: more than {MOST_VALUES} different values: no mask of classes",
-                    "use --instances for object numbers, --threshold for scores, or --value for some values",
-                )
-    return tuple(sorted(found - {0}))
+def _values_told(
+    scene: Scene, options: ValueOptions, values: Sequence[int], palette: Mapping[int, str]
+) -> str:
+    names = [f"{v} = class {v}" + (f" ({palette[v]})" if v in palette else "") for v in values]
+    told = f"values: {_some(names) or 'no value but 0'}"
+    if scene.info.nodata is not None:
+        told += f" ({scene.info.nodata:g} is declared as no data"
+        named = f": if it is a class, {options.prefix}value {scene.info.nodata:g}=NAME counts it"
+        told += ")" if values else f"{named})"
+    if len(values) > MANY and not palette:
+        told += f"; {len(values)} values: if they are scores, cut them with --threshold"
+    return told
 
 
-def _distinct(pixels: Pixels, valid: Mask) -> list[int]:
-    if pixels.dtype == np.uint8:
-        low, high = int(pixels.min()), int(pixels.max())
-        two = high - low <= 1 or bool(((pixels == low) | (pixels == high)).all())
-        if two and valid.all():
-            return sorted({low, high})  # most masks, at a tenth of a histogram's cost
-        seen = np.bincount(pixels.ravel(), minlength=256)
-        if not valid.all():
-            seen -= np.bincount(pixels[~valid], minlength=256)
-        return [int(v) for v in np.flatnonzero(seen)]
-    return [int(v) for v in np.unique(pixels[valid])]
+def _check_nodata(scene: Scene, options: ValueOptions, values: Sequence[int]) -> None:
+    """Refuse a mask whose only class vanishes as no data."""
+    if not values and not options.found and scene.info.nodata == 1:
+        raise SceneError(
+            f"{scene.path}: the value 1, which means the object in most masks, is declared as no data",
+            f"name it if it does: {options.prefix}value 1=building; or take the declaration out of the file",
+        )
+
+
+def _background(found: Sequence[int], palette: Mapping[int, str]) -> int:
+    """The value of the background: 0, or where a palette has another colour there, that of black."""
+    if palette.get(0, "#000000") == "#000000":
+        return 0
+    return next((value for value in found if palette.get(value) == "#000000"), 0)
+
+
+def _blurred(found: Sequence[int]) -> bool:
+    """Whether values look like a mask of 0 and 255 that was saved as JPEG."""
+    low = [v for v in found if 0 < v <= NEAR]
+    high = [v for v in found if 255 - NEAR <= v < 255]
+    return bool(low and high) and all(0 <= v <= NEAR or 255 - NEAR <= v <= 255 for v in found)
+
+
+def _some(words: Sequence[str]) -> str:
+    return ", ".join(words[:SHOWN]) + (f", ... ({len(words)} in all)" if len(words) > SHOWN else "")

@@ -12,7 +12,7 @@ from geoseg.core import GeoGrid, Output
 from geoseg.core.objects import ObjectList, ObjectRows
 from geoseg.errors import OptionError, SceneError
 from geoseg.raster.cog import CogWriter
-from geoseg.raster.labels import check_band, windows
+from geoseg.raster.label_values import windows
 from geoseg.raster.layout import RasterLayout
 from geoseg.raster.mask import classes_of
 from geoseg.raster.scene import Scene
@@ -30,10 +30,10 @@ def find_objects(scene: Scene, band: int) -> ObjectList:
         band: number, from 1.
 
     Raises:
-        OptionError: if there is no such band, or values are known to be classes.
+        OptionError: if values are known to be classes.
         SceneError: if values are no object numbers.
     """
-    _check_numbers(scene, band)
+    _check_numbers(scene)
     known: tuple[Longs, Longs] = np.zeros(0, np.int64), np.zeros(0, np.int64)
     new: list[tuple[Longs, Longs]] = []
     for rows in read_objects(scene, band):
@@ -56,8 +56,7 @@ def read_objects(scene: Scene, band: int) -> Iterator[ObjectRows]:
         yield ObjectRows(window.row, pixels[0], valid)
 
 
-def _check_numbers(scene: Scene, band: int) -> None:
-    check_band(scene, band)
+def _check_numbers(scene: Scene) -> None:
     classes = classes_of(scene.source.tags, scene.path)
     if classes is not None:
         told = ", ".join(f"{c.id} = {c.name}" for c in classes.foreground)

@@ -20,7 +20,7 @@ from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pixels import Confusion
 from geoseg.evaluate.run import evaluate
 from geoseg.evaluate.write import EvaluationFiles
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelling import ValueOptions
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 from tests.evaluate.test_run import HOUSES, mask_of
 from tests.report.browser import dom_of, run_browser

@@ -15,7 +15,7 @@ from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
 from geoseg.raster.labelfile import mask_file
-from geoseg.raster.labels import ValueOptions, class_list
+from geoseg.raster.labelling import ValueOptions, class_list
 from geoseg.raster.mask import CLASSES_TAG
 from tests.evaluate.files import PLACE, box_px, random_mask, write_outlines, write_raster
 

@@ -15,7 +15,7 @@ from geoseg.errors import OptionError
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelling import ValueOptions
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 
 CUT = ValueOptions(threshold=0.5)

@@ -18,7 +18,7 @@ from geoseg.core import SegmentOptions, Strip, VectorOptions
 from geoseg.evaluate.footprints import FootprintScore, polygons_from_ids, spacenet_score
 from geoseg.pipeline.segment import OutputOptions, segment
 from geoseg.pipeline.vectorize import VectorizeOptions, vectorize
-from geoseg.raster.labels import ValueOptions
+from geoseg.raster.labelling import ValueOptions
 from geoseg.vector.split import SplitScale, Splitter
 from tests.vector.files import read
 

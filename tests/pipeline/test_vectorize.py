@@ -16,7 +16,8 @@ from rasterio.transform import Affine
 from geoseg.core import VectorOptions
 from geoseg.errors import OptionError, OutputError, SceneError
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
-from geoseg.raster.labels import RUN_TAG, ValueOptions
+from geoseg.raster.labelling import ValueOptions
+from geoseg.raster.labels import RUN_TAG
 from tests.vector.files import PLAIN, read
 from tests.vector.tracing import blobs, trace
 
@@ -51,14 +52,13 @@ def test_a_mask_of_0_and_255(tmp_path):
 
 
 def test_declared_nodata_is_no_class(tmp_path):
-    """And said so: what was meant can be named."""
+    """Refused where it is the only value: what was meant can be named."""
     mask = blobs(300, 12)
     raster = _raster(tmp_path / "m.tif", mask, nodata=1)
-    frame, _, told = _run(raster, tmp_path / "a.gpkg")
+    with pytest.raises(SceneError, match="declared as no data"):
+        _run(raster, tmp_path / "a.gpkg")
     named, *_ = _run(raster, tmp_path / "b.gpkg", values=((1, "building"),))
 
-    assert 0 == len(frame)
-    assert any("1 is declared as no data" in line for line in told)
     assert len(trace(mask)) == len(named)
     assert {"yes"} == set(named["building"])
 
@@ -145,7 +145,7 @@ def test_many_strips_are_one_scene(tmp_path, monkeypatch):
     raster = _raster(tmp_path / "m.tif", blobs(600, 40), tiled=True, blockxsize=128, blockysize=128)
     options = VectorOptions()
     whole, *_ = _run(raster, tmp_path / "a.geojson", options)
-    monkeypatch.setattr("geoseg.raster.labels.STRIP_PIXELS", 1)
+    monkeypatch.setattr("geoseg.raster.label_values.STRIP_PIXELS", 1)
     _run(raster, tmp_path / "b.geojson", options)
 
     assert len(whole) > 0
