@@ -10,6 +10,7 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.infer import box_text
 from geoseg.cli.progress import ProgressBar
+from geoseg.cli.values import Value, value_options
 
 if TYPE_CHECKING:
     from geoseg.evaluate.options import EvaluateOptions
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
 @click.option(
     "--class", "only", default="", metavar="NAME", help="Compare this class; all others are background."
 )
-@options.value_options
+@value_options
 @click.option(
     "--truth-value",
     "truth_values",
-    type=options.Value(),
+    type=Value(),
     multiple=True,
     help="A value or a colour of the truth that is a class, and its name; may be repeated.",
 )

@@ -10,6 +10,7 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.infer import summary_text
 from geoseg.cli.progress import ProgressBar
+from geoseg.cli.values import value_options
 
 
 @click.command("vectorize")
@@ -24,7 +25,7 @@ from geoseg.cli.progress import ProgressBar
     help="A .gpkg, .geojson, .fgb or .parquet; may be repeated; default: RASTER_polygons.gpkg in the "
     "current folder.",
 )
-@options.value_options
+@value_options
 @click.option(
     "--instances",
     is_flag=True,

@@ -94,9 +94,7 @@ def rasterize(
     check_apart(path, Path(vectors), Path(like))
     with open_scene(like, expand_palette=False) as scene:
         grid = scene.info.grid
-        found = Burning.read(
-            Path(vectors), grid.crs, options.field, options.instances, Layer(options.layer)
-        )
+        found = Burning.read(Path(vectors), grid.crs, options.field, options.instances, Layer(options.layer))
         way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
         burner = Burner(found.shapes, way.labels, options.all_touched)
         drawn = False
