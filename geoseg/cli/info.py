@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from geoseg.cli import options, show
 from geoseg.core import SceneInfo, bind_bands
-from geoseg.core.plan import crs_warning, network_grid
 from geoseg.core.preflight import preflight
+from geoseg.core.scale import network_grid, scale_warnings
 from geoseg.errors import BundleError, InputError
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 @options.bundle_option
 @options.bands_option
 @options.alpha_option
+@options.gsd_option
 @options.json_option
 @options.debug_option
-def command(scene: Path, bundle: str | None, bands: tuple[str, ...], alpha: str, as_json: bool) -> None:
+def command(scene: Path, alpha: str, as_json: bool, **values: Any) -> None:
     """Tell what a scene is, and whether the model suits it."""
     from geoseg.raster import open_scene
     from geoseg.raster.georef import crs_name
@@ -34,7 +35,7 @@ def command(scene: Path, bundle: str | None, bands: tuple[str, ...], alpha: str,
 
     with open_scene(scene, alpha=alpha) as opened:
         found = survey(opened)
-        name, told = judge(opened, bundle, bands)
+        name, told = judge(opened, values["bundle"], values["bands"], values["gsd_m"])
         warnings = [*opened.warnings, *told]
     if as_json:
         data = {"path": str(scene), "info": asdict(opened.info), "storage": asdict(found)}
@@ -47,8 +48,16 @@ def command(scene: Path, bundle: str | None, bands: tuple[str, ...], alpha: str,
         click.echo(f"suits the model {name!r}")
 
 
-def judge(scene: Scene, bundle: str | None, bands: tuple[str, ...]) -> tuple[str | None, list[str]]:
+def judge(
+    scene: Scene, bundle: str | None, bands: tuple[str, ...], gsd_m: float | None = None
+) -> tuple[str | None, list[str]]:
     """What a bundle would say about a scene, without loading its weights.
+
+    Args:
+        scene: open.
+        bundle: its name or folder; None: the embedded one.
+        bands: those the user chose; empty: none.
+        gsd_m: side of a pixel in metres as the user states it; None: as the scene says.
 
     Returns:
         The bundle's name, or None where none came with geoseg; and warnings.
@@ -62,13 +71,14 @@ def judge(scene: Scene, bundle: str | None, bands: tuple[str, ...]) -> tuple[str
         if bundle is not None:
             raise
         return None, []
+    info = scene.info.stated(gsd_m)
     try:
-        order, band_warning = bind_bands(scene.info, spec.bands, bands)
+        order, band_warning = bind_bands(info, spec.bands, bands)
+        network_grid(info, spec.gsd_range_m)
     except InputError as error:
         return spec.name, [str(error)]
-    _, grid_warning = network_grid(scene.info, spec.gsd_range_m)
-    place = crs_warning(scene.info)
-    told = [band_warning, grid_warning, place, *preflight(scene.info, spec, sample_values(scene, order))]
+    told = [band_warning, *scale_warnings(scene.info, spec.gsd_range_m, gsd_m)]
+    told += preflight(info, spec, sample_values(scene, order))
     return spec.name, list(dict.fromkeys(text for text in told if text))
 
 

@@ -209,6 +209,12 @@ bands_option = click.option(
     help="The scene's bands, by number from 1 or by name, in the order in which the model reads them "
     "(3,2,1); by default found by name and colour.",
 )
+gsd_option = click.option(
+    "--gsd-m",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Side of a pixel in metres, for pictures without a CRS, or in place of the scene's own: decides the "
+    "grid on which the network runs.",
+)
 alpha_option = click.option(
     "--alpha",
     type=click.Choice(ALPHA_CHOICES),
@@ -249,6 +255,7 @@ network_options = all_of(
     click.option("--tta", is_flag=True, help="Average over the eight flips and rotations: 8 times slower."),
     bands_option,
     alpha_option,
+    gsd_option,
     click.option(
         "--stretch/--no-stretch",
         default=None,
@@ -330,6 +337,7 @@ NETWORK_FIELDS = (
     "overlap",
     "taper",
     "bands",
+    "gsd_m",
     "stretch",
     "device",
     "runtime",

@@ -36,6 +36,7 @@ class NetworkOptions:
         max_memory: bytes the run may take; None: what the machine has.
         alpha: what a band flagged as alpha is: ``mask``, ``band`` (of the picture), or ``auto``: a mask,
             unless it holds many values.
+        gsd_m: side of a pixel in metres in place of the scene's own, for the network's grid; None: its own.
     """
 
     patch: tuple[int, int] | None = None
@@ -49,9 +50,12 @@ class NetworkOptions:
     tta: bool = False
     max_memory: int | None = None
     alpha: str = "auto"
+    gsd_m: float | None = None
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, DEVICES)
+        if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
+            raise OptionError(f"gsd-m {self.gsd_m}", "the side of a pixel in metres, above 0")
         _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("alpha", self.alpha, ALPHA_CHOICES)
         if self.batch is not None and self.batch < 1:

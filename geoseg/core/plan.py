@@ -19,16 +19,11 @@ from geoseg.core.classes import ClassList, least_score
 from geoseg.core.grid import GeoGrid
 from geoseg.core.options import NetworkOptions, SegmentOptions
 from geoseg.core.patches import PatchGrid
+from geoseg.core.scale import network_grid, scale_warnings
 from geoseg.core.scene import SceneInfo
 from geoseg.errors import OptionError, ResourceError
 
 MB = 1_000_000
-NEAR = 1.1
-"""A GSD this close to the bundle's range is left as it is: resampling would cost more than it gives."""
-MUCH = 1.5
-"""Beyond the range by this factor the map is of little use."""
-SQUARE = 1.25
-"""Pixels whose sides differ by more than this factor on the ground are resampled to squares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +180,8 @@ def make_plan(
     if isinstance(options.vectors.regularize, tuple):
         spec.classes.ids_of(options.vectors.regularize, "--regularize")  # known before anything runs
     bands, band_warning = bind_bands(info, spec.bands, options.network.bands)
-    network, gsd_warning = network_grid(info, spec.gsd_range_m)
+    gsd_m = options.network.gsd_m
+    network = network_grid(info.stated(gsd_m), spec.gsd_range_m)
     scaling = input_scaling(spec, info.dtype, stretch)
     threshold = spec.threshold if options.threshold is None else options.threshold
     plan = Plan(
@@ -210,7 +206,7 @@ def make_plan(
         aoi=options.aoi,
         memory=0,
         disk=0,
-        warnings=tuple(w for w in (band_warning, gsd_warning, crs_warning(info)) if w),
+        warnings=tuple(w for w in (band_warning, *scale_warnings(info, spec.gsd_range_m, gsd_m)) if w),
     )
     return fit_memory(plan, info, options, machine)
 
@@ -247,43 +243,6 @@ def _fill(gain: float, bias: float, dtype: str) -> float:
         return float(np.asarray(zero, kind))
     limits = np.iinfo(kind)
     return float(min(max(round(zero), limits.min), limits.max))
-
-
-def network_grid(info: SceneInfo, gsd_range_m: tuple[float, float] | None) -> tuple[GeoGrid, str | None]:
-    """The grid on which the network runs: the scene's own where its GSD suits the bundle.
-
-    Returns:
-        The grid and a warning or None.
-    """
-    if gsd_range_m is None:
-        return info.grid, None
-    if info.gsd_m is None or info.mean_gsd_m is None:
-        return info.grid, None
-    fine, coarse = gsd_range_m
-    slanted = max(info.gsd_m) / min(info.gsd_m) > SQUARE
-    if fine / NEAR <= info.mean_gsd_m <= coarse * NEAR and not slanted:
-        return info.grid, None
-    target = min(max(info.mean_gsd_m, fine), coarse)
-    height, width = (
-        max(1, round(n * gsd / target)) for n, gsd in zip(info.grid.size, info.gsd_m, strict=True)
-    )
-    warning = None
-    if info.mean_gsd_m > coarse * MUCH:
-        warning = (
-            f"pixels of {info.mean_gsd_m:.3g} m are much coarser than the {fine:g}-{coarse:g} m the model "
-            "was trained on: expect little"
-        )
-    return info.grid.resized(height, width), warning
-
-
-def crs_warning(info: SceneInfo) -> str | None:
-    """What a scene without a place on the map means for a run."""
-    if info.grid.crs is not None:
-        return None
-    return (
-        "no CRS: pixel size unknown, the network runs on the pixels as they are, and areas and lengths are "
-        "counted in pixels, not metres"
-    )
 
 
 def plan_patches(size: tuple[int, int], spec: BundleSpec, options: NetworkOptions) -> PatchGrid:

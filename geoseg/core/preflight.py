@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core.bundle import BundleSpec
-from geoseg.core.plan import MUCH, NEAR
+from geoseg.core.scale import MUCH, NEAR
 from geoseg.core.scene import SceneInfo
 
 DARK = 0.25

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geoseg.core.grid import GeoGrid
 
@@ -47,6 +47,10 @@ class SceneInfo:
     gsd_m: tuple[float, float] | None = None
     acquired: str | None = None
     block_rows: int = 1
+
+    def stated(self, gsd_m: float | None) -> SceneInfo:
+        """The scene with pixels of another size in metres, as its user states it; None leaves it alone."""
+        return self if gsd_m is None else replace(self, gsd_m=(gsd_m, gsd_m))
 
     @property
     def mean_gsd_m(self) -> float | None:

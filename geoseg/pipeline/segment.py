@@ -103,7 +103,7 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     if wants_stretch(scene.info, bundle.spec, options.network):
         limits = measure_stretch(scene, plan.bands, bundle.spec.scaling.percentiles)
         plan = make_plan(scene.info, bundle.spec, options, machine, limits)
-    told = preflight(scene.info, bundle.spec, sample_values(scene, plan.bands))
+    told = preflight(scene.info.stated(options.network.gsd_m), bundle.spec, sample_values(scene, plan.bands))
     warnings = dict.fromkeys((*scene.warnings, *plan.warnings, *told))
     return replace(plan, warnings=tuple(warnings), alpha=scene.alpha)
 

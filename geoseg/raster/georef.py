@@ -31,7 +31,7 @@ def grid_of(path: Path, dataset: DatasetReader) -> tuple[GeoGrid, list[str]]:
     if transform == IDENTITY:
         transform, note = _without_transform(path, dataset)
         notes += [note] if note else []
-    if not _is_usable(transform):
+    if not is_usable(transform):
         notes.append(f"{path.name}: its transform {transform} is no grid; read as a plain picture")
         transform = IDENTITY
     sidecar = path.with_name(path.name + ".aux.xml")
@@ -88,10 +88,11 @@ def parse_world_file(content: bytes) -> Transform | None:
     except ValueError:
         return None
     transform = (a, b, x - a / 2 - b / 2, d, e, y - d / 2 - e / 2)
-    return transform if _is_usable(transform) else None
+    return transform if is_usable(transform) else None
 
 
-def _is_usable(transform: Transform) -> bool:
+def is_usable(transform: Transform) -> bool:
+    """Whether a transform gives pixels a place and a size."""
     a, b, _, d, e, _ = transform
     return all(map(math.isfinite, transform)) and a * e - b * d != 0
 

@@ -23,6 +23,7 @@ from geoseg.core import IDENTITY, Band, GeoGrid
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.alpha import ALPHA, AlphaBands, settle_alpha
+from geoseg.raster.georef import is_usable
 from geoseg.raster.safety import (
     CONVERT,
     MAX_BLOCK_ROW_BYTES,
@@ -271,6 +272,8 @@ def _grid(path: Path, root: ET.Element) -> GeoGrid:
         words = root.findtext("GeoTransform")
         numbers = [float(w) for w in words.split(",")] if words else [0, 1, 0, 0, 0, 1]
         c, a, b, f, d, e = numbers
+        if not is_usable((a, b, c, d, e, f)):
+            raise ValueError("its pixels have no size")
         grid = GeoGrid(height, width, (a, b, c, d, e, f))
     except ValueError as error:
         raise SceneError(f"{path}: has no size or a damaged transform", "make it anew") from error

@@ -287,3 +287,22 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert [f for f in findings if not f["ok"] and not f["topic"].startswith("bundle")] == []
     assert code == (0 if all(f["ok"] for f in findings) else 1)
     assert {"GDAL", "machine", "torchvision", "allocator", "openvino"} <= {f["topic"] for f in findings}
+
+
+def test_coarse_scenes_are_refused_unless_taken_as_they_are(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enlarging pixels of 10 m adds nothing; --gsd-m runs on them as they are, and the record says so."""
+    monkeypatch.chdir(tmp_path)
+    known = make_test_bundle(tmp_path / "known", gsd_range_m=(0.2, 0.5))
+    write_scene(Path("coarse.tif"), (64, 64), transform=rasterio.Affine(10, 0, 500000, 0, -10, 3000000))
+    words = ("infer", "coarse.tif", "--runtime", "torch", "--bundle", known, "--format", "none", "-o", "out")
+    assert geoseg(*words) == 1
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "times as many" in told
+    assert [*Path().glob("out/*")] == []
+    assert geoseg(*words, "--gsd-m", "0.4") == 0
+    record = json.loads(Path("out/coarse_run.json").read_text())
+    assert record["options"]["network"]["gsd_m"] == 0.4
+    assert record["plan"]["network"]["height"] == 64
