@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from geoseg.core.addresses import folder_not_local, not_local, target_not_local
+from geoseg.cli import paths
 from geoseg.core.options import (
     ALPHA_CHOICES,
     DEVICES,
@@ -21,11 +21,11 @@ from geoseg.core.options import (
     VectorOptions,
 )
 from geoseg.core.patches import TAPERS
-from geoseg.errors import OptionError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
 
+PATH, TARGET, PATH_TEXT, BUNDLE = paths.PATH, paths.TARGET, paths.PATH_TEXT, paths.BUNDLE
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 
 
@@ -140,40 +140,6 @@ class ClassNames(click.ParamType[bool | tuple[str, ...]]):
         if Path(str(value)).is_file():
             self.fail(f"{value!r} is a file, no class: write --regularize behind it", param, ctx)
         return Words().convert(value, param, ctx)
-
-
-class LocalPath(click.Path):
-    """A path on this machine; an address, a name in an archive or a quoted ``~`` is refused with the way on.
-
-    Args:
-        check: says what is wrong with a name, and the remedy; None where nothing is.
-        path_type: what is given to the command.
-    """
-
-    def __init__(self, check: Callable[[str], tuple[str, str] | None], path_type: type[Any] = Path) -> None:
-        super().__init__(path_type=path_type)
-        self._check = check
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Parse.
-
-        Raises:
-            OptionError: if it is no such path.
-        """
-        problem = self._check(str(value))
-        if problem is not None:
-            raise OptionError(*problem)
-        return super().convert(value, param, ctx)
-
-
-PATH = LocalPath(not_local)
-"""Of a file or folder that is read."""
-TARGET = LocalPath(target_not_local)
-"""Of a file or folder that is written."""
-PATH_TEXT = LocalPath(not_local, str)
-"""A path, pattern or name that is read, as it was typed."""
-BUNDLE = LocalPath(folder_not_local, str)
-"""A bundle's folder or name."""
 
 
 def all_of(*decorators: Decorator[Any]) -> Decorator[Any]:
