@@ -62,9 +62,11 @@ def command(dataset: Path, check: bool, overwrite: bool, as_json: bool, **values
     """Say which images of a data set train and which judge.
 
     Neighbouring patches look alike: where some train and others judge, scores are too high. By default whole
-    blocks are held out, with a buffer around them, and classes spread like in the whole. train.txt, valid.txt
+    blocks are held out, with a buffer around them, and classes spread like in the whole. The labels of a
+    single scene are cut by blocks; nothing of the scene is copied. train.txt, valid.txt
     and, if asked for, test.txt are written, and what was found in common is told.
     """
+    from geoseg.dataset.split.cut import whole_of
     from geoseg.dataset.split.job import check_split, count_steps, gather, split_dataset
     from geoseg.dataset.split.lists import check_lists, write_lists
     from geoseg.dataset.store import open_dataset, read_list
@@ -81,6 +83,10 @@ def command(dataset: Path, check: bool, overwrite: bool, as_json: bool, **values
         raise InputError(f"{valid_list}: names no image", "give it one name a line")
     if not check:
         check_lists(dataset, overwrite, valid_list)
+    whole = whole_of(found)
+    if len(whole) == 1:
+        _cut(dataset, whole, chosen, check, as_json)
+        return
     with ProgressBar(dataset.name, count_steps(found), unit="looks at images") as bar:
         facts = gather(found, bar)
     if check:
@@ -93,6 +99,30 @@ def command(dataset: Path, check: bool, overwrite: bool, as_json: bool, **values
         show.as_json(split.to_json() | {"files": [str(path) for path in files]})
         return
     _tell(split, found, files)
+
+
+def _cut(folder: Path, whole: DataSet, chosen: SplitOptions, check: bool, as_json: bool) -> None:
+    """Split a data set of one image: its labels are divided by blocks."""
+    from geoseg.dataset.split.cut import plan_cut, write_cut
+    from geoseg.dataset.split.lists import write_lists
+    from geoseg.dataset.store import open_dataset
+    from geoseg.errors import InputError
+
+    if check:
+        raise InputError(
+            f"{folder}: is one image, of which geoseg split cuts the labels",
+            "split.json says how, once it is cut",
+        )
+    height = (whole.items[0].size or (0, 0))[0]
+    with ProgressBar(folder.name, height * (2 + len(chosen.shares.held)), unit="rows") as bar:
+        split = write_cut(whole, plan_cut(whole, chosen, bar), bar)
+    asked = {"valid": chosen.shares.valid, "test": chosen.shares.test}
+    about = {"seed": chosen.seed, "asked": asked, "fingerprint": open_dataset(folder).fingerprint}
+    files = write_lists(folder, split, about)
+    if as_json:
+        show.as_json(split.to_json() | {"files": [str(path) for path in files]})
+        return
+    _tell(split, whole, files)
 
 
 def _tell(split: Split, dataset: DataSet, files: list[Path]) -> None:

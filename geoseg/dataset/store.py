@@ -177,7 +177,7 @@ def _open_own(folder: Path, description: Path) -> DataSet:
             ClassList.from_json(data["classes"]),
             tuple(str(band) for band in data["bands"]),
             str(data["dtype"]),
-            tuple(_item(folder, values, weights) for values in data["items"]),
+            tuple(item_of(folder, values, weights) for values in data["items"]),
             {},
             BandStatistics.from_json(data["statistics"]) if data["statistics"] else None,
             sources,
@@ -192,7 +192,12 @@ def _open_own(folder: Path, description: Path) -> DataSet:
     return found
 
 
-def _item(folder: Path, values: Mapping[str, Any], weights: Mapping[str, float]) -> Item:
+def item_of(folder: Path, values: Mapping[str, Any], weights: Mapping[str, float]) -> Item:
+    """An item as ``dataset.json`` describes it.
+
+    Raises:
+        ValueError, KeyError, TypeError: if it is damaged.
+    """
     source = str(values["source"])
     return Item(
         stem=str(values["stem"]),

@@ -108,6 +108,15 @@ class LabelledImages:
         moved = Window(window.row - inner.row, window.col - inner.col, window.height, window.width)
         return self._load(number, inner).crop(moved)
 
+    def is_blank(self, number: int, window: Window) -> bool:
+        """Whether a window of an image that is mostly to be ignored has no label; pixels are not read."""
+        item, (height, width) = self.items[number], self.sizes[number]
+        if not item.counts or 2 * item.counts[-1] <= sum(item.counts):
+            return False
+        rows, cols = _clipped(window.row, window.height, height), _clipped(window.col, window.width, width)
+        inner = Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
+        return not (read_labels(item, inner).mask != NODATA).any()
+
     def _whole(self, number: int) -> Part:
         """An image, kept for the next time."""
         if number in self._kept:

@@ -121,6 +121,7 @@ def windows(images: LabelledImages, recipe: Recipe) -> list[tuple[Place, int]]:
             for row in range(0, height, step)
             for col in range(0, width, step)
         ]
+    found = [one for one in found if not images.is_blank(one[0].image, one[0].window)] or found
     most = max(1, len(found) * MOST_PIXELS // sum(side * side for _, side in found))
     return found if len(found) <= most else [found[k * len(found) // most] for k in range(most)]
 

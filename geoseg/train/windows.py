@@ -162,7 +162,7 @@ def zoom_of(gsd_m: float | None, allowed: tuple[float, float] | None) -> float:
 
 
 def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | None) -> list[Place]:
-    """Windows that cover images without gaps, each `side` pixels of the network's grid wide.
+    """Windows that cover the labels of images without gaps, each `side` pixels of the network's grid wide.
 
     The last of a row or column may reach beyond the image.
     """
@@ -174,7 +174,7 @@ def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | N
             for row in range(0, height, step)
             for col in range(0, width, step)
         ]
-    return places
+    return [place for place in places if not images.is_blank(place.image, place.window)] or places
 
 
 def _drawn(cumulated: npt.NDArray[np.float64], rng: np.random.Generator) -> int:
