@@ -36,6 +36,9 @@ PATTERN = frozenset("*?[")
 @options.network_options
 @options.threshold_option
 @options.area_options
+@click.option(
+    "--full-extent", is_flag=True, help="With --aoi or --bbox: write rasters of the whole scene's extent."
+)
 @options.vector_options
 @options.format_option
 @click.option("--probabilities", is_flag=True, help="Write the scores too.")

@@ -358,6 +358,7 @@ def segment_from(values: Mapping[str, Any], aoi: str | None = None) -> SegmentOp
         vectors=vectors_from(values),
         threshold=values["threshold"],
         aoi=aoi,
+        full_extent=values["full_extent"],
         probabilities=values["probabilities"],
         formats=formats_from(values["formats"]),
     )

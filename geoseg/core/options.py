@@ -102,6 +102,7 @@ class SegmentOptions:
         vectors: how polygons are made.
         threshold: probability from which a pixel of a binary bundle is class 1; None: the bundle's.
         aoi: GeoJSON text of a (multi)polygon in the scene's CRS that limits the output; None: everything.
+        full_extent: write the whole scene's extent, not only the part around the AOI.
         probabilities: write the scores too.
         formats: of the polygons; empty: no polygons.
     """
@@ -112,6 +113,7 @@ class SegmentOptions:
     aoi: str | None = None
     probabilities: bool = False
     formats: tuple[str, ...] = ("gpkg", "geojson")
+    full_extent: bool = False
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0.0 < self.threshold < 1.0:

@@ -21,6 +21,7 @@ from geoseg.core.options import NetworkOptions, SegmentOptions
 from geoseg.core.patches import PatchGrid
 from geoseg.core.scale import network_grid, scale_warnings
 from geoseg.core.scene import SceneInfo
+from geoseg.core.window import Window
 from geoseg.errors import OptionError, ResourceError
 
 MB = 1_000_000
@@ -71,7 +72,7 @@ class Plan:
     Attributes:
         scene: the file's name without folder and suffix.
         bundle: the bundle's name.
-        source: the scene's grid, which outputs equal.
+        source: the grid that outputs equal: the scene's, or that of ``window``.
         network: the grid the network runs on; the same ground as ``source``.
         patches: on the network's grid.
         bands: band numbers in the network's order.
@@ -87,6 +88,7 @@ class Plan:
         tta: averaged over flips and rotations.
         aoi: GeoJSON text in the scene's CRS, or None.
         alpha: what a band flagged as alpha is: ``mask``, ``band`` or ``auto``.
+        window: the part of the scene that is read and written; None: all of it.
         memory: bytes the run is expected to need at most.
         disk: bytes of temporary and final files, an upper estimate.
         warnings: what the user should know before the run.
@@ -115,6 +117,7 @@ class Plan:
     disk: int
     warnings: tuple[str, ...] = ()
     alpha: str = "auto"
+    window: Window | None = None
 
     @property
     def outputs(self) -> int:
@@ -135,6 +138,7 @@ class Plan:
             patches=self.patches.to_json(),
             scaling=asdict(self.scaling),
             classes=self.classes.to_json(),
+            window=asdict(self.window) if self.window else None,
         )
         return dict(json.loads(json.dumps(data)))
 
@@ -153,6 +157,7 @@ class Plan:
             classes=ClassList.from_json(values["classes"]),
             bands=tuple(values["bands"]),
             warnings=tuple(values["warnings"]),
+            window=Window(**values["window"]) if values.get("window") else None,
         )
         return cls(**values)
 

@@ -16,19 +16,25 @@ from typing import Any
 import numpy as np
 
 from geoseg.core import (
+    BundleSpec,
     Output,
     Plan,
     Predictor,
     Progress,
     RunRecord,
+    SceneInfo,
     SegmentOptions,
     Sink,
+    Window,
     make_plan,
     wants_stretch,
 )
+from geoseg.core.extent import needed_window
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
+from geoseg.core.plan import plan_patches
 from geoseg.core.preflight import preflight
 from geoseg.core.queues import BackgroundSink, beside
+from geoseg.core.scale import network_grid
 from geoseg.errors import ResourceError, ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
@@ -45,7 +51,7 @@ from geoseg.raster import (
     read_rows,
     sample_values,
 )
-from geoseg.raster.aoi import check_aoi
+from geoseg.raster.aoi import Aoi, check_aoi
 from geoseg.raster.spool import Spool, open_spool
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import load_kernels
@@ -99,13 +105,25 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     if options.aoi:
         check_aoi(options.aoi, scene.info)
     machine = describe_machine(options.network)
-    plan = make_plan(scene.info, bundle.spec, options, machine)
+    window = _window_of(scene.info, bundle.spec, options)
+    info = replace(scene.info, grid=scene.info.grid.crop(window)) if window else scene.info
+    plan = make_plan(info, bundle.spec, options, machine)
     if wants_stretch(scene.info, bundle.spec, options.network):
         limits = measure_stretch(scene, plan.bands, bundle.spec.scaling.percentiles)
-        plan = make_plan(scene.info, bundle.spec, options, machine, limits)
+        plan = make_plan(info, bundle.spec, options, machine, limits)
     told = preflight(scene.info.stated(options.network.gsd_m), bundle.spec, sample_values(scene, plan.bands))
     warnings = dict.fromkeys((*scene.warnings, *plan.warnings, *told))
-    return replace(plan, warnings=tuple(warnings), alpha=scene.alpha)
+    return replace(plan, warnings=tuple(warnings), alpha=scene.alpha, window=window)
+
+
+def _window_of(info: SceneInfo, spec: BundleSpec, options: SegmentOptions) -> Window | None:
+    """The part of a scene that its AOI needs; None: all of it."""
+    if not options.aoi or options.full_extent:
+        return None
+    network = network_grid(info.stated(options.network.gsd_m), spec.gsd_range_m)
+    patches = plan_patches(network.size, spec, options.network)
+    window = needed_window(Aoi(options.aoi, info.grid).box(), info.grid.size, network.size, patches)
+    return None if window.size == info.grid.size else window
 
 
 def expected_seconds(bundle: Bundle, plan: Plan) -> float:

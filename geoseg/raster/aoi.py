@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 
-from geoseg.core import GeoGrid, SceneInfo
+from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError
 from geoseg.raster.chunks import Chunks
@@ -51,6 +51,14 @@ class Aoi:
             if low < high:
                 result.append((int(low) - 3, int(high) + 4))
         return result
+
+    def box(self) -> Window:
+        """The pixels around all of its polygons, as far as they lie on the grid."""
+        cols, rows = np.array([point for rings in self._polygons for point in rings[0]]).T
+        left, top = max(int(cols.min()), 0), max(int(rows.min()), 0)
+        right = min(int(np.ceil(cols.max())), self._grid.width)
+        bottom = min(int(np.ceil(rows.max())), self._grid.height)
+        return Window(top, left, max(bottom - top, 1), max(right - left, 1))
 
     def meets_grid(self) -> bool:
         """Whether the box around any of its polygons reaches into the grid."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from typing import cast
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from geoseg.raster.decode import SourceRows
 from geoseg.raster.resample import Pixels, Resampler, Taps
 from geoseg.raster.scene import Scene, open_source
 from geoseg.raster.source import Source
+from geoseg.raster.windowed import WindowedSource
 
 AHEAD_BYTES = 64 << 20
 """Blocks smaller than this are read two ahead, larger ones one."""
@@ -51,7 +53,8 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
 def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
     with closing(open_source(scene.path, scene.expand_palette, plan.alpha)) as source:
         make = _resampled if plan.resamples else _native
-        yield from make(source, plan, first_patch_row)
+        part = WindowedSource(source, plan.window) if plan.window else source
+        yield from make(cast("Source", part), plan, first_patch_row)
 
 
 def _block_ends(axis: PatchAxis, first_patch_row: int) -> list[int]:

@@ -89,7 +89,10 @@ def test_box_limits_the_output(scene: Path, bundle: Path) -> None:
         right, bottom = dataset.transform @ (80, 60)
     words = ("--runtime", "torch", "--bundle", bundle, "--format", "none")
     assert geoseg("infer", scene, *words, "-o", "all") == 0
-    assert geoseg("infer", scene, *words, "-o", "part", f"--bbox={left},{bottom},{right},{top}") == 0
+    assert (
+        geoseg("infer", scene, *words, "-o", "part", "--full-extent", f"--bbox={left},{bottom},{right},{top}")
+        == 0
+    )
 
     with rasterio.open("all/scene_mask.tif") as everything, rasterio.open("part/scene_mask.tif") as part:
         expected = np.full(part.shape, 255, np.uint8)
@@ -121,6 +124,7 @@ def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
             "none",
             "-o",
             "part",
+            "--full-extent",
             "--aoi",
             "aoi.geojson",
         )
@@ -130,6 +134,35 @@ def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
         inside = part.read(1) != 255
     assert inside.sum() == pytest.approx(40 * 48, rel=0.02)
     assert inside[22:58, 34:78].all()
+
+
+def test_only_the_part_around_a_small_area_is_mapped(tmp_path: Path, bundle: Path) -> None:
+    """It lies on the scene's grid, and holds what a run over the whole scene gives, to the last score."""
+    scene = write_scene(tmp_path / "wide.tif", (260, 350))
+    with rasterio.open(scene) as dataset:
+        left, top = dataset.transform @ (270, 100)
+        right, bottom = dataset.transform @ (300, 130)
+    box = f"--bbox={left},{bottom},{right},{top}"
+    words = ("infer", scene, "--runtime", "torch", "--bundle", bundle, "--format", "none", "--probabilities")
+    assert geoseg(*words, "-o", tmp_path / "full", "--full-extent", box) == 0
+    assert geoseg(*words, "-o", tmp_path / "part", box) == 0
+    for kind in ("mask", "probabilities"):
+        with (
+            rasterio.open(tmp_path / f"full/wide_{kind}.tif") as full,
+            rasterio.open(tmp_path / f"part/wide_{kind}.tif") as part,
+        ):
+            col, row = ~full.transform @ (part.transform.c, part.transform.f)
+            assert (round(col), round(row)) == pytest.approx((col, row), abs=1e-6)
+            assert part.height * part.width < 0.35 * full.height * full.width
+            top_row, left_col = round(row), round(col)
+            inside = np.s_[:, top_row : top_row + part.height, left_col : left_col + part.width]
+            whole = full.read()
+            np.testing.assert_array_equal(part.read(), whole[inside])
+            whole[inside] = 255
+            assert (whole == 255).all()
+    records = [json.loads((tmp_path / n / "wide_run.json").read_text()) for n in ("full", "part")]
+    assert [record["plan"]["window"] is None for record in records] == [True, False]
+    assert records[1]["counts"]["patches"] < records[0]["counts"]["patches"] / 3
 
 
 def test_dry_run_writes_nothing(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,7 @@ def test_an_aoi_only_limits_the_output(scene, bundle, tmp_path):
     ring = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]]
     aoi = json.dumps({"type": "Polygon", "coordinates": [ring]})
     _run(scene, bundle, tmp_path / "whole")
-    _run(scene, bundle, tmp_path / "part", replace(OPTIONS, aoi=aoi))
+    _run(scene, bundle, tmp_path / "part", replace(OPTIONS, aoi=aoi, full_extent=True))
     whole, part = (_read(tmp_path / f / "scene_probabilities.tif")[0] for f in ("whole", "part"))
     inside = np.zeros(whole.shape, bool)
     inside[30:110, 40:120] = True
