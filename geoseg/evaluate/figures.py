@@ -41,6 +41,7 @@ def footprint_figures(
     score = _count(table, table.matched)
     present = np.unique(np.r_[table.proposals.label, table.truth.label]).tolist()
     by_class = {c.name: _score_json(_count(table, table.matched, c.id)) for c in classes if c.id in present}
+    missing = _no_order(table)
     edges = SIZES_M2 if in_metres else SIZES_PX
     return {
         "proposals": len(table.proposals),
@@ -49,7 +50,8 @@ def footprint_figures(
         "f1_mean_of_scenes": _mean_of_scenes(table),
         "classes": by_class,
         "by_iou": _by_iou(table),
-        "coco": _coco(table, edges),
+        "coco": None if missing else _coco(table, edges),
+        "coco_missing": missing,
         "merged": _merged(table),
         "split": _split(table),
         "count": _difference(len(table.proposals), len(table.truth)),
@@ -120,10 +122,17 @@ def _by_iou(table: FootprintTable) -> dict[str, Any]:
     return {"f1_mean": float(np.mean([point["f1"] for point in points])), "points": points}
 
 
-def _coco(table: FootprintTable, edges: Sequence[float]) -> dict[str, Any] | None:
-    """None where proposals do not tell how sure they are: then there is no order to average over."""
-    if not has_coco() or not len(table.proposals) or np.isnan(table.confidence).any():
-        return None
+def _no_order(table: FootprintTable) -> str:
+    """Why there is no AP, which averages in the order of confidence; empty where there is one."""
+    unknown = int(np.isnan(table.confidence).sum())
+    if not len(table.proposals):
+        return "there are no outlines"
+    if unknown:
+        return f"{unknown:,} of {len(table.proposals):,} outlines have no confidence"
+    return "" if has_coco() else "pycocotools is not installed: pip install pycocotools"
+
+
+def _coco(table: FootprintTable, edges: Sequence[float]) -> dict[str, Any]:
     found = Detections(
         table.proposals.label,
         table.confidence,

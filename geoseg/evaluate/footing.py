@@ -9,18 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from geoseg.core import NODATA, ClassList, GeoGrid, least_score
+from geoseg.core import ClassList, GeoGrid
 from geoseg.core.classes import LabelClass
 from geoseg.evaluate.blocks import block_px
-from geoseg.evaluate.footprints import FootprintScore
 from geoseg.evaluate.layers import OutlineLayer
-from geoseg.evaluate.match import find_overlaps, match
 from geoseg.evaluate.objects import (
     Objects,
     ObjectTracer,
     Region,
     grid_outline,
-    ground_areas,
     in_pixels,
     outlines_as_objects,
     places_on_earth,
@@ -29,8 +26,6 @@ from geoseg.evaluate.options import EvaluateOptions
 from geoseg.evaluate.pair import Pair, Piece, read_own_outlines
 from geoseg.evaluate.table import FootprintTable, Measure, Places, make_table
 
-SWEPT = tuple(round(0.1 + 0.05 * i, 2) for i in range(17))
-"""Thresholds at which objects are traced, where the prediction is probabilities of one class."""
 NO_SCORES: npt.NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
 IGNORED = ClassList((LabelClass(0, "known", "#000000"), LabelClass(1, "ignored", "#808080")))
 BLOCKS_ACROSS = 10
@@ -46,7 +41,6 @@ class SceneFootprints:
         proposals: in the order of the table.
         truth: likewise.
         crs: of the coordinates, as WKT; None: they are pixels.
-        sweep: what thresholds give, objects traced from the probabilities; empty without.
         source: what the proposals are, in words.
     """
 
@@ -54,7 +48,6 @@ class SceneFootprints:
     proposals: Objects
     truth: Objects
     crs: str | None
-    sweep: dict[float, FootprintScore]
     source: str
 
 
@@ -84,11 +77,20 @@ class FootprintFinder:
         self._guess_tracer: ObjectTracer | None = None
         self._true_tracer: ObjectTracer | None = None
         self._ignored_tracer: ObjectTracer | None = None
-        self._sweep: dict[int, ObjectTracer] = {}
-        self.notes = own.notes if own else ()
+        self.notes = own.notes if own else self._plain_objects()
         if pair.grid is not None:
             self._grid = replace(pair.grid, crs=None)  # areas are measured later, all alike
             self._begin(self._grid)
+
+    def _plain_objects(self) -> tuple[str, ...]:
+        """Say where a run would draw other objects than are compared."""
+        if self._prediction is not None or self._pair.scores is None:
+            return ()
+        name = (self._pair.files.probabilities or self._pair.files.prediction).name
+        return (
+            "objects are connected pixels; geoseg infer separates touching ones and drops small ones: to "
+            f"compare those, give the polygons of geoseg vectorize {name} --threshold T",
+        )
 
     def _begin(self, grid: GeoGrid) -> None:
         classes = self._pair.classes
@@ -98,9 +100,6 @@ class FootprintFinder:
             self._true_tracer = ObjectTracer(grid, classes)
         if self._truth is None and self._prediction is not None:
             self._ignored_tracer = ObjectTracer(grid, IGNORED)
-        # outlines of a file may have been cut apart and straightened: what traced ones give would mislead
-        if self._pair.scores is not None and len(classes) == 2 and self._prediction is None:
-            self._sweep = {least_score(t): ObjectTracer(grid, classes) for t in SWEPT}
 
     def add(self, piece: Piece) -> None:
         """Take the next rows."""
@@ -110,11 +109,6 @@ class FootprintFinder:
             self._true_tracer.add(piece.first_row, piece.truth, NO_SCORES)
         if self._ignored_tracer is not None and piece.ignored is not None:
             self._ignored_tracer.add(piece.first_row, piece.ignored.view(np.uint8), NO_SCORES)
-        if len(piece.scores) == 1:
-            hidden = (piece.truth == NODATA) | (piece.scores[0] == NODATA)
-            for level, tracer in self._sweep.items():
-                labels = (piece.scores[0] >= level).view(np.uint8)
-                tracer.add(piece.first_row, np.where(hidden, np.uint8(NODATA), labels), piece.scores)
 
     def finish(self) -> SceneFootprints:
         """All objects, compared."""
@@ -123,9 +117,8 @@ class FootprintFinder:
         truth = self._side(self._truth, self._true_tracer, region)
         crs = self._pair.crs if self._metric else None
         measure = Measure(crs, self._places(proposals, truth), self._options.min_area_m2)
-        sweep = self._swept(truth, measure)
         table, proposals, truth = make_table(proposals, truth, measure)
-        return SceneFootprints(table, proposals, truth, crs, sweep, self._source())
+        return SceneFootprints(table, proposals, truth, crs, self._source())
 
     def _source(self) -> str:
         if self._prediction is None:
@@ -185,16 +178,3 @@ class FootprintFinder:
             side = max(*(bounds[2:] - bounds[:2]), 1e-12) / BLOCKS_ACROSS
         columns, rows = (max(1, math.ceil(length / side - 1e-6)) for length in bounds[2:] - bounds[:2])
         return Places((float(bounds[0]), float(bounds[1])), float(side), columns, rows)
-
-    def _swept(self, truth: Objects, measure: Measure) -> dict[float, FootprintScore]:
-        scores = {}
-        if measure.min_area:
-            truth = truth.take(ground_areas(truth.geometry, measure.crs) >= measure.min_area)
-        for threshold, tracer in zip(SWEPT, self._sweep.values(), strict=False):
-            found = self._placed(tracer.finish())
-            if measure.min_area:
-                found = found.take(ground_areas(found.geometry, measure.crs) > measure.min_area)
-            matched = match(find_overlaps(found, truth), found.confidence, len(truth))
-            count = int((matched >= 0).sum())
-            scores[threshold] = FootprintScore(count, len(found) - count, len(truth) - count)
-        return scores

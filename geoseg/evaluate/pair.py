@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Window
-from geoseg.errors import OptionError, SceneError, VectorError
+from geoseg.errors import OptionError, SceneError
 from geoseg.evaluate.classes import Matched, match_classes, score_channels
 from geoseg.evaluate.find import is_vector
 from geoseg.evaluate.layers import Burner, OutlineLayer, RasterLayer, read_outlines
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
+from geoseg.evaluate.places import lies_beside
 from geoseg.raster.aoi import Aoi
 from geoseg.raster.georef import grid_difference
 from geoseg.raster.labelling import ValueOptions
@@ -164,7 +165,7 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
                 "check its coordinates and its CRS; --bbox is in the CRS of the prediction's grid",
             )
         notes = [*_told(prediction), *_told(truth), *filter(None, [matched.told])]
-        if isinstance(truth, OutlineLayer) and grid is not None and _lies_beside(truth, grid):
+        if isinstance(truth, OutlineLayer) and grid is not None and lies_beside(truth, grid):
             notes.append(
                 f"no outline of {files.truth.name} lies on {files.prediction.name}: no objects there"
             )
@@ -237,32 +238,6 @@ def read_own_outlines(pair: Pair) -> OutlineLayer | None:
     if pair.files.polygons is None:
         return None
     return read_outlines(pair.files.polygons, pair.crs, pair.files.layers.prediction)
-
-
-def _lies_beside(truth: OutlineLayer, grid: GeoGrid) -> bool:
-    ids = np.ones(len(truth.geometry), np.int64)
-    return len(ids) > 0 and not Burner(truth.geometry, ids, grid).meets_grid()
-
-
-def check_places(scenes: Sequence[SceneFiles]) -> None:
-    """Refuse outlines that lie on none of the scenes; on some of many there may be nothing.
-
-    Raises:
-        InputError: they do not, or a file cannot be read.
-    """
-    for files in scenes:
-        raster = files.image if is_vector(files.prediction) else files.prediction
-        if raster is None or not is_vector(files.truth):
-            return
-        with open_scene(raster, expand_palette=False) as scene:
-            grid = scene.info.grid
-        if not _lies_beside(read_outlines(files.truth, grid.crs, files.layers.truth), grid):
-            return
-    raise VectorError(
-        f"no outline of {scenes[0].truth.name} lies on {scenes[0].prediction.name}"
-        + (" or any other scene" if len(scenes) > 1 else ""),
-        "check that both are of one place, and the CRS that the outlines claim to have",
-    )
 
 
 def shared_values(scenes: Sequence[SceneFiles], options: EvaluateOptions) -> EvaluateOptions:

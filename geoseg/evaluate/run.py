@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, Protocol
@@ -14,11 +14,12 @@ from geoseg.core import ClassList, GeoGrid
 from geoseg.errors import OptionError
 from geoseg.evaluate.figures import footprint_figures
 from geoseg.evaluate.footing import FootprintFinder, SceneFootprints, wants_footprints
-from geoseg.evaluate.footprints import FootprintScore
 from geoseg.evaluate.maps import SceneMaps
+from geoseg.evaluate.notes import Notes
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
-from geoseg.evaluate.pair import Pair, Piece, check_places, open_pair, shared_values
+from geoseg.evaluate.pair import Pair, Piece, open_pair, shared_values
 from geoseg.evaluate.pictures import Sketch, Sketcher
+from geoseg.evaluate.places import check_places
 from geoseg.evaluate.table import FootprintTable, joined_tables
 from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up, common_classes
 
@@ -107,7 +108,6 @@ class Evaluation:
             total["pixels"] = self.pixels.to_json(*draws)
         if self.footprints is not None:
             total["footprints"] = footprint_figures(self.footprints, self.classes, self.in_metres, draws)
-            total["footprints"] |= _sweep_json([s.footprints for s in self.scenes if s.footprints])
         return {
             "format": FORMAT,
             "geoseg": version("geoseg"),
@@ -135,21 +135,8 @@ def _scene_json(scene: SceneResult, draws: tuple[int, int]) -> dict[str, Any]:
     if scene.footprints is not None:
         metric = scene.footprints.crs is not None
         told["footprints"] = footprint_figures(scene.footprints.table, scene.classes, metric, draws)
-        told["footprints"] |= {"source": scene.footprints.source} | _sweep_json([scene.footprints])
+        told["footprints"] |= {"source": scene.footprints.source}
     return told
-
-
-def _sweep_json(scenes: Sequence[SceneFootprints]) -> dict[str, Any]:
-    """Footprint scores at each threshold, where all scenes have probabilities."""
-    if not scenes or not all(scene.sweep for scene in scenes):
-        return {}
-    points = []
-    for threshold in scenes[0].sweep:
-        score = sum((scene.sweep[threshold] for scene in scenes), FootprintScore())
-        values = {"precision": score.precision, "recall": score.recall, "f1": score.f1}
-        points.append({"threshold": threshold} | values)
-    top = max(points, key=lambda point: point["f1"])
-    return {"threshold_sweep": {"best": top if top["f1"] else None, "points": points}}
 
 
 def evaluate(
@@ -175,7 +162,11 @@ def evaluate(
     check_places(scenes)
     if len(scenes) > 1:
         options = shared_values(scenes, options)
-    parts = [_evaluate_scene(files, options, listener, maps) for files in scenes]
+    notes = Notes(scenes, listener.told)
+    try:
+        parts = [_evaluate_scene(files, options, replace(listener, told=notes.add), maps) for files in scenes]
+    finally:
+        notes.finish()
     return Evaluation(tuple(parts), options)
 
 

@@ -56,8 +56,9 @@ def _sizes(told: Told) -> str:
             f"{row['proposals']:,}",
             percent(row["precision"]),
         )
-        rows.append((f"{name} {squared}", *counts, percent(coco["by_size"][i]) if coco else "-"))
-    return table(("size", "objects", "found", "outlines", "right", "AP"), rows, range(1, 6))
+        rows.append((f"{name} {squared}", *counts, *([percent(coco["by_size"][i])] if coco else [])))
+    head = ("size", "objects", "found", "outlines", "right", *(["AP"] if coco else []))
+    return table(head, rows, range(1, len(head)))
 
 
 def _shapes(told: Told) -> str:
@@ -80,6 +81,8 @@ def _shapes(told: Told) -> str:
     if coco:
         words = f"{percent(coco['ap'])}, {percent(coco['ap50'])}, {percent(coco['ap75'])}"
         rows.append(("COCO AP: IoU 0.50:0.95, at 0.50, at 0.75", words))
+    else:
+        rows.append((f"COCO AP: none, {told['coco_missing']}", "-"))
     return f'<div class="shapes">{table(("figure", "value"), rows, (1,))}</div>'
 
 
@@ -149,24 +152,24 @@ def probability_sections(total: Told) -> Iterator[Section]:
     )
     error = percent(pixels["calibration"]["ece"])
     words = f"Expected calibration error: {error}. Larger dots stand for more pixels."
-    charts = drawing(chart, words) + "".join(_sweeps(total))
+    charts = drawing(chart, words) + _sweep(pixels)
     yield Section("Probabilities", f'<div class="charts">{charts}</div>')
 
 
-def _sweeps(total: Told) -> Iterator[str]:
-    for name, what in (("pixels", "pixels"), ("footprints", "objects, traced from the probabilities")):
-        swept = total.get(name, {}).get("threshold_sweep")
-        if not swept:
-            continue
-        best, mark = swept["best"], None
-        if best:
-            mark = (best["threshold"], best["f1"]), f"{best['threshold']:.2f}: F1 {percent(best['f1'])}"
-        lines = [
-            Line(NAMES.get(key, key), colour, [(p["threshold"], _number(p[key])) for p in swept["points"]])
-            for key, colour in (("precision", BLUE), ("recall", ORANGE), ("f1", ACCENT))
-        ]
-        chart = line_chart(Axes("threshold", "score"), lines, mark, f"Scores of {what} by threshold")
-        yield drawing(chart, f"What each threshold gives: {what}.")
+def _sweep(pixels: Told) -> str:
+    """What each threshold gives in pixels; objects depend on how a run separates and draws them."""
+    swept, mark = pixels.get("threshold_sweep"), None
+    if not swept:
+        return ""
+    best = swept["best"]
+    if best:
+        mark = (best["threshold"], best["f1"]), f"{best['threshold']:.2f}: F1 {percent(best['f1'])}"
+    lines = [
+        Line(NAMES.get(key, key), colour, [(p["threshold"], _number(p[key])) for p in swept["points"]])
+        for key, colour in (("precision", BLUE), ("recall", ORANGE), ("f1", ACCENT))
+    ]
+    chart = line_chart(Axes("threshold", "score"), lines, mark, "Scores of pixels by threshold")
+    return drawing(chart, "What each threshold gives: pixels.")
 
 
 def _number(value: float | None) -> float:

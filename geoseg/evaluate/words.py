@@ -56,6 +56,8 @@ def _footprint_rows(footprints: Mapping[str, Any]) -> Iterator[Row]:
     if coco is not None:
         ap, ap50, ap75 = (percent(coco[key]) for key in ("ap", "ap50", "ap75"))
         yield "COCO: AP, AP50, AP75", ap, ap50, ap75, "", ""
+    else:
+        yield "COCO: AP", "-", "", "", "", footprints["coco_missing"]
 
 
 def _object_scores(name: str, score: Mapping[str, Any], iou: str) -> Row:

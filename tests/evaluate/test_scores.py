@@ -92,9 +92,8 @@ def test_two_channels_are_swept_like_one(tmp_path):
         plain(evaluate([SceneFiles("scene", guess, truth)], EvaluateOptions(resamples=0)).to_json()["total"])
         for guess in (one, two)
     ]
-    assert sides[0]["footprints"]["threshold_sweep"]["best"]["f1"] == 1
-    for part in ("footprints", "pixels"):
-        assert sides[0][part]["threshold_sweep"] == sides[1][part]["threshold_sweep"]
+    assert sides[0]["pixels"]["threshold_sweep"]["best"]["f1"] == 1
+    assert sides[0]["pixels"]["threshold_sweep"] == sides[1]["pixels"]["threshold_sweep"]
     assert sides[0]["pixels"]["calibration"] == sides[1]["pixels"]["calibration"]
 
 
