@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from pyproj import CRS
 
 from geoseg.core import GeoGrid
 from geoseg.errors import VectorError
@@ -106,6 +106,6 @@ def _extent(path: Path, layer: Layer) -> str:
     return f"{west:.6g} to {east:.6g}, {south:.6g} to {north:.6g} ({name})"
 
 
-def _crs_name(crs: CRS) -> str:
+def _crs_name(crs: Any) -> str:
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else str(crs.name)
