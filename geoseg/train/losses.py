@@ -24,7 +24,7 @@ class Truth:
 
     Attributes:
         classes: ``(batch, height, width)``, class ids; 255 where a pixel is to be ignored.
-        rim: the same shape, 1 on the inner rim of objects; None where it is not learned.
+        rim: the same shape, 1 on the inner rim of objects, 255 where it is not known; None: it is not learned.
         weight: the same shape, how much a pixel counts; None: all alike.
     """
 
@@ -54,7 +54,7 @@ def segmentation_loss(logits: Tensor, truth: Truth, loss: Loss) -> Tensor:
         factor * _term(name, scores, truth.classes, weight, loss) for name, factor in loss.terms.items()
     )
     if truth.rim is not None:
-        total = total + loss.edges * _edge_loss(logits[:, -1], truth.rim.float(), weight)
+        total = total + loss.edges * _edge_loss(logits[:, -1], truth.rim, weight)
     assert isinstance(total, Tensor)
     return total
 
@@ -102,7 +102,8 @@ def near_boundary(classes: Tensor, radius: int = _BOUNDARY_PX) -> Tensor:
     return ((greatest > least)[:, 0] & (classes != NODATA)).float()
 
 
-def _edge_loss(logits: Tensor, rim: Tensor, weight: Tensor) -> Tensor:
+def _edge_loss(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    weight, rim = weight * (truth != NODATA), (truth == 1).float()
     entropy = nn.binary_cross_entropy_with_logits(logits, rim, reduction="none")
     mean = (entropy * weight).sum() / weight.sum().clamp(min=1.0)
     known = (weight > 0).float()

@@ -236,9 +236,17 @@ def score_of(found: Sequence[Ids], looks: Sequence[Look], min_area_m2: float = 0
     total = FootprintScore()
     for ids, one in zip(found, looks, strict=True):
         known = one.classes != NODATA
-        truth = one.ids if one.ids is not None else label(one.classes == 1)
+        truth = true_objects(one)
         total = total + match_ids(_large(ids * known, min_area_m2, one.gsd_m), truth * known)
     return total
+
+
+def true_objects(one: Look) -> Ids:
+    """Ids of a window's true objects; connected pixels of no known object are one, as in an evaluation on masks."""
+    if one.ids is None:
+        return label(one.classes == 1)
+    others = label((one.classes == 1) & (one.ids == 0))
+    return np.asarray(np.where(others > 0, others + one.ids.max(), one.ids), np.uint32)
 
 
 def match_ids(found: Ids, truth: Ids) -> FootprintScore:

@@ -17,7 +17,7 @@ from geoseg.train.windows import Place, WindowSampler
 
 Sample = dict[str, Tensor]
 """``pixels`` float32 (bands, side, side), the network's input; ``classes`` uint8 (side, side), 255 ignored;
-``rim`` and ``weight`` likewise; ``number``."""
+``rim`` (255 not known) and ``weight`` likewise; ``number``."""
 
 MARGIN = max(targets.RIM_PX, targets.CONTACT_PX)
 """Pixels drawn around a patch, so that the rim of an object that it cuts is right up to its edge."""
@@ -119,11 +119,12 @@ def _answers(patch: Part, recipe: Recipe) -> npt.NDArray[np.uint8]:
         return np.stack([classes, np.zeros_like(classes), (classes != NODATA).astype(np.uint8)])
     # where objects are not known apart, the edges of the areas of a class are
     ids = np.where(patch.classes == NODATA, 0, patch.classes).astype(np.uint32)
-    rim, near = targets.rim(ids if patch.ids is None else patch.ids)[inner], np.zeros(classes.shape, bool)
+    rim, near = targets.rim(ids if patch.ids is None else patch.ids), np.zeros(classes.shape, bool)
     if patch.ids is not None:
+        rim = targets.rim_of_crowds(patch.ids, ids > 0)
         near = targets.contact(patch.ids)[inner]
     weight = np.where(near, np.uint8(round(recipe.loss.contact * _UNIT)), np.uint8(_UNIT))
-    return np.stack([classes, rim.astype(np.uint8), weight]).astype(np.uint8)
+    return np.stack([classes, rim[inner].astype(np.uint8), weight]).astype(np.uint8)
 
 
 _UNIT = 10

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from geoseg.core import NODATA
+
 RIM_PX = 2
 """Width of the rim, in pixels of the network's grid."""
 CONTACT_PX = 3
@@ -33,6 +35,22 @@ def rim(ids: Ids, width_px: int = RIM_PX) -> Mask:
         here, there = _shifted(ids.shape, rows, cols)
         found[here] |= ids[here] != ids[there]
     return np.asarray(found & (ids > 0))
+
+
+def rim_of_crowds(ids: Ids, shown: Mask, width_px: int = RIM_PX) -> npt.NDArray[np.uint8]:
+    """The rim of objects, where some areas of a class are crowds: many objects that are not told apart.
+
+    Args:
+        ids: ``(height, width)``, 0 where there is no object, or a crowd.
+        shown: ``(height, width)``, where there is any class but the background.
+        width_px: as in :func:`rim`.
+
+    Returns:
+        ``(height, width)``, 1 on the rim, 255 where it is not known: inside a crowd, behind its own rim.
+    """
+    crowd = shown & (ids == 0)
+    found = rim(np.where(crowd, np.iinfo(np.uint32).max, ids), width_px)
+    return np.where(crowd & ~found, np.uint8(NODATA), found.astype(np.uint8))
 
 
 def contact(ids: Ids, distance_px: int = CONTACT_PX) -> Mask:
