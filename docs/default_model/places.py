@@ -1,8 +1,9 @@
 """Sort chips into places by look: ``python docs/default_model/places.py FOLDER OUT``.
 
-Chips of one place share camera, season and ground, so their colours and textures are alike. Each group becomes a
-list of names, ``OUT/group-K.txt``, and a contact sheet, ``OUT/group-K.jpg``. The lists in ``places/`` began as such
-groups; people looked at the sheets, moved what was wrong, and gave the groups names.
+Chips of one place share camera, season and ground, so their colours and textures are alike. Each group
+becomes a list of names, ``OUT/group-K.txt``, and a contact sheet, ``OUT/group-K.jpg``. The lists in
+``places/`` began as such groups, 18 for each size of chip; the sheets were looked at, what was wrong was
+moved, groups of one look were joined and named.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def features(image: Path, mask: Path) -> Values:
         mask: 0 where there is no building.
 
     Returns:
-        One row: quantiles and correlations of colours, and the contrast of neighbouring pixels at three scales.
+        One row: quantiles and correlations of colours, and contrasts of neighbouring pixels at three scales.
     """
     pixels = np.asarray(Image.open(image).convert("RGB"), np.float64) / 255
     ground = (np.asarray(Image.open(mask).convert("L")) < 128) & (pixels.sum(2) > BLACK)
@@ -89,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Sort chips into places by look.")
     parser.add_argument("folder", type=Path, help="with images/ and masks/ of the same names")
     parser.add_argument("out", type=Path, help="where lists and contact sheets go")
-    parser.add_argument("--groups", type=int, default=12, help="how many of each size of chip")
+    parser.add_argument("--groups", type=int, default=18, help="how many of each size of chip")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     by_size: dict[str, list[Path]] = {}

@@ -1,8 +1,8 @@
 """Masks in which touching buildings are one area, as COCO: ``unions.py FOLDER LIST OUT --gsd-m GSD``.
 
-An area that looks like one building becomes an object. Every other area may be many buildings: it becomes a crowd
-(``iscrowd``), which counts for the class alone, so that nothing wrong is learned about the boundaries in it. Black
-padding of a chip becomes no data.
+An area that looks like one building becomes an object. Every other area may be many buildings: it becomes
+a crowd (``iscrowd``), which counts for the class alone, so that nothing wrong is learned about the
+boundaries in it. Black padding of a chip becomes no data.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 MOST_M2, LEAST_SOLID, MOST_LONG = 600.0, 0.8, 3.0
-"""One building is no larger than this, fills so much of its convex hull, and is no longer than so often its width."""
+"""One building: no larger, so much of its convex hull filled, no longer than so often its width."""
 BLACK, PADDING_SHARE, RINGING_PX = 10, 0.005, 3
-"""Padding: values up to this, in an area of this share of a chip at its border, and what JPEG smears around it."""
+"""Padding: values up to this, in an area at the border with this share of a chip; smeared by JPEG so far."""
 
 Mask = npt.NDArray[np.bool_]
 

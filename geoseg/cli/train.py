@@ -253,7 +253,8 @@ class Follower:
 def plan_text(recipe: Recipe) -> str:
     """A recipe in one line."""
     network, sampling = recipe.network, recipe.sampling
-    start = network.encoder_weights or "chance"
+    init = recipe.init
+    start = f"bundle {init.name}" if init else network.encoder_weights or "chance"
     terms = " + ".join(name if w == 1 else f"{w:g} {name}" for name, w in recipe.loss.terms.items())
     return (
         f"{network.architecture} on {network.encoder}, from {start}; {recipe.fitting.epochs} epochs of "

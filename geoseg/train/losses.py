@@ -24,7 +24,7 @@ class Truth:
 
     Attributes:
         classes: ``(batch, height, width)``, class ids; 255 where a pixel is to be ignored.
-        rim: the same shape, 1 on the inner rim of objects, 255 where it is not known; None: it is not learned.
+        rim: the same shape, 1 on the inner rim of objects, 255 where that is not known; None: not learned.
         weight: the same shape, how much a pixel counts; None: all alike.
     """
 

@@ -242,7 +242,7 @@ def score_of(found: Sequence[Ids], looks: Sequence[Look], min_area_m2: float = 0
 
 
 def true_objects(one: Look) -> Ids:
-    """Ids of a window's true objects; connected pixels of no known object are one, as in an evaluation on masks."""
+    """Ids of true objects; connected pixels of the class without an id are one, as in a plain mask."""
     if one.ids is None:
         return label(one.classes == 1)
     others = label((one.classes == 1) & (one.ids == 0))

@@ -12,6 +12,9 @@ import pytest
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
+from geoseg.cli.train import plan_text
+from geoseg.train.origin import Origin
+from geoseg.train.recipe import Network, Recipe
 from tests.train.sets import rewrite, write_set
 from tests.train.test_kill import RECIPE
 
@@ -64,6 +67,19 @@ def cut_off(folder: Path) -> None:
     """An image was not copied to its end."""
     path = folder / "images" / "p3.tif"
     path.write_bytes(path.read_bytes()[:2000])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (Recipe(init=Origin("runs/a/bundle", "roofs")), "from bundle roofs;"),
+        (Recipe(network=Network(encoder_weights="efficientnet-lite0")), "from efficientnet-lite0;"),
+        (Recipe(), "from chance;"),
+    ],
+)
+def test_what_a_run_begins_with(recipe: Recipe, words: str) -> None:
+    """The line that is told before a run names the bundle, or the weights, that it begins with."""
+    assert words in plan_text(recipe)
 
 
 @pytest.mark.parametrize(

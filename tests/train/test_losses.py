@@ -101,6 +101,22 @@ def test_what_is_ignored_changes_nothing(classes: int) -> None:
     assert not other.grad[:, :, :2].any()
 
 
+def test_rims_that_are_not_known_change_nothing() -> None:
+    """Where a rim is 255 any answer about it costs the same; the classes there still count."""
+    logits, classes = sample(2)
+    rim = torch.from_numpy(RNG.integers(0, 2, classes.shape).astype(np.uint8))
+    rim[:, 3:5] = 255
+    both = torch.cat([logits, torch.from_numpy(RNG.normal(0, 2, logits.shape).astype(np.float32))], 1)
+    other = both.clone()
+    other[:, 1, 3:5] = 7.0
+    wrong = both.clone()
+    wrong[:, 0, 3:5] += 1.0
+    losses = [segmentation_loss(each, Truth(classes, rim), Loss()).item() for each in (both, other, wrong)]
+
+    assert losses[0] == pytest.approx(losses[1])
+    assert losses[0] != pytest.approx(losses[2])
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_nothing_known_costs_nothing(classes: int) -> None:
     """A patch without any label has a loss of a finite number and no gradient."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from geoseg.dataset.items import Item
-from geoseg.evaluate.footprints import polygons_from_ids, spacenet_score
+from geoseg.evaluate.footprints import FootprintScore, polygons_from_ids, spacenet_score
 from geoseg.evaluate.pixels import Confusion
 from geoseg.train import measure
 from geoseg.train.images import LabelledImages
@@ -26,6 +26,7 @@ from geoseg.train.measure import (
     findings,
     match_ids,
     reliability,
+    score_of,
     separate,
     windows,
 )
@@ -113,6 +114,20 @@ def test_ignored_pixels_are_nobodys() -> None:
 
     assert result.metrics["pixel_iou"] == 1.0
     assert result.metrics["footprint_f1"] == 1.0
+
+
+def test_areas_of_many_objects_are_one_each() -> None:
+    """An area of the class without an object's id is one true object, as where a mask is the truth."""
+    ids = np.zeros((40, 60), np.uint32)
+    ids[5:15, 5:15], ids[5:15, 15:25] = 1, 2
+    classes = (ids > 0).astype(np.uint8)
+    classes[20:30, 5:25] = classes[20:30, 35:55] = 1
+    one = Look("a", np.zeros((2, *ids.shape), np.float32), classes, ids, 0.5)
+    found = ids.copy()
+    found[20:30, 5:25] = 3
+    score = score_of([found], [one])
+
+    assert score == FootprintScore(true_positives=3, false_negatives=1)
 
 
 def test_classes_are_named() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from geoseg.train.targets import contact, rim
+from geoseg.train.targets import contact, rim, rim_of_crowds
 
 ids_arrays = arrays(np.uint32, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
 
@@ -26,6 +26,20 @@ def test_rim_equals_brute_force(ids, width):
         own = ids[row, col]
         expected[row, col] = own > 0 and any(n != own for n in neighbours(ids, row, col, width, disc=True))
     np.testing.assert_array_equal(rim(ids, width), expected)
+
+
+@given(ids_arrays, st.integers(1, 3), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_rim_of_crowds_equals_brute_force(ids, width, seed):
+    """A crowd has a rim where it meets anything else; what lies behind that rim is not known."""
+    shown = (ids > 0) | (np.random.default_rng(seed).random(ids.shape) < 0.3)
+    kind = np.where(ids > 0, ids.astype(int), np.where(shown, -1, 0))
+    expected = np.zeros(ids.shape, np.uint8)
+    for row, col in np.ndindex(ids.shape):
+        own = kind[row, col]
+        alone = all(n == own for n in neighbours(kind, row, col, width, disc=True))
+        expected[row, col] = 0 if own == 0 else (255 if own < 0 else 0) if alone else 1
+    np.testing.assert_array_equal(rim_of_crowds(ids, shown, width), expected)
 
 
 @given(ids_arrays, st.integers(1, 3))
