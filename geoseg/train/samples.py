@@ -119,12 +119,13 @@ def _answers(patch: Part, recipe: Recipe) -> npt.NDArray[np.uint8]:
         return np.stack([classes, np.zeros_like(classes), (classes != NODATA).astype(np.uint8)])
     # where objects are not known apart, the edges of the areas of a class are
     ids = np.where(patch.classes == NODATA, 0, patch.classes).astype(np.uint32)
-    rim, near = targets.rim(ids if patch.ids is None else patch.ids), np.zeros(classes.shape, bool)
-    if patch.ids is not None:
-        rim = targets.rim_of_crowds(patch.ids, ids > 0)
-        near = targets.contact(patch.ids)[inner]
+    near = np.zeros(classes.shape, bool)
+    if patch.ids is None:
+        rim = targets.rim(ids).astype(np.uint8)
+    else:
+        rim, near = targets.rim_of_crowds(patch.ids, ids > 0), targets.contact(patch.ids)[inner]
     weight = np.where(near, np.uint8(round(recipe.loss.contact * _UNIT)), np.uint8(_UNIT))
-    return np.stack([classes, rim[inner].astype(np.uint8), weight]).astype(np.uint8)
+    return np.stack([classes, rim[inner], weight]).astype(np.uint8)
 
 
 _UNIT = 10
