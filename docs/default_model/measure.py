@@ -1,6 +1,6 @@
 """Figures of a bundle on places that it has not seen, by `geoseg infer` and `geoseg evaluate`.
 
-``python docs/default_model/measure.py MADE --infer '--bundle BUNDLE'`` prints a table; MADE is the folder
+``python docs/default_model/measure.py MADE --infer='--bundle BUNDLE'`` prints a table; MADE is the folder
 that ``make -f docs/default_model/Makefile data left-out`` filled. What the commands wrote is in
 ``MADE/measured/NAME``.
 """
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--name", default="embedded", help="folder of the results")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
     parser.add_argument(
-        "--infer", default="", help="options of `geoseg infer`: '--bundle DIR --threshold 0.5'"
+        "--infer", default="", help="options of `geoseg infer`: --infer='--bundle DIR --threshold 0.5'"
     )
     given = parser.parse_args()
     rows = {name: row_of(name, given.data, given.made) for name in given.rows}
