@@ -333,8 +333,8 @@ def _split(dataset: DataSet, cut: Cut, items: dict[str, Item], counts: dict[str,
     )
     known = sum(cut.item.counts[:-1]) or 1
     remarks = (
-        f"one scene is cut into blocks of {cut.side} px: the buffer, and objects that a cut would divide, are "
-        f"ignored, {1 - sum(pixels.values()) / known:.1%} of the labelled pixels",
+        f"one scene is cut into blocks of {cut.side} px: the buffer, and objects that a cut would divide, "
+        f"are ignored, {1 - sum(pixels.values()) / known:.1%} of the labelled pixels",
     )
     why = "one scene is cut"
     return Split("blocks", why, stems, (), cut.buffer_told, pixels, shares, leaks, remarks)
