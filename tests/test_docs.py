@@ -59,7 +59,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(600)
 def test_documented_commands_run(desk: Path) -> None:
     """All of them, one after the other, as a reader types them."""
     lines = commands()
@@ -73,7 +72,6 @@ def test_documented_commands_run(desk: Path) -> None:
         assert done.returncode == 0, f"{line}\n{done.stderr}"
 
 
-@pytest.mark.timeout(300)
 def test_documented_python_runs(desk: Path) -> None:
     """So does Python."""
     (code,) = blocks(ROOT / "README.md", "python")

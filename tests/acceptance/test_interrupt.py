@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.acceptance.driver import Ran, assert_done, assert_one_line, names, start
+from tests.limits import HANGS_S
 from tests.scenes import write_scene
 
 
@@ -40,10 +41,10 @@ def interrupted(words, folder, number, spooled=30_000):
     begin = time.monotonic()
     while not (spool.exists() and spool.stat().st_size > spooled):
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() - begin < 120
+        assert time.monotonic() - begin < HANGS_S
         time.sleep(0.02)
     os.kill(process.pid, number)
-    out, err = process.communicate(timeout=150)  # numba may be compiling
+    out, err = process.communicate(timeout=HANGS_S)
     return Ran(process.returncode, out, err)
 
 
@@ -85,7 +86,7 @@ def test_stopped_while_it_loads(bundle, long_scene, tmp_path):
     process = start(*infer(bundle, long_scene, tmp_path / "out"), cwd=tmp_path)
     time.sleep(1.5)
     os.kill(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=150)  # numba may be compiling
+    _, err = process.communicate(timeout=HANGS_S)
     assert "Traceback" not in err, err
     assert process.returncode in (130, -signal.SIGINT), err
 
@@ -98,13 +99,13 @@ def test_two_runs_at_once(geoseg, bundle, long_scene, tmp_path):
     begin = time.monotonic()
     while not (tmp_path / "out" / ".long_run.spool").exists():
         assert first.poll() is None, first.communicate()
-        assert time.monotonic() - begin < 120
+        assert time.monotonic() - begin < HANGS_S
         time.sleep(0.02)
     first.send_signal(signal.SIGSTOP)  # or a quick machine is done with it meanwhile
     for option in ("--resume", "--overwrite"):
         assert_one_line(geoseg(*words, option))
     first.send_signal(signal.SIGCONT)
-    _, err = first.communicate(timeout=240)
+    _, err = first.communicate(timeout=HANGS_S)
     assert 0 == first.returncode, err
     assert ".long_run.spool" not in names(tmp_path / "out")
     assert "long_run.json" in names(tmp_path / "out")

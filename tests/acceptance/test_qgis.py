@@ -18,6 +18,7 @@ from rasterio.transform import from_bounds
 from geoseg.raster import classes_of
 from geoseg.raster.qml import OBJECT_ALPHA
 from tests.acceptance.driver import ROOT, assert_done
+from tests.limits import HANGS_S
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def qgis():
     def draw(picture, *layers, size=(SIDE * SCALE, SIDE * SCALE)):
         script = [PYTHON, str(ROOT / "docs" / "draw_qgis.py"), *map(str, layers), "-o", str(picture)]
         script += ["--size", f"{size[0]}x{size[1]}"]
-        done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(script, capture_output=True, text=True, timeout=HANGS_S, check=False)
         assert 0 == done.returncode, done.stderr
         return np.asarray(Image.open(picture).convert("RGB"), np.float32), json.loads(done.stdout)
 

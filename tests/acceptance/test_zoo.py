@@ -66,7 +66,6 @@ def test_a_handful(geoseg, bundle, data_dir, tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 def test_every_file(geoseg, bundle, data_dir, tmp_path):
     """The whole zoo; every failure is told at the end."""
     failures = []

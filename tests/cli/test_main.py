@@ -17,6 +17,7 @@ from geoseg.cli.boundary import run
 from geoseg.cli.lazy import LazyGroup
 from geoseg.cli.main import COMMANDS, cli
 from geoseg.errors import Interrupted, OptionError, SceneError
+from tests.limits import HANGS_S
 
 GEOSEG = (sys.executable, "-m", "geoseg")
 
@@ -224,7 +225,7 @@ def test_sigterm_ends_like_ctrl_c() -> None:
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=HANGS_S)
 
     assert (process.returncode, out) == (130, "cleaned\n")
     assert err.strip() == "geoseg: stopped (the same command with --resume goes on from here)"

@@ -15,6 +15,7 @@ from geoseg.core import NODATA
 from geoseg.dataset.store import open_dataset
 from geoseg.dataset.torch_dataset import PatchDataset
 from geoseg.errors import InputError, OptionError
+from tests.limits import HANGS_S
 
 HEIGHT, WIDTH = 50, 70
 
@@ -74,14 +75,15 @@ def test_small_images_are_filled_up(folder: Path) -> None:
     assert (mask[HEIGHT:] == NODATA).all()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_workers_read_the_same(folder: Path, context: str) -> None:
     """Two processes of either kind, and none: the same samples in the same order."""
     patches = PatchDataset(open_dataset(folder), "train", patch=(32, 32))
     assert len(PatchDataset(open_dataset(folder))) == 4
     patches[0]  # a file was read before the workers start
-    loader = DataLoader(patches, batch_size=4, num_workers=2, timeout=60, multiprocessing_context=context)
+    loader = DataLoader(
+        patches, batch_size=4, num_workers=2, timeout=HANGS_S, multiprocessing_context=context
+    )
     alone = DataLoader(patches, batch_size=4)
 
     for one, other in zip(loader, alone, strict=True):

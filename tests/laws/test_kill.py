@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANGS_S
 from tests.scenes import write_scene
 from tests.support import make_test_bundle
 
@@ -87,7 +88,7 @@ def _resumed(inputs: tuple[Path, Path], folder: Path, shares: list[float]) -> tu
         _kill_at(_start(*inputs, folder, resume=number > 0), share)
         assert not list(folder.glob("scene_*")), "a killed run leaves no output"
     process = _start(*inputs, folder, resume=True)
-    printed, _ = process.communicate(timeout=600)
+    printed, _ = process.communicate(timeout=HANGS_S)
     assert process.returncode == 0
     return _digests(folder), int(printed.rsplit("spool", 1)[1])
 
@@ -104,7 +105,7 @@ def unbroken(inputs, tmp_path_factory):
     """What a run leaves that nobody interrupts."""
     folder = tmp_path_factory.mktemp("unbroken")
     process = _start(*inputs, folder, resume=False)
-    process.communicate(timeout=600)
+    process.communicate(timeout=HANGS_S)
     return _digests(folder)
 
 

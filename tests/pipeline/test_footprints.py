@@ -22,7 +22,7 @@ from geoseg.raster.labelling import ValueOptions
 from geoseg.vector.split import SplitScale, Splitter
 from tests.vector.files import read
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 APART = VectorOptions(simplify_m=0, regularize=False, split_touching=True)
 WHOLE = VectorOptions(simplify_m=0, regularize=False, split_touching=False)

@@ -19,6 +19,7 @@ from geoseg.raster import open_scene
 from geoseg.raster.safety import is_fenced
 from geoseg.raster.source import FileSource
 from tests.conftest import ROOT
+from tests.limits import HANGS_S
 from tests.raster.canary import Canary, canary
 from tests.raster.reading import write_raster
 
@@ -123,7 +124,13 @@ def _fresh_environment() -> dict[str, str]:
 def _open_all(paths: list[Path], *options: str) -> dict[str, tuple[str, str]]:
     script = [sys.executable, "-m", "tests.raster.open_all", *options, *map(str, paths)]
     done = subprocess.run(
-        script, check=False, capture_output=True, text=True, timeout=120, cwd=ROOT, env=_fresh_environment()
+        script,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=HANGS_S,
+        cwd=ROOT,
+        env=_fresh_environment(),
     )
     assert 0 == done.returncode, done.stderr
     assert "" == done.stderr, "GDAL talks to the terminal"
@@ -159,7 +166,7 @@ def test_the_canary_is_heard(tmp_path: Path) -> None:
         for name in names:
             before = len(server.requests)
             script = [sys.executable, "-c", code, str(tmp_path / name)]
-            subprocess.run(script, check=True, capture_output=True, timeout=60, env=_fresh_environment())
+            subprocess.run(script, check=True, capture_output=True, timeout=HANGS_S, env=_fresh_environment())
             assert len(server.requests) > before, name
 
 

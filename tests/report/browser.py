@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.limits import HANGS_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=4000")
 
@@ -23,7 +25,7 @@ def browser() -> str:
 def run_browser(profile: Path, *arguments: str) -> str:
     """Run it once with a profile of its own; returns what it prints."""
     command = [browser(), *FLAGS, f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=90).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANGS_S).stdout
 
 
 def dom_of(page: Path, profile: Path, *arguments: str, fragment: str = "") -> str:

@@ -15,7 +15,6 @@ DISK_MB = 60
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("leave_kb", [0, 20, 3_000, 9_000, 16_000, 22_000, 27_500])
 def test_a_disk_that_fills_during_training(tmp_path: Path, leave_kb: int) -> None:
     """At the recipe, TensorBoard's events, the first checkpoint, the second, the bundle: always the same."""

@@ -33,7 +33,6 @@ def environment() -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_killed_five_times(tmp_path: Path) -> None:
     """Whenever it is killed, it goes on, and its table becomes that of a run that nobody killed."""
     folder = write_set(tmp_path / "set", objects=True)
@@ -57,7 +56,6 @@ def test_killed_five_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_two_processes_share_a_batch(tmp_path: Path) -> None:
     """DDP on two CPU processes: one bundle, one table, the samples of one process between them."""
     folder = write_set(tmp_path / "set", objects=True)
