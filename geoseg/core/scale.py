@@ -94,7 +94,8 @@ def scale_warnings(scene: SceneInfo, gsd_range_m: Range | None, gsd_m: float | N
         runs = "pixel size unknown, the network runs on the pixels as they are, and areas"
         known = "the pixel size is as stated, but areas"
         told.append(
-            f"no CRS: {runs if info.gsd_m is None else known} and lengths are counted in pixels, not metres"
+            f"no CRS: {runs if info.gsd_m is None else known} and lengths are counted in pixels, not metres, "
+            "and no GeoJSON is written, which is in degrees"
             + (" (--gsd-m states the pixel size)" if info.gsd_m is None else "")
         )
     return told

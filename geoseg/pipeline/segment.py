@@ -35,7 +35,7 @@ from geoseg.core.plan import plan_patches
 from geoseg.core.preflight import preflight
 from geoseg.core.queues import BackgroundSink, beside
 from geoseg.core.scale import network_grid
-from geoseg.errors import ResourceError, ResumeError
+from geoseg.errors import OptionError, ResourceError, ResumeError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import Predictors, make_predictor
@@ -116,6 +116,16 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     return replace(plan, warnings=tuple(warnings), alpha=scene.alpha, window=window)
 
 
+def _without_degrees(options: SegmentOptions, info: SceneInfo) -> SegmentOptions:
+    """Options without GeoJSON, which is in degrees, for a scene without a CRS: its polygons are in pixels."""
+    if info.grid.crs is not None or "geojson" not in options.formats:
+        return options
+    formats = tuple(name for name in options.formats if name != "geojson")
+    if not formats:
+        raise OptionError(f"{info.name}: has no CRS, and GeoJSON is in degrees", "use --format gpkg")
+    return replace(options, formats=formats)
+
+
 def _window_of(info: SceneInfo, spec: BundleSpec, options: SegmentOptions) -> Window | None:
     """The part of a scene that its AOI needs; None: all of it."""
     if not options.aoi or options.full_extent:
@@ -176,7 +186,7 @@ def segment(
     )
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     with open_scene(scene_path, alpha=options.network.alpha) as scene:
-        job = Job(scene, loaded, options, outputs)
+        job = Job(scene, loaded, _without_degrees(options, scene.info), outputs)
         done = finished_before(job)
         if done is not None:
             return done

@@ -14,7 +14,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from geoseg.core import GeoGrid, NetworkOptions, SegmentOptions, VectorOptions
-from geoseg.errors import OutputError, ResumeError, SceneError
+from geoseg.errors import OptionError, OutputError, ResumeError, SceneError
 from geoseg.model.bundle import load_bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline import segment as pipeline
@@ -208,7 +208,11 @@ def test_a_scene_without_crs_works(bundle, tmp_path):
     """No CRS: a mask all the same, and a warning that says what cannot be measured."""
     scene = write_scene(tmp_path / "plain.tif", (80, 90), crs=None, transform=Affine.identity())
     result = _run(scene, bundle, tmp_path / "out")
-    assert any("no CRS" in w for w in result.record.warnings)
+    assert any("no CRS" in w and "no GeoJSON" in w for w in result.record.warnings)
+    assert (tmp_path / "out" / "plain_polygons.gpkg").exists()
+    assert not (tmp_path / "out" / "plain_polygons.geojson").exists()
+    with pytest.raises(OptionError, match="--format gpkg"):
+        _run(scene, bundle, tmp_path / "only", replace(OPTIONS, formats=("geojson",)))
 
 
 def test_wrong_inputs_are_named(bundle, tmp_path):
