@@ -84,7 +84,7 @@ def _missing(error: ModuleNotFoundError) -> str:
     library = str(error.name).partition(".")[0]
     if library not in OPTIONAL:
         return _bug(error)
-    return f"{library} is not installed (pip install 'geoseg[train]', or '.[train]' from a clone)"
+    return f"{library} is not installed (pip install '.[train]' in the clone's folder)"
 
 
 def _how_to_go_on(arguments: list[str]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar, duration
+from geoseg.cli.scenes import each_scene, find_scenes
 from geoseg.core import Plan, SegmentOptions
-from geoseg.errors import Interrupted, OptionError, SceneError
+from geoseg.core.text import counted
+from geoseg.errors import Interrupted
+
+LONG_S, MEASURED_S = 600.0, 3.0
+"""How long a run takes of which that is told at its beginning, and how long is measured for it."""
 
 if TYPE_CHECKING:
     from geoseg.model.bundle import Bundle
     from geoseg.model.predictor import Predictors
     from geoseg.pipeline.segment import OutputOptions, SegmentResult
-
-PATTERN = frozenset("*?[")
 
 
 @click.command("infer")
@@ -58,61 +62,35 @@ def command(
 ) -> None:
     """Map scenes: a mask, polygons and a record of the run for each.
 
-    SCENE is a raster, or a pattern such as 'tiles/*.tif'; several are mapped one after the other. Each leaves
+    SCENE is a raster, or a pattern such as 'tiles/*.tif'; several are mapped one after the other. One that
+    fails is named, and the others are mapped; the same command again maps what is missing. Each leaves
     SCENE_mask.tif (a COG on the scene's own grid), SCENE_polygons.gpkg (styled for QGIS),
     SCENE_polygons.geojson and SCENE_run.json, written last: where it is, the run is complete.
     """
-    paths = find_scenes(scenes)
+    found = find_scenes(scenes)
     if overwrite and resume:
         raise click.UsageError("--overwrite starts anew, --resume goes on: give one of them")
     if values["aoi"] and values["bbox"]:
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
-    options.segment_from(values)  # a mistake in the options is told before torch is loaded
+    chosen = options.segment_from(values)  # a mistake in the options is told before torch is loaded
     from geoseg.model.bundle import load_bundle
+    from geoseg.model.machine import describe_machine
     from geoseg.model.predictor import Predictors
     from geoseg.pipeline.segment import OutputOptions
 
     bundle = load_bundle(values["bundle"])
-    outputs = OutputOptions(output, overwrite=overwrite, resume=resume)
+    show.bundle_note(values["bundle"], bundle.folder)
+    describe_machine(chosen.network)  # a device that is not there is told once, not for each scene
+    # of several scenes, those that are done stay as they are, and what was cut off goes on
+    again = found.several and not overwrite
+    outputs = OutputOptions(output, overwrite=overwrite, resume=resume or again, renew=again)
     job = _Job(bundle, outputs, Predictors(), as_json)
-    for path in paths:
+
+    def work(path: Path, place: str) -> None:
         chosen = options.segment_from(values, area_of(path, values))
-        job.dry_run(path, chosen) if dry_run else job.run(path, chosen)
+        job.dry_run(path, chosen) if dry_run else job.run(path, chosen, place)
 
-
-def find_scenes(given: Sequence[str]) -> list[Path]:
-    """Paths of scenes, patterns resolved, each once.
-
-    Raises:
-        SceneError: if there is no such file, or a pattern fits none.
-        OptionError: if two scenes would write the same files.
-    """
-    from geoseg.raster.safety import local_file
-
-    found: dict[Path, None] = {}
-    for text in given:
-        path = Path(text)
-        if PATTERN.isdisjoint(text) or path.exists():
-            local_file(text)  # told now, and not when the scenes before it are mapped
-            found[path] = None
-            continue
-        try:
-            every = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-            hidden = path.name.startswith(".")  # else left out, as shells do
-            fitting = sorted(p for p in every if p.is_file() and (hidden or not p.name.startswith(".")))
-        except ValueError as error:  # "a**b" before Python 3.13
-            raise SceneError(f"{text}: is no pattern: {error}", "check the pattern") from error
-        if not fitting:
-            raise SceneError(f"no file fits {text}", "check the pattern")
-        found.update(dict.fromkeys(fitting))
-    by_name: dict[str, Path] = {}
-    for path in found:
-        other = by_name.setdefault(path.stem, path)
-        if other != path:
-            raise OptionError(
-                f"{other} and {path} would write the same files", "map them one by one, with another -o each"
-            )
-    return list(found)
+    each_scene(found, work, as_json)
 
 
 def area_of(path: Path, values: Mapping[str, Any]) -> str | None:
@@ -146,17 +124,18 @@ class _Job:
     predictors: Predictors
     as_json: bool
 
-    def run(self, path: Path, chosen: SegmentOptions) -> None:
-        """Map a scene and tell what came out."""
+    def run(self, path: Path, chosen: SegmentOptions, place: str) -> None:
+        """Map a scene and tell what came out; ``place`` is its place among several."""
         from geoseg.pipeline.segment import segment
 
-        listener = Announcer(path)
+        listener = Announcer(path, place)
         try:
             told = listener.listener()
             result = segment(path, self.bundle, self.outputs, chosen, told, self.predictors)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"{path} stopped{listener.share()}", "the same command with --resume goes on from here"
+                f"{path} stopped{listener.share()}",
+                f"the same command{'' if place else ' with --resume'} goes on from here",
             ) from None
         finally:
             listener.close()
@@ -208,17 +187,25 @@ class _Job:
 class Announcer:
     """Tells the plan and the progress of one scene on stderr.
 
+    Args:
+        path: of the scene.
+        place: its place among several, ``scene 5 of 30``, or empty.
+
     Attributes:
         told: the plan's warnings, once they were told.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, place: str = "") -> None:
         self.told: tuple[str, ...] = ()
+        self._place = f"{place}, " if place else ""
         self._path = path
         self._bar: ProgressBar | None = None
         self._done = 0
         self._total = 0
         self._first = True
+        self._disk = 0
+        self._since: tuple[float, int] | None = None
+        self._estimated = False
 
     def listener(self) -> Any:
         """The value that the pipeline talks to."""
@@ -236,20 +223,20 @@ class Announcer:
             self._bar.close()
 
     def _planned(self, plan: Plan) -> None:
-        click.echo(f"{self._path}: {show.size_text(plan.source.size)}, {plan.bundle}", err=True)
+        click.echo(f"{self._place}{self._path}: {show.size_text(plan.source.size)}, {plan.bundle}", err=True)
         click.echo(f"device: {show.device_text(plan, _device_name(plan))}", err=True)
         click.echo(show.plan_text(plan), err=True)
         for text in plan.warnings:
             show.warn(text)
         self.told = plan.warnings
-        self._total = len(plan.patches)
+        self._total, self._disk = len(plan.patches), plan.disk
         pixels = plan.source.height * plan.source.width / self._total
-        self._bar = ProgressBar(self._path.stem, self._total, pixels)
+        self._bar = ProgressBar(f"{self._place}{self._path.stem}", self._total, pixels)
 
     def _compiling(self) -> None:
         if self._bar is not None:
             self._bar.say(
-                "compiling what draws polygons, once after each installation: some half a minute more"
+                "compiling the loops that draw polygons, once after an installation: about half a minute more"
             )
 
     def _progress(self, patches: int) -> None:
@@ -261,6 +248,23 @@ class Announcer:
             self._bar.skip(patches)
         else:
             self._bar(patches)
+            self._estimate(self._bar)
+
+    def _estimate(self, bar: ProgressBar) -> None:
+        """Tell what a long run will take, as soon as its first patches were timed."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now, self._done
+        started, before = self._since
+        if self._estimated or now - started < MEASURED_S or self._done == before:
+            return
+        seconds = (now - started) / (self._done - before) * (self._total - self._done)
+        if seconds > LONG_S:
+            self._estimated = True
+            bar.say(
+                f"about {duration(seconds)} more at this speed, up to {show.bytes_text(self._disk)} of disk; "
+                "it may be stopped with Ctrl-C and goes on with --resume"
+            )
 
 
 def _device_name(plan: Plan) -> str:
@@ -272,10 +276,29 @@ def _device_name(plan: Plan) -> str:
 
 def summary_text(kind: str, summary: Mapping[str, Any]) -> str:
     """Counts of a file for people."""
+    if not summary:
+        return ""
     if kind == "mask":
         total = sum(summary.values()) or 1
         return ", ".join(f"{name} {100 * count / total:.1f} %" for name, count in summary.items())
-    return ", ".join(f"{count} {name}" for name, count in summary.items())
+    return polygons_text(summary)
+
+
+def polygons_text(summary: Mapping[str, Any]) -> str:
+    """Counts of polygons for people: ``1,562 polygons (building), 101,390 m²``."""
+    classes: dict[str, int] = {}
+    rest: list[str] = []
+    for name, value in summary.items():  # the classes come first, then the area, then what else was counted
+        unit = {"area_m2": "m²", "area_px": "px"}.get(name)
+        if unit:
+            rest.append(f"{value:,.0f} {unit}" if value >= 10 else f"{value:.3g} {unit}")
+        elif rest:
+            rest.append(f"{value:,} {name.replace('_', ' ')}")
+        else:
+            classes[name] = value
+    several = ", ".join(f"{count:,} {name}" for name, count in classes.items())
+    named = f" ({several if len(classes) > 1 else next(iter(classes))})" if classes else ""
+    return ", ".join([counted(sum(classes.values()), "polygon") + named, *rest])
 
 
 def _seconds(timings: Mapping[str, float]) -> str:

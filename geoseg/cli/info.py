@@ -66,7 +66,9 @@ def judge(
     from geoseg.raster import sample_values
 
     try:
-        spec = open_folder(find_bundle(bundle)).spec
+        found = open_folder(find_bundle(bundle))
+        show.bundle_note(bundle, found.path)
+        spec = found.spec
     except BundleError:
         if bundle is not None:
             raise

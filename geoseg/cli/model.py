@@ -59,6 +59,7 @@ def show_command(bundle: str | None, as_json: bool) -> None:
     from geoseg.model.folder import find_bundle, open_folder
 
     folder = open_folder(find_bundle(bundle))
+    show.bundle_note(bundle, folder.path)
     if as_json:
         show.as_json(folder.spec.to_json() | {"folder": str(folder.path), "sha256": folder.sha256})
         return
@@ -126,8 +127,9 @@ def pack_command(weights: Path, output: Path, trust: bool, **values: Any) -> Non
     cover (mean, std, max_value, dtype, stretch, activation, has_edges) goes into --recipe.
     """
     from geoseg.model.mlm import is_item, read_item
-    from geoseg.model.pack import pack_bundle
+    from geoseg.model.pack import check_foreign, pack_bundle
 
+    check_foreign(weights)
     recipe = None
     if is_item(weights):
         weights, recipe = read_item(weights)

@@ -183,7 +183,9 @@ def _results(scene: Path, values: dict[str, Any]) -> tuple[Path | None, Path | N
 
 
 def _first(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    from geoseg.core.files import is_file
+
+    return path if is_file(path) else None
 
 
 def _labels(mask: Path | None, scene: Scene, window: Window, size: int) -> tuple[tuple[LabelClass, ...], Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from geoseg.core import Plan, SceneInfo
+from geoseg.core.text import counted
 
 
 def table(rows: Iterable[Sequence[str]]) -> None:
@@ -42,6 +44,17 @@ def warn(text: str) -> None:
     click.echo(f"warning: {text}", err=True)
 
 
+def note(text: str) -> None:
+    """Tell a choice that was made, on stderr."""
+    click.echo(f"note: {text}", err=True)
+
+
+def bundle_note(given: str | None, folder: Path) -> None:
+    """Tell which bundle is taken, where the user gave the folder of a training run."""
+    if given and folder.parent == Path(given):
+        note(f"{given} is a training run: its bundle, {folder}, is taken")
+
+
 def size_text(size: tuple[int, int]) -> str:
     """``(height, width)`` as ``3072 x 4096 px``."""
     return f"{size[0]} x {size[1]} px"
@@ -72,6 +85,6 @@ def plan_text(plan: Plan) -> str:
     height, width = plan.patches.patch
     grid = f" on a grid of {size_text(plan.network.size)}" if plan.resamples else ""
     return (
-        f"{len(plan.patches)} patches of {height}x{width}{grid}, {plan.batch} at once, "
+        f"{counted(len(plan.patches), 'patch')} of {height}x{width}{grid}, {plan.batch} at once, "
         f"up to {bytes_text(plan.memory)} of memory and {bytes_text(plan.disk)} of disk"
     )

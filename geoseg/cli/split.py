@@ -9,7 +9,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
-from geoseg.dataset.pairs import counted
+from geoseg.core.text import counted
 from geoseg.dataset.split.options import WAYS, Shares, SplitOptions
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
+from geoseg.core.text import counted
 
 
 @click.command("tile")
@@ -79,5 +80,5 @@ def command(
     rows = [("patches", f"{result.patches} in {output}"), ("index", str(result.index))]
     if result.skipped:
         rows.append(("left out", f"{result.skipped} with too few labels"))
-    rows += [("showing", f"{name}: {count} patches") for name, count in result.showing.items()]
+    rows += [("showing", f"{name}: {counted(count, 'patch')}") for name, count in result.showing.items()]
     show.table([*rows, *((f"  {name}", str(count)) for name, count in result.per_class.items())])

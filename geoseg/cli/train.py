@@ -12,6 +12,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
+from geoseg.core.text import counted
 from geoseg.errors import Interrupted, OptionError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ recipe_options: options.Decorator[Any] = options.all_of(
     click.option(
         "--encoder-weights",
         type=options.PATH_TEXT,
-        help="What the encoder begins with: efficientnet-lite0 (comes with geoseg[train]), a file, a name "
+        help="What the encoder begins with: efficientnet-lite0 (comes with '.[train]'), a file, a name "
         "that smp knows (imagenet; downloaded), or none.",
     ),
     click.option(
@@ -253,12 +254,13 @@ class Follower:
 def plan_text(recipe: Recipe) -> str:
     """A recipe in one line."""
     network, sampling = recipe.network, recipe.sampling
-    init = recipe.init
-    start = f"bundle {init.name}" if init else network.encoder_weights or "chance"
+    start = f"{network.encoder_weights} weights" if network.encoder_weights else "random weights"
+    start = f"the bundle {recipe.init.name}" if recipe.init else start
     terms = " + ".join(name if w == 1 else f"{w:g} {name}" for name, w in recipe.loss.terms.items())
     return (
-        f"{network.architecture} on {network.encoder}, from {start}; {recipe.fitting.epochs} epochs of "
-        f"{sampling.patches_per_epoch} patches of {sampling.patch}x{sampling.patch}; {terms}"
+        f"{network.architecture} on {network.encoder}, starting from {start}; "
+        f"{counted(recipe.fitting.epochs, 'epoch')} of "
+        f"{counted(sampling.patches_per_epoch, 'patch')} of {sampling.patch}x{sampling.patch}; {terms}"
     )
 
 

@@ -27,6 +27,8 @@ if sys.platform == "win32":
     import ctypes
 
 MB = 1_000_000
+NAME_BYTES = 255
+"""Longest file name where the system does not say."""
 INITIAL_PIDS = "pid:[4026531836]"
 """What Linux calls the space of process numbers outside of any container (``PROC_PID_INIT_INO``)."""
 
@@ -79,6 +81,7 @@ class PendingFile:
         self.target = target
         self.overwrite = overwrite
         _check_folder(target.parent)
+        check_name(target)
         self._check_target()
         name = f".geoseg-{HOST}-{os.getpid()}-{secrets.token_hex(4)}{target.suffix or '.tmp'}"
         self.temp = target.with_name(name)
@@ -146,6 +149,26 @@ def make_folder(folder: Path) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _check_folder(folder)
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file name that is too long for the disk.
+
+    Raises:
+        OutputError: if it is; says by how much.
+    """
+    limit = os.pathconf(path.parent, "PC_NAME_MAX") if hasattr(os, "pathconf") else NAME_BYTES
+    excess = len(os.fsencode(path.name)) - limit
+    if excess > 0:
+        raise OutputError(
+            f"{path.name}: a file name can have {limit} bytes, this one would have {limit + excess}",
+            f"rename the input: its name has to be {excess} bytes shorter, or name another file with -o",
+        )
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; no file is, where its name would be too long for the disk."""
+    return os.path.isfile(path)  # noqa: PTH113 - the method raises
 
 
 def check_apart(target: Path, *inputs: Path) -> None:

@@ -188,7 +188,6 @@ def make_plan(
     gsd_m = options.network.gsd_m
     network = network_grid(info.stated(gsd_m), spec.gsd_range_m)
     scaling = input_scaling(spec, info.dtype, stretch)
-    threshold = spec.threshold if options.threshold is None else options.threshold
     plan = Plan(
         scene=info.name,
         bundle=spec.name,
@@ -202,7 +201,7 @@ def make_plan(
         channels=spec.channels,
         has_edges=spec.has_edges,
         activation=spec.activation,
-        threshold_level=least_score(threshold),
+        threshold_level=threshold_level(spec, options),
         device=machine.device,
         runtime=machine.runtime,
         precision=_precision(spec, machine),
@@ -214,6 +213,12 @@ def make_plan(
         warnings=tuple(w for w in (band_warning, *scale_warnings(info, spec.gsd_range_m, gsd_m)) if w),
     )
     return fit_memory(plan, info, options, machine)
+
+
+def threshold_level(spec: BundleSpec, options: SegmentOptions) -> int:
+    """Level from which a pixel of a sigmoid bundle is class 1."""
+    threshold = spec.threshold if options.threshold is None else options.threshold
+    return least_score(threshold)
 
 
 def wants_stretch(info: SceneInfo, spec: BundleSpec, options: NetworkOptions) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from geoseg.dataset.pairs import counted, names_of
+from geoseg.core.text import counted
+from geoseg.dataset.pairs import names_of
 from geoseg.errors import InputError
 
 Floats = npt.NDArray[np.float64]

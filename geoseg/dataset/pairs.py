@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from geoseg.core.text import counted as counted  # noqa: PLC0414 - the whole room counts with it
 from geoseg.errors import InputError
 
 DESCRIPTION = "dataset.json"
@@ -148,12 +149,6 @@ def names_of(names: Sequence[str], noun: str = "image") -> str:
     """``1 image (a.png)``, ``9 images (a.png, b.png, c.png, d.png, e.png, ...)``."""
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     return f"{counted(len(names), noun)} ({shown})"
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 image``, ``1,200 images``, ``2 patches``."""
-    ending = "es" if noun.endswith(("s", "ch")) else "s"
-    return f"{number:,} {noun}{ending if number != 1 else ''}"
 
 
 def safe_stem(parts: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from geoseg.core import NODATA, LabelClass, PatchGrid, Progress, Window
 from geoseg.core.bands import bind_bands
+from geoseg.core.text import counted
 from geoseg.dataset.items import DataSet, Item
-from geoseg.dataset.pairs import counted
 from geoseg.dataset.store import read_labels
 from geoseg.errors import InputError
 from geoseg.raster import Scene, measure_stretch, open_scene

@@ -13,11 +13,12 @@ from typing import Any
 
 from geoseg.core import ClassList, Progress
 from geoseg.core.files import check_space, write_json, write_text
+from geoseg.core.text import counted
 from geoseg.dataset.classlists import write_class_list
 from geoseg.dataset.items import SPLITS, DataSet, Source, band_names
 from geoseg.dataset.journal import Workshop
 from geoseg.dataset.making import Draw, Making, Sample
-from geoseg.dataset.pairs import DESCRIPTION, counted, missing_text
+from geoseg.dataset.pairs import DESCRIPTION, missing_text
 from geoseg.dataset.parallel import in_threads
 from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
 from geoseg.dataset.store import FORMAT, open_dataset

@@ -20,7 +20,7 @@ from geoseg.evaluate.match import Overlaps, order_by_confidence
 
 try:
     from pycocotools.cocoeval import COCOeval
-except ModuleNotFoundError:  # it comes with geoseg[prepare]; all other figures do without
+except ModuleNotFoundError:  # it comes with the extra prepare; all other figures do without
     COCOeval = None
 
 Floats = npt.NDArray[np.float64]

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from geoseg.core.files import is_file
 from geoseg.errors import InputError, OptionError
 from geoseg.evaluate.options import EITHER, Layers, SceneFiles
-from geoseg.raster.labels import RUN_TAG
+from geoseg.raster.mask import RUN_TAG
 from geoseg.raster.scene import open_scene
 from geoseg.vector.read import read_frame
 
@@ -167,7 +168,7 @@ def _with_siblings(files: SceneFiles, given: Given, told: Callable[[str], None])
     path = files.prediction
     if path.stem.endswith(MASK) and not is_vector(path):
         beside = path.with_name(path.stem.removesuffix(MASK) + PROBABILITIES + path.suffix)
-        if probabilities is None and beside.is_file() and _run_of(beside) == _run_of(path) != "":
+        if probabilities is None and is_file(beside) and _run_of(beside) == _run_of(path) != "":
             probabilities = beside
             told(f"{beside.name} of the same run tells the probabilities")
         if polygons is None:
@@ -178,7 +179,7 @@ def _with_siblings(files: SceneFiles, given: Given, told: Callable[[str], None])
 def _outlines_beside(mask: Path, told: Callable[[str], None]) -> Path | None:
     stem = mask.stem.removesuffix(MASK) + POLYGONS
     candidates = [mask.with_name(stem + suffix) for suffix in VECTOR_SUFFIXES]
-    found = [path for path in candidates if path.is_file()]
+    found = [path for path in candidates if is_file(path)]
     run = _run_of(mask) if found else ""
     own = next((path for path in found if run and _is_of_run(path, mask, run)), None)
     if own is not None:

@@ -18,9 +18,10 @@ from geoseg.evaluate.pair import Pair, Piece
 from geoseg.raster.cog import CogWriter
 from geoseg.raster.mask import mask_layout
 from geoseg.raster.qml import mask_style
+from geoseg.vector.paths import plain_path
 from geoseg.vector.style import add_styles
 from geoseg.vector.table import GEOMETRY
-from geoseg.vector.write import GPKG_OPTIONS, LIBRARY_ERRORS, quiet
+from geoseg.vector.write import GPKG_OPTIONS, LIBRARY_ERRORS, layer_name, quiet
 
 RIGHT, FOUND, FALSE, MISSED, CONFUSED = range(5)
 ERRORS = ClassList(
@@ -124,12 +125,12 @@ def write_error_outlines(frame: geopandas.GeoDataFrame, pending: PendingFile) ->
     Raises:
         OutputError: if that fails.
     """
-    layer = pending.target.stem
+    layer = layer_name(pending.target)
     with writing(pending.target, *LIBRARY_ERRORS):
-        with quiet():
+        with quiet(), plain_path(pending.temp) as path:
             pyogrio.write_dataframe(
                 frame,
-                pending.temp,
+                path,
                 layer=layer,
                 driver="GPKG",
                 geometry_type="MultiPolygon",

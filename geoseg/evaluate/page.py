@@ -90,8 +90,8 @@ def _object_items(told: Told) -> list[tuple[str, str, str]]:
     score = told["iou_0.5"]
     return [
         ("F1 of objects", percent(score["f1"]), interval(score["f1_interval"])),
-        ("found", percent(score["recall"]), f"of {told['truth']:,} objects (recall)"),
-        ("right", percent(score["precision"]), f"of {told['proposals']:,} outlines (precision)"),
+        ("recall", percent(score["recall"]), f"of {told['truth']:,} objects were found"),
+        ("precision", percent(score["precision"]), f"of {told['proposals']:,} outlines match an object"),
         ("area", signed_percent(told["area"]["relative_error"]), "in total, against the truth"),
     ]
 

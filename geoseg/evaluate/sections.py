@@ -57,7 +57,7 @@ def _sizes(told: Told) -> str:
             percent(row["precision"]),
         )
         rows.append((f"{name} {squared}", *counts, *([percent(coco["by_size"][i])] if coco else [])))
-    head = ("size", "objects", "found", "outlines", "right", *(["AP"] if coco else []))
+    head = ("size", "objects", "recall", "outlines", "precision", *(["AP"] if coco else []))
     return table(head, rows, range(1, len(head)))
 
 

@@ -90,12 +90,16 @@ def export_bundle(
 def _describe(bundle: Bundle, folder: Path, networks: list[Path], overwrite: bool) -> list[Exported]:
     """The weights as they are, and the item that names all files."""
     weights = folder / f"{bundle.spec.name}.safetensors"
-    _write(weights, overwrite, lambda target: safetensors.torch.save_file(dict(bundle.weights), target))
+    _write(weights, overwrite, lambda target: _write_weights(bundle, target))
     files = [Asset("weights", weights), *(Asset(path.suffix.lstrip("."), path) for path in networks)]
     files += [Asset("bin", p.with_suffix(".bin")) for p in networks if p.suffix == ".xml"]
     item = folder / f"{bundle.spec.name}.json"
     write_json(item, item_of(bundle, files), overwrite)
     return [Exported(weights), Exported(item)]
+
+
+def _write_weights(bundle: Bundle, target: Path) -> None:
+    target.write_bytes(safetensors.torch.save(dict(bundle.weights)))  # save_file makes a private file
 
 
 def _sample(bundle: Bundle) -> NDArray[np.float32]:
@@ -109,7 +113,7 @@ def _sample(bundle: Bundle) -> NDArray[np.float32]:
 
 def _to_onnx(graph: ProbabilityGraph, sample: NDArray[np.float32], target: Path) -> None:
     if onnx is None:
-        raise ResourceError("onnx is not installed", "pip install 'geoseg[onnx]'")
+        raise ResourceError("onnx is not installed", "pip install '.[onnx]' in the clone's folder")
     with _quietly():
         program = torch.onnx.export(
             graph,

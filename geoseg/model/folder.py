@@ -24,6 +24,8 @@ from geoseg.errors import BundleError
 DEFAULT_BUNDLE = "buildings"
 DESCRIPTION = "bundle.json"
 WEIGHTS = "weights.safetensors"
+RUN_BUNDLE = "bundle"
+"""Where ``geoseg train`` puts a bundle, below the folder of the run."""
 EMBEDDED = Path(__file__).parent / "bundles"
 
 MAX_TEXT_BYTES = 1_000_000
@@ -75,8 +77,8 @@ def find_bundle(ref: str | Path | None) -> Path:
     """The folder of a bundle.
 
     Args:
-        ref: an embedded bundle's name, a folder (``./name`` where a bundle has the same name), or None for
-            the embedded default.
+        ref: an embedded bundle's name, a folder (``./name`` where a bundle has the same name) or that of a
+            training run, which holds one, or None for the embedded default.
 
     Raises:
         BundleError: there is no such bundle.
@@ -90,7 +92,8 @@ def find_bundle(ref: str | Path | None) -> Path:
         raise BundleError(*problem)
     path = Path(ref)
     if path.is_dir():
-        return path
+        inside = path / RUN_BUNDLE
+        return inside if (inside / DESCRIPTION).is_file() and not (path / DESCRIPTION).exists() else path
     if path.is_file() and path.name == DESCRIPTION:
         return path.parent
     if path.is_file():

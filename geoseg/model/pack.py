@@ -19,11 +19,13 @@ from geoseg.core import BundleSpec
 from geoseg.errors import BundleError, OutputError
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.checkpoint import match_names, read_weights
-from geoseg.model.folder import DESCRIPTION, WEIGHTS
+from geoseg.model.folder import DESCRIPTION, RUN_BUNDLE, WEIGHTS
 from geoseg.model.recipe import PackRecipe
 from geoseg.model.weights import check_shapes, expected_shapes
 
 CARD = "card.md"
+_RUN_FILES = ("recipe.json", "fingerprint.json")
+"""What ``geoseg train`` writes beside its checkpoints."""
 
 
 def pack_bundle(weights: Path, target: Path, recipe: PackRecipe, trust: bool = False) -> Bundle:
@@ -47,6 +49,22 @@ def pack_bundle(weights: Path, target: Path, recipe: PackRecipe, trust: bool = F
     tensors = match_names(read_weights(weights, trust), expected)
     check_shapes(tensors, expected, str(weights), spec.architecture)
     return write_bundle(target, spec, tensors, half=recipe.half)
+
+
+def check_foreign(weights: Path) -> None:
+    """Refuse a checkpoint of ``geoseg train``, which makes and measures a bundle itself.
+
+    Raises:
+        BundleError: it is one; says what to use in its place.
+    """
+    for folder in weights.absolute().parents[:2]:
+        if all((folder / name).is_file() for name in _RUN_FILES):
+            bundle = folder / RUN_BUNDLE
+            made = (bundle / DESCRIPTION).is_file()
+            raise BundleError(
+                f"{weights} is a checkpoint of geoseg train, which makes the bundle itself",
+                f"use --bundle {bundle}" if made else "geoseg train with --resume finishes the run",
+            )
 
 
 def write_bundle(

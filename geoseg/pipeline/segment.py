@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,38 +23,50 @@ from geoseg.core import (
     RunRecord,
     SceneInfo,
     SegmentOptions,
-    Sink,
     Window,
     make_plan,
     wants_stretch,
 )
 from geoseg.core.extent import needed_window
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
-from geoseg.core.plan import plan_patches
+from geoseg.core.plan import plan_patches, threshold_level
 from geoseg.core.preflight import preflight
-from geoseg.core.queues import BackgroundSink, beside
+from geoseg.core.queues import beside
 from geoseg.core.scale import network_grid
-from geoseg.errors import OptionError, ResourceError, ResumeError
+from geoseg.errors import (
+    GeosegError,
+    OptionError,
+    OutputError,
+    ResourceError,
+    ResumeError,
+    SceneError,
+)
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import Predictors, make_predictor
 from geoseg.model.threads import one_thread
-from geoseg.pipeline.segment_job import Job, OutputOptions, SegmentResult, check_targets, finished_before
+from geoseg.pipeline.segment_job import (
+    Job,
+    OutputOptions,
+    SegmentResult,
+    check_names,
+    check_targets,
+    finished_before,
+)
+from geoseg.pipeline.segment_sinks import context_of, open_sinks, outputs_of
 from geoseg.predict import HalvingPredictor, blend, finish_strips
 from geoseg.raster import (
-    MaskSink,
-    ProbabilitySink,
     Scene,
     measure_stretch,
     open_scene,
     read_rows,
+    result_kind,
     sample_values,
 )
 from geoseg.raster.aoi import Aoi, check_aoi
-from geoseg.raster.spool import Spool, open_spool
-from geoseg.vector.sink import PolygonSink
+from geoseg.raster.spool import Spool, differs, open_spool
+from geoseg.vector.compiling import told_when_compiling
 from geoseg.vector.stream import load_kernels
-from geoseg.vector.table import PolygonContext
 
 __all__ = [
     "Listener",
@@ -68,8 +79,6 @@ __all__ = [
 
 DECIDING = ("geoseg", "torch", "openvino", "rasterio", "numpy", "shapely", "pyogrio")
 """Libraries whose versions can change bytes."""
-COMPILING_S = 5.0
-"""Loading loops that were compiled before takes less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +88,8 @@ class Listener:
     Attributes:
         planned: called once with the plan, before any pixel is computed.
         progress: called with how many more patches are done.
-        compiling: called, from another thread, if the loops that draw polygons are not ready after some
-            seconds: they are being compiled, which happens once after an installation.
+        compiling: called, from another thread, if the loops that draw polygons are compiled, which happens
+            once after an installation.
     """
 
     planned: Callable[[Plan], None] = lambda plan: None
@@ -100,6 +109,7 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     Raises:
         GeosegError: if scene, bundle, options and machine do not fit together.
     """
+    _check_is_scene(scene)
     if batch is not None:
         options = replace(options, network=replace(options.network, batch=batch))
     if options.aoi:
@@ -134,6 +144,15 @@ def _window_of(info: SceneInfo, spec: BundleSpec, options: SegmentOptions) -> Wi
     patches = plan_patches(network.size, spec, options.network)
     window = needed_window(Aoi(options.aoi, info.grid).box(), info.grid.size, network.size, patches)
     return None if window.size == info.grid.size else window
+
+
+def _check_is_scene(scene: Scene) -> None:
+    kind = result_kind(scene.source.tags)
+    if kind is not None:
+        raise SceneError(
+            f"{scene.path}: is {kind} that geoseg made, no scene",
+            "name the scene itself; geoseg vectorize makes polygons of masks and probabilities",
+        )
 
 
 def expected_seconds(bundle: Bundle, plan: Plan) -> float:
@@ -172,7 +191,8 @@ def segment(
         predictors: shared by scenes of one thread, so that the network is made ready once; None: its own.
 
     Returns:
-        The files and the record. Either all files are in place, the record last, or none is.
+        The files and the record. Either all files are in place, the record last, or none is; or, where
+        polygons cannot be written, the rasters alone.
 
     Raises:
         GeosegError: whatever the user can do something about.
@@ -213,19 +233,25 @@ class _Run:
     def go(self) -> SegmentResult:
         job = self._job
         self._lap("open")
-        pinned = job.outputs.resume and job.spool_path.exists()
-        plan = None if pinned else self._plan()
+        check_names(job)
+        identity = job.score_identity()
+        replaced = job.outputs.renew and differs(job.spool_path, "scene", identity["scene"])
+        resume = job.outputs.resume and not replaced
+        plan = None if resume and job.spool_path.exists() else self._plan()
         if plan is not None:
-            check_targets(job)
+            if not replaced:
+                check_targets(job)
             check_space(job.outputs.folder, plan.disk)
-        header: dict[str, Any] = {**job.identity(), "versions": _versions()}
+        header: dict[str, Any] = {**identity, "versions": _versions()}
         header["plan"] = plan.to_json() if plan else None
-        with open_spool(job.spool_path, header, resume=job.outputs.resume) as spool:
+        with open_spool(job.spool_path, header, resume=resume) as spool:
             plan = Plan.from_json(spool.header["plan"])
+            plan = replace(plan, threshold_level=threshold_level(job.bundle.spec, job.options))
             _check_machine(job, plan)
             self._lap("plan")
             self._listener.planned(plan)
-            result = self._through(plan, spool)
+            with _worth_resuming(spool):
+                result = self._through(plan, spool)
             spool.remove()
         return result
 
@@ -258,7 +284,7 @@ class _Run:
         self._listener.progress(_patches_before(plan, spool.strips_done))
         with (
             _reading(job.scene, plan, first_patch_row) as rows,
-            _open_sinks(job, plan) as sinks,
+            open_sinks(job, plan) as sinks,
         ):
             scores = blend(predictor, rows, plan, spool.strips_done, self._listener.progress)
             for strip in finish_strips(spool.through(scores), plan):
@@ -267,13 +293,17 @@ class _Run:
             self._lap("run")
             for sink in sinks:
                 sink.close()
-            for sink in sinks:
+            rasters = sinks[:-1] if job.options.formats else sinks
+            for sink in rasters:
                 sink.finish()
             wait()  # what failed beside this has to be told before anything is put in place
-            before = _outputs_of(job.record_path)
+            before = outputs_of(job.record_path)
             with writing(job.record_path):
                 job.record_path.unlink(missing_ok=True)  # of a run that is being replaced
-            files = [output for sink in sinks for output in sink.commit()]
+            files = [output for sink in rasters for output in sink.commit()]
+            for sink in sinks[len(rasters) :]:  # should polygons fail, the mask is there
+                sink.finish()
+                files += sink.commit()
             for name in before - {output.path.name for output in files}:
                 with writing(job.outputs.folder / name):  # would be taken for a part of this run
                     (job.outputs.folder / name).unlink(missing_ok=True)
@@ -303,14 +333,21 @@ class _Run:
         )
 
 
-def _outputs_of(record: Path) -> set[str]:
-    """Names of the files that the run of a record left beside it; none where it cannot be read."""
+@contextmanager
+def _worth_resuming(spool: Spool) -> Iterator[None]:
+    """Where a run fails: keep the spool and say so, or remove one that holds nothing yet."""
     try:
-        names = json.loads(record.read_text(encoding="utf-8"))["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    plain = (name for name in names if isinstance(name, str) and Path(name).name == name)
-    return {name for name in plain if (record.parent / name).is_file()}
+        yield
+    except OutputError as error:
+        if not spool.strips:
+            spool.remove()
+            raise
+        remedy = f"{error.remedy}; then --resume goes on from here, also with another --format or --threshold"
+        raise OutputError(error.what, remedy) from error
+    except GeosegError:
+        if not spool.strips:
+            spool.remove()
+        raise
 
 
 @contextmanager
@@ -322,48 +359,10 @@ def _reading(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[Iterato
         rows.close()
 
 
-@contextmanager
-def _open_sinks(job: Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
-    """All sinks of a job; whatever goes wrong, their temporary files are gone afterwards."""
-    with ExitStack() as cleaning:
-        sinks: list[BackgroundSink] = []
-        for sink in _make_sinks(job, plan):
-            sinks.append(BackgroundSink(sink))
-            cleaning.callback(sinks[-1].abort)
-        yield sinks
-
-
-def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
-    # Files of this run that a kill left between the first rename and the record are replaced.
-    tags = {"GEOSEG_RUN": job.run, "GEOSEG_BUNDLE": f"{job.bundle.spec.name} {job.bundle.spec.version}"}
-    yield MaskSink(job.path("mask.tif"), plan, tags, overwrite=True)
-    if job.options.probabilities:
-        yield ProbabilitySink(job.path("probabilities.tif"), plan, tags, overwrite=True)
-    if job.options.formats:
-        targets = [job.path(f"polygons.{name}") for name in job.options.formats]
-        yield PolygonSink(targets, plan, job.options.vectors, _context(job), overwrite=True)
-
-
-def _context(job: Job) -> PolygonContext:
-    spec = job.bundle.spec
-    return PolygonContext(
-        scene=job.scene.info.name,
-        acquired=job.scene.info.acquired,
-        bundle=spec.name,
-        run=job.run,
-        min_area_m2=spec.min_area_m2,
-        simplify_m=spec.simplify_m,
-    )
-
-
 def _load_kernels(job: Job, plan: Plan, tell: Callable[[], None]) -> None:
     if job.options.formats:
-        late = threading.Timer(COMPILING_S, tell)
-        late.start()
-        try:
-            load_kernels(plan, job.options.vectors, _context(job), plan.channels)
-        finally:
-            late.cancel()
+        with told_when_compiling(tell):
+            load_kernels(plan, job.options.vectors, context_of(job), plan.channels)
 
 
 def _check_machine(job: Job, plan: Plan) -> None:

@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.core import Output, RunRecord, SegmentOptions
+from geoseg.core.files import check_name
 from geoseg.errors import OutputError, ResumeError
 from geoseg.model.bundle import Bundle
 from geoseg.raster import Scene
 from geoseg.vector.write import style_paths
+
+OUTPUT_FIELDS = ("vectors", "threshold", "probabilities", "formats")
+"""Options that decide what is made of the scores, and not the scores: a resumed run may have others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,13 @@ class OutputOptions:
         folder: made where it is missing.
         overwrite: replace results of an earlier run.
         resume: continue a run that was cut off.
+        renew: with ``resume``, begin anew where the file that was cut off has been replaced since.
     """
 
     folder: Path = Path()
     overwrite: bool = False
     resume: bool = False
+    renew: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))  # Python users give text
@@ -92,14 +98,34 @@ class Job:
         polygons = [self.path(f"polygons.{f}") for f in self.options.formats]
         return [*(self.path(e) for e in rasters), *polygons, *style_paths(polygons)]
 
-    def identity(self) -> dict[str, str]:
-        """What must not change between a run and its resumption."""
-        options = json.dumps(self.options.to_json(), sort_keys=True, default=str)
+    def score_identity(self) -> dict[str, str]:
+        """What decides the scores: it must not change between a run and its resumption."""
+        options = {k: v for k, v in self.options.to_json().items() if k not in OUTPUT_FIELDS}
         return {
             "scene": self.scene.header_hash,
             "bundle": self.bundle.sha256,
-            "options": hashlib.sha256(options.encode()).hexdigest(),
+            "options": _digest(options),
         }
+
+    def identity(self) -> dict[str, str]:
+        """What decides the results."""
+        options = self.options.to_json()
+        outputs = {name: options[name] for name in OUTPUT_FIELDS}
+        return self.score_identity() | {"output options": _digest(outputs)}
+
+
+def _digest(options: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def check_names(job: Job) -> None:
+    """Refuse a scene whose results would have names that are too long for the disk.
+
+    Raises:
+        OutputError: if one is.
+    """
+    for path in (*job.targets(), job.record_path, job.spool_path):
+        check_name(path)
 
 
 def check_targets(job: Job) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import ClassList, PatchGrid, Progress, Window
-from geoseg.core.files import make_folder, remove_leftovers, writing
+from geoseg.core.files import check_name, make_folder, remove_leftovers, writing
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.raster import (
     Blending,
@@ -186,6 +186,7 @@ class _Tiling:
         self._folder = folder
         self._index = folder / f"{scene.info.name}_tiles.gpkg"
         make_folder(folder)
+        check_name(self._index)
         remove_leftovers(folder)
         self._old = self._refuse_or_list_old()
         self._image_writer = PatchWriter(scene, options.overwrite)

@@ -19,6 +19,7 @@ from geoseg.vector.objects import ObjectLayout
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import Layout, load_kernels
 from geoseg.vector.table import PolygonContext
+from geoseg.vector.write import check_formats
 
 AHEAD = 2
 """Strips read while one is traced."""
@@ -89,6 +90,7 @@ def vectorize(
     targets = [Path(output) for output in outputs]
     if not targets:
         raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
+    check_formats(targets)
     with open_scene(raster, expand_palette=False) as scene, beside(lambda: _load_kernels(scene, options)):
         source = _objects(scene, options) if options.instances else _labels(scene, options)
         for line in (*scene.warnings, source.told):

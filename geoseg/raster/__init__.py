@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from geoseg.raster.mask import MaskSink as MaskSink
 from geoseg.raster.mask import ProbabilitySink as ProbabilitySink
 from geoseg.raster.mask import classes_of as classes_of
+from geoseg.raster.mask import result_kind as result_kind
 from geoseg.raster.mosaic import Blending as Blending
 from geoseg.raster.mosaic import write_mosaic as write_mosaic
 from geoseg.raster.overview import open_overview as open_overview

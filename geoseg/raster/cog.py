@@ -7,6 +7,7 @@ checksum, with what was sent.
 
 from __future__ import annotations
 
+import os
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
@@ -108,8 +109,9 @@ class CogWriter:
         self._final.commit()
         for suffix in STALE:
             stale = self.target.with_name(self.target.name + suffix)
-            with writing(stale):
-                stale.unlink(missing_ok=True)
+            if os.path.lexists(stale):  # whose name may be too long to be there
+                with writing(stale):
+                    stale.unlink(missing_ok=True)
 
     def abort(self) -> None:
         """Remove the temporary files."""

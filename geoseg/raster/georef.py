@@ -12,6 +12,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from geoseg.core import IDENTITY, GeoGrid
+from geoseg.core.files import is_file
 from geoseg.core.grid import Transform
 
 WORLD_FILE_BYTES = 4096
@@ -35,7 +36,7 @@ def grid_of(path: Path, dataset: DatasetReader) -> tuple[GeoGrid, list[str]]:
         notes.append(f"{path.name}: its transform {transform} is no grid; read as a plain picture")
         transform = IDENTITY
     sidecar = path.with_name(path.name + ".aux.xml")
-    if sidecar.is_file() and _says_more(sidecar):
+    if is_file(sidecar) and _says_more(sidecar):
         notes.append(f"{sidecar.name} is not read: what it says about place or nodata is not used")
     crs, note = _wkt(path, dataset)
     notes += [note] if note else []
@@ -77,7 +78,7 @@ def world_file_path(path: Path) -> Path | None:
     suffix = path.suffix[1:]
     endings = [f"{suffix[0]}{suffix[-1]}w", f"{suffix}w", "wld"] if suffix else ["wld"]
     names = (path.with_suffix(f".{e}") for lower in endings for e in (lower, lower.lower(), lower.upper()))
-    return next((beside for beside in names if beside.is_file()), None)
+    return next((beside for beside in names if is_file(beside)), None)
 
 
 def parse_world_file(content: bytes) -> Transform | None:

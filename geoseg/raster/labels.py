@@ -22,7 +22,7 @@ from geoseg.raster.label_values import (
     windows,
 )
 from geoseg.raster.labelling import Labelling, ValueOptions, class_list
-from geoseg.raster.mask import classes_of
+from geoseg.raster.mask import RUN_TAG, classes_of
 from geoseg.raster.scene import Scene
 
 SHOWN = 20
@@ -32,7 +32,7 @@ MANY = 32
 NEAR = 31
 """Grey levels by which JPEG blurs the 0 and 255 of a mask at most."""
 BLACK = colour_value(0, 0, 0)
-EDGE, RUN_TAG = "edge", "GEOSEG_RUN"
+EDGE = "edge"
 
 
 def understand(scene: Scene, options: ValueOptions) -> Labelling:

@@ -19,6 +19,8 @@ from geoseg.raster.qml import mask_style
 
 CLASSES_TAG = "GEOSEG_CLASSES"
 """Tag of a mask that holds its class list as JSON."""
+RUN_TAG = "GEOSEG_RUN"
+"""Tag of masks and probabilities that holds the name of the run."""
 EDGE = "edge"
 """Name of the band of probabilities that holds no class but the rims of objects."""
 FEW_CLASSES = 16
@@ -143,6 +145,17 @@ def score_layout(plan: Plan, tags: Mapping[str, str]) -> RasterLayout:
         nearest=False,
         predictor=True,
     )
+
+
+def result_kind(tags: Mapping[str, str]) -> str | None:
+    """What a raster is that geoseg made: a mask or probabilities; None where it made none of it.
+
+    Args:
+        tags: of the raster.
+    """
+    if CLASSES_TAG in tags:
+        return "a mask"
+    return "probabilities" if RUN_TAG in tags else None
 
 
 def classes_of(tags: Mapping[str, str], path: Path | None = None) -> ClassList | None:

@@ -19,6 +19,8 @@ from geoseg.raster.patchfiles import layout_of
 from geoseg.raster.scene import open_scene
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".img")
+HIDDEN = ("._", ".geoseg-")
+"""How names begin of what a Mac and a run of geoseg that was killed leave; a patch may be ".a_r0_c0.tif"."""
 NAMED_PLACE = re.compile(r"_r(\d+)_c(\d+)$")
 OFF_GRID = 0.01
 """Pixels by which a patch may seem to lie beside the grid, by rounding of its transform."""
@@ -87,7 +89,7 @@ def _rasters(folder: Path, target: Path | None) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(HIDDEN) and path.is_file()
         if path.resolve() != mosaic
     )
     if not found:

@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core import Band, GeoGrid
+from geoseg.core.files import is_file
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.alpha import AlphaBands, settle_alpha
@@ -282,7 +283,7 @@ def _palette(dataset: DatasetReader) -> NDArray[np.uint8] | None:
 def _external_mask(path: Path, dataset: DatasetReader) -> tuple[DatasetReader | None, tuple[Path, ...]]:
     """The ``.msk`` file beside a raster, opened like a scene of its own."""
     beside = path.with_name(path.name + ".msk")
-    if not beside.is_file():
+    if not is_file(beside):
         return None, (path,)
     if is_vrt(first_bytes(beside)):
         raise SceneError(f"{beside}: the scene's mask is a VRT, which refers to other files", "remove it")

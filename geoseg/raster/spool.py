@@ -50,6 +50,7 @@ class Spool:
     Attributes:
         path: of the file.
         header: what the run was begun with.
+        strips: on disk by now.
         strips_done: strips on disk when it was opened.
         first_missing_row: first row, on the network's grid, that none of them holds.
     """
@@ -61,7 +62,7 @@ class Spool:
         self._records: list[int] = []
         self.first_missing_row = 0
         self._scan()
-        self.strips_done = len(self._records)
+        self.strips = self.strips_done = len(self._records)
 
     def __enter__(self) -> Spool:
         return self
@@ -83,6 +84,7 @@ class Spool:
         for index, strip in enumerate(strips, self.strips_done):
             with writing(self.path):
                 self._append(_encode(index, strip))
+            self.strips = index + 1
             yield strip
 
     def close(self) -> None:
@@ -148,6 +150,24 @@ def open_spool(path: Path, header: Mapping[str, Any], resume: bool) -> Spool:
         spool = Spool(path, file)
         opened.pop_all()
         return spool
+
+
+def differs(path: Path, key: str, value: Any) -> bool:
+    """Whether a spool that is there was begun with another value.
+
+    Args:
+        path: where it may lie.
+        key: an entry of its header.
+        value: of that entry, as it would be given to :func:`open_spool`.
+
+    Raises:
+        ResumeError: if it is no spool.
+        OutputError: if it cannot be read.
+    """
+    if not path.exists():
+        return False
+    with writing(path), FileIO(path) as file:
+        return bool(_read_header(file, path).get(key) != value)
 
 
 def _begun(path: Path, header: Mapping[str, Any], old: FileIO | None) -> FileIO:

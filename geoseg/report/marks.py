@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -13,6 +16,8 @@ INK: Colour = (33, 37, 41)
 PAPER: Colour = (255, 255, 255)
 STEPS = (1, 2, 5)
 MARGIN = 16
+FONT = Path(__file__).parent / "fonts" / "DejaVuSans-latin-greek-cyrillic.ttf"
+"""Part of DejaVu Sans, made with ``pyftsubset``; Pillow's own font has no accents."""
 
 
 def font_px(picture_width: int) -> int:
@@ -76,7 +81,8 @@ def add_caption(picture: Image.Image, title: str, legend: Sequence[tuple[Colour,
 
 
 def fitting(draw: ImageDraw.ImageDraw, text: str, width: float, font: ImageFont.FreeTypeFont) -> str:
-    """As much of a text as a width holds."""
+    """As much of a text as a width holds, on one line."""
+    text = one_line(text)
     if draw.textlength(text, font) <= width:
         return text
     while text and draw.textlength(text + "...", font) > width:
@@ -84,8 +90,13 @@ def fitting(draw: ImageDraw.ImageDraw, text: str, width: float, font: ImageFont.
     return text + "..." if text else ""
 
 
+def one_line(text: str) -> str:
+    """A text as it can be drawn: without line breaks, accents as one character with their letter."""
+    sound = text.encode("utf-8", "replace").decode()  # names of files may be no text
+    return unicodedata.normalize("NFC", " ".join(sound.split()))
+
+
+@cache
 def letters(size: int) -> ImageFont.FreeTypeFont:
-    """Letters of a height in pixels."""
-    font = ImageFont.load_default(size)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
+    """Letters of a height in pixels: Latin, Greek and Cyrillic, with accents."""
+    return ImageFont.truetype(FONT, size)

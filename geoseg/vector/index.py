@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geoseg.core.files import PendingFile, writing
+from geoseg.vector.paths import plain_path
+from geoseg.vector.write import LIBRARY_ERRORS, layer_name, quiet
 
 Ring = Sequence[tuple[float, float]]
 
@@ -39,7 +39,6 @@ def write_index(
         dict(columns), geometry=[shapely.Polygon(ring) for ring in footprints], crs=crs
     )
     with PendingFile(target, overwrite) as pending:
-        with writing(target, DataSourceError, DataLayerError, FeatureError), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            frame.to_file(pending.temp, driver="GPKG", layer=target.stem, engine="pyogrio")
+        with writing(target, *LIBRARY_ERRORS), quiet(), plain_path(pending.temp) as path:
+            frame.to_file(path, driver="GPKG", layer=layer_name(target), engine="pyogrio")
         pending.commit()

@@ -10,6 +10,7 @@ import shapely
 
 from geoseg.errors import OptionError, VectorError
 from geoseg.vector.kinds import NAMES, POLYGONS, counted, holds_polygons, kinds_in_words
+from geoseg.vector.paths import plain_path
 from geoseg.vector.read import vector_kind
 
 DECLARED = {  # all but those that may hold anything
@@ -72,7 +73,8 @@ def choose_layer(path: Path, wanted: Layer = ONLY) -> tuple[str | None, str]:
             )
         return None, ""
     try:
-        listed = pyogrio.list_layers(path).tolist()
+        with plain_path(path) as plain:
+            listed = pyogrio.list_layers(plain).tolist()
         spatial = {str(name): str(kind) for name, kind in listed if kind is not None}
         if wanted.name is not None:
             return _named(path, wanted, spatial), ""
@@ -80,8 +82,10 @@ def choose_layer(path: Path, wanted: Layer = ONLY) -> tuple[str | None, str]:
             raise VectorError(f"{path}: no layer of it has geometry", "name a file that holds polygons")
         if len(spatial) == 1:
             return next(iter(spatial)), ""
-        return _only_one([_contents(path, *layer) for layer in spatial.items()], path, wanted.option)
-    except (RuntimeError, ValueError) as error:  # pyogrio's are RuntimeErrors
+        with plain_path(path) as plain:
+            contents = [_contents(plain, *layer) for layer in spatial.items()]
+        return _only_one(contents, path, wanted.option)
+    except (OSError, RuntimeError, ValueError) as error:  # pyogrio's are RuntimeErrors
         raise VectorError(f"{path} cannot be read: {error}", "check the file") from error
 
 

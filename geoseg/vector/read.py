@@ -20,6 +20,7 @@ from pyproj.exceptions import CRSError, ProjError
 from geoseg.core.addresses import not_local
 from geoseg.errors import VectorError
 from geoseg.vector.attributes import KEEP_TYPES, table_of
+from geoseg.vector.paths import plain_path
 
 LONLAT = "OGC:CRS84"
 HEAD_BYTES = 8192
@@ -157,24 +158,32 @@ def _named_crs(member: Any, path: Path) -> CRS:
 def _read_ogr(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
     """Read geometry and attributes apart: only Arrow keeps types, and it refuses curves, which GDAL draws."""
     try:
-        layer = layer or str(pyogrio.list_layers(path)[0][0])  # else pyogrio warns where there are more
-        about, _, wkb, _ = pyogrio.raw.read(path, layer, columns=[], force_2d=True)
-        if wkb is None:
-            raise VectorError(f"{path}: its layer has no geometry", "name a file or --layer with polygons")
-        fields = pd.DataFrame(index=range(len(wkb)))
-        if len(pyogrio.read_info(path, layer)["fields"]):
-            fields = pyogrio.read_dataframe(
-                path, layer, read_geometry=False, use_arrow=True, arrow_to_pandas_kwargs=KEEP_TYPES
-            )
-        geometry = shapely.from_wkb(wkb, on_invalid="ignore")
-    except (RuntimeError, IndexError, ValueError) as error:  # pyogrio's are RuntimeErrors
+        with plain_path(path) as plain:
+            about, wkb, fields = _layer(plain, layer)
+        geometry = None if wkb is None else shapely.from_wkb(wkb, on_invalid="ignore")
+    except (OSError, RuntimeError, IndexError, ValueError) as error:  # pyogrio's are RuntimeErrors
         raise VectorError(f"{path} cannot be read: {error}", "check the file") from error
+    if wkb is None:
+        raise VectorError(f"{path}: its layer has no geometry", "name a file or --layer with polygons")
     return geopandas.GeoDataFrame(fields, geometry=geometry, crs=about["crs"])
+
+
+def _layer(path: Path, layer: str | None) -> tuple[dict[str, Any], Any, pd.DataFrame]:
+    """What a layer says about itself, its geometries as WKB, and its attributes."""
+    layer = layer or str(pyogrio.list_layers(path)[0][0])  # else pyogrio warns where there are more
+    about, _, wkb, _ = pyogrio.raw.read(path, layer, columns=[], force_2d=True)
+    fields = pd.DataFrame(index=range(0 if wkb is None else len(wkb)))
+    if len(pyogrio.read_info(path, layer)["fields"]):
+        fields = pyogrio.read_dataframe(
+            path, layer, read_geometry=False, use_arrow=True, arrow_to_pandas_kwargs=KEEP_TYPES
+        )
+    return about, wkb, fields
 
 
 def _read_parquet(path: Path) -> geopandas.GeoDataFrame:
     try:
-        frame = geopandas.read_parquet(path, to_pandas_kwargs=KEEP_TYPES)
+        # "s3:a.parquet" would be an address
+        frame = geopandas.read_parquet(path.absolute(), to_pandas_kwargs=KEEP_TYPES)
     except (ValueError, OSError, KeyError) as error:
         raise VectorError(f"{path} cannot be read: {error}", "it has to be GeoParquet") from error
     return frame.set_geometry(shapely.force_2d(frame.geometry.to_numpy()), crs=frame.crs)

@@ -5,6 +5,7 @@ So memory stays flat however many there are, and each format is written in one g
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
 from geoseg.vector.geojson import write_geojson
 from geoseg.vector.parquet import write_parquet
+from geoseg.vector.paths import plain_path
 from geoseg.vector.style import add_styles, class_style
 from geoseg.vector.table import GEOMETRY, TableFormat
 
@@ -25,6 +27,8 @@ LIBRARY_ERRORS = (DataSourceError, DataLayerError, FeatureError, pa.ArrowExcepti
 BATCH_ROWS = 20_000
 RASTER_SUFFIXES = (".tif", ".tiff")
 Batches = Callable[[], Iterator[pa.RecordBatch]]
+_REHEARSED: set[tuple[str, Path, str | None]] = set()
+"""Formats, folders and CRS for which a file was written by this process: a tenth of a second each."""
 
 
 class PolygonFiles:
@@ -40,15 +44,13 @@ class PolygonFiles:
     """
 
     def __init__(self, targets: Sequence[Path], table: TableFormat, overwrite: bool = False) -> None:
-        for target in targets:
-            if target.suffix.lower() not in WRITERS:
-                known = ", ".join(WRITERS)
-                raise OutputError(f"{target.name}: no known format for polygons", f"use one of {known}")
+        check_formats(targets)
         self._table = table
         self._files = [PendingFile(target, overwrite) for target in targets]
         self._styles = [PendingFile(path, overwrite) for path in style_paths(targets)]
-        self._kept = PendingFile(targets[0].with_suffix(".arrows"), overwrite=True)
+        self._kept = PendingFile(targets[0].with_name("polygons.arrows"), overwrite=True)
         self._rows = 0
+        self._rehearse()
         with writing(targets[0], pa.ArrowException):
             self._sink = pa.OSFile(str(self._kept.temp), "wb")
             self._stream = pa.ipc.new_stream(self._sink, table.schema)
@@ -64,9 +66,7 @@ class PolygonFiles:
         """Write and check the temporary files."""
         self._close()
         for pending in self._files:
-            with writing(pending.target, *LIBRARY_ERRORS):
-                writer = WRITERS[pending.target.suffix.lower()]
-                written = writer(self._batches, pending, self._table)
+            written = self._write(pending, self._batches)
             if written != self._rows:
                 raise OutputError(
                     f"{pending.target}: {written} of {self._rows} polygons were written", "check the disk"
@@ -75,6 +75,23 @@ class PolygonFiles:
             with writing(pending.target):
                 pending.temp.write_text(class_style(self._table.drawn), encoding="utf-8", newline="\n")
         self._kept.abort()
+
+    def _write(self, pending: PendingFile, batches: Batches) -> int:
+        with writing(pending.target, *LIBRARY_ERRORS):
+            writer = WRITERS[pending.target.suffix.lower()]
+            return writer(batches, pending, self._table)
+
+    def _rehearse(self) -> None:
+        """Write each file without polygons: what a format cannot hold is known before hours of work."""
+        for pending in self._files:
+            kind = (pending.target.suffix.lower(), pending.target.parent.absolute(), self._table.crs)
+            if kind in _REHEARSED:
+                continue
+            try:
+                self._write(pending, lambda: iter(()))
+            finally:
+                pending.abort()
+            _REHEARSED.add(kind)
 
     def commit(self) -> list[Path]:
         """Put the files in place; gives those of the styles."""
@@ -100,6 +117,31 @@ class PolygonFiles:
             yield from stream
 
 
+def check_formats(targets: Iterable[Path]) -> None:
+    """Refuse polygon files whose suffix names no format.
+
+    Raises:
+        OutputError: if one does not.
+    """
+    for target in targets:
+        if target.suffix.lower() not in WRITERS:
+            known = ", ".join(WRITERS)
+            raise OutputError(f"{target.name}: no known format for polygons", f"use one of {known}")
+
+
+def layer_name(path: Path) -> str:
+    """Name of the layer in a vector file: that of the file, where GDAL, SQLite and QGIS take it.
+
+    They refuse, or keep for themselves, names that begin with a special character, ``gpkg``, ``sqlite_`` or
+    ``rtree_``, and the name of the table of styles.
+    """
+    name = re.sub(r"[^\w .-]", "_", path.stem)
+    return f"_{name}" if _RESERVED.match(name) else name
+
+
+_RESERVED = re.compile(r"\W|gpkg|sqlite_|rtree_|layer_styles$", re.IGNORECASE)
+
+
 def style_paths(targets: Iterable[Path]) -> list[Path]:
     """Where QGIS looks for the styles of polygon files; none for a GeoPackage, which holds its own.
 
@@ -123,7 +165,7 @@ def _flatgeobuf(batches: Batches, pending: PendingFile, table: TableFormat) -> i
 
 def _geopackage(batches: Batches, pending: PendingFile, table: TableFormat) -> int:
     count = _ogr(batches(), pending, table, "GPKG")
-    add_styles(pending.temp, pending.target.stem, GEOMETRY, table.drawn)
+    add_styles(pending.temp, layer_name(pending.target), GEOMETRY, table.drawn)
     return count
 
 
@@ -134,12 +176,12 @@ WRITERS = {".gpkg": _geopackage, ".geojson": _geojson, ".fgb": _flatgeobuf, ".pa
 
 def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFormat, driver: str) -> int:
     reader = pa.RecordBatchReader.from_batches(table.schema, batches)
-    layer = pending.target.stem
+    layer = layer_name(pending.target)
     geopackage = driver == "GPKG"
-    with quiet():
+    with quiet(), plain_path(pending.temp) as path:
         pyogrio.write_arrow(
             reader,
-            pending.temp,
+            path,
             layer=layer,
             driver=driver,
             geometry_name=GEOMETRY,
@@ -148,7 +190,7 @@ def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFo
             dataset_options=GPKG_OPTIONS if geopackage else {},
             layer_options={"GEOMETRY_NAME": GEOMETRY} if geopackage else {},
         )
-        return int(pyogrio.read_info(pending.temp, force_feature_count=True)["features"])
+        return int(pyogrio.read_info(path, force_feature_count=True)["features"])
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = re.compile(
-    r"warning: |device: |\d+ patches of |.*: \d[\d,]* x \d[\d,]* px, |.*: \d+(/\d+)? (patches|rows)"
-    r"|.*all done by an earlier|values\b|probabilities of |compiling what "
+    r"warning: |device: |(scene \d+ of \d+, )?\d[\d,]* patch(es)? of "
+    r"|.*: \d[\d,]* x \d[\d,]* px, |.*: \d+(/\d+)? (patches|rows)"
+    r"|.*all done by an earlier|values\b|probabilities of |compiling the |note: |failed: "
 )
 """What stderr may hold besides the one line: warnings, the plan, progress, what values are taken for, why
 a first run takes longer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 import rasterio
 
 from geoseg.cli.boundary import run
-from geoseg.cli.infer import box_text, find_scenes
+from geoseg.cli.infer import Announcer, box_text, summary_text
 from geoseg.cli.main import cli
-from geoseg.errors import OptionError, SceneError
+from geoseg.core import SegmentOptions
+from geoseg.model.bundle import load_bundle
+from geoseg.pipeline.segment import plan_segment
+from geoseg.raster import open_scene
 from tests.scenes import write_scene
 from tests.support import SMALL_ENCODER, make_test_bundle
 
@@ -223,43 +227,71 @@ def test_options_that_exclude_each_other(scene: Path, words: list[str]) -> None:
     assert geoseg("infer", scene, *words) == 2
 
 
-def test_patterns(tmp_path: Path) -> None:
-    """Patterns are resolved in order, each file once; names that clash and empty patterns are refused."""
-    for name in ("b.tif", "a.tif", "c.jpg", "._a.tif"):  # the last is what a Mac leaves on other disks
-        (tmp_path / name).touch()
-    (tmp_path / "sub").mkdir()
-    (tmp_path / "sub" / "a.png").touch()
-
-    found = find_scenes([str(tmp_path / "c.jpg"), str(tmp_path / "*.tif"), str(tmp_path / "a.tif")])
-    assert [path.name for path in found] == ["c.jpg", "a.tif", "b.tif"]
-    with pytest.raises(SceneError, match="no file fits"):
-        find_scenes([str(tmp_path / "*.jp2")])
-    with pytest.raises(SceneError, match="no such file"):
-        find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "missing.tif")])
-    with pytest.raises(OptionError, match="same files"):
-        find_scenes([str(tmp_path / "a.tif"), str(tmp_path / "sub" / "a.png")])
-
-
-@pytest.mark.parametrize("text", ["a**b/*.tif", "**x.tif"])
-def test_odd_patterns_are_resolved_or_one_line(tmp_path: Path, text: str) -> None:
-    """Two asterisks beside other letters are no pattern in some versions of Python, and one in others."""
-    with pytest.raises(SceneError, match="pattern"):
-        find_scenes([str(tmp_path / text)])
-
-
-def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
-    """A file that is there is meant as it is."""
-    path = tmp_path / "a[1].tif"
-    path.touch()
-
-    assert find_scenes([str(path)]) == [path]
-
-
 def test_boxes_are_rings() -> None:
     """A box as a closed ring."""
     ring = json.loads(box_text((0, 1, 2, 3)))["coordinates"][0]
 
     assert ring == [[0, 1], [2, 1], [2, 3], [0, 3], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("summary", "text"),
+    [
+        ({"building": 1562, "area_m2": 101390.36}, "1,562 polygons (building), 101,390 m²"),
+        ({"building": 1, "area_px": 3.0}, "1 polygon (building), 3 px"),
+        ({"road": 2, "Häuser": 0, "area_m2": 12.5}, "2 polygons (2 road, 0 Häuser), 12 m²"),
+        ({"road": 1200, "area_m2": 0.0, "not_measured": 3}, "1,200 polygons (road), 0 m², 3 not measured"),
+        ({}, ""),
+    ],
+)
+def test_polygons_are_counted_in_words(summary: dict[str, float], text: str) -> None:
+    """Thousands apart, square metres as m², a class by its own name, of any language."""
+    assert summary_text("polygons", summary) == text
+
+
+@pytest.mark.parametrize(("seconds_each", "told"), [(1.0, True), (0.01, False)])
+def test_a_long_run_is_estimated(
+    scene: Path,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seconds_each: float,
+    told: bool,
+) -> None:
+    """Of 2,000 patches, a second each, after 3 of them: 33 minutes more; of 20 s in all nothing is said."""
+    clock = [0.0]
+    monkeypatch.setattr("geoseg.cli.infer.time.monotonic", lambda: clock[0])
+    with open_scene(scene) as opened:
+        plan = plan_segment(opened, load_bundle(bundle), SegmentOptions())
+    announcer = Announcer(scene)
+    listener = announcer.listener()
+    listener.planned(plan)
+    announcer._total = 2000
+    listener.progress(0)
+    for _ in range(500):
+        clock[0] += seconds_each
+        listener.progress(1)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "at this speed" in line]
+    assert len(lines) == told
+    assert [line.partition(" more")[0] for line in lines] == ["about 33 min 16 s"] * told
+
+
+def test_the_bundle_of_a_training_run(scene: Path, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder of a run stands for the bundle in it, which is said."""
+    shutil.copytree(bundle, "run/bundle")
+    assert geoseg("infer", scene, "--bundle", "run", "-o", "out", "--dry-run") == 0
+    assert "its bundle, run/bundle, is taken" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_checkpoint_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str], finished: bool) -> None:
+    """``model pack`` names the bundle that training makes, or how to come to it."""
+    (tmp_path / "bundle").mkdir()
+    for name in ("recipe.json", "fingerprint.json", "best.ckpt", *(["bundle/bundle.json"] * finished)):
+        (tmp_path / name).touch()
+    assert geoseg("model", "pack", tmp_path / "best.ckpt", "-o", tmp_path / "new") == 1
+    expected = f"use --bundle {tmp_path / 'bundle'}" if finished else "--resume"
+    assert expected in capsys.readouterr().err
 
 
 def test_model_commands(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -143,7 +143,7 @@ def test_a_library_of_an_extra_that_is_missing_is_no_bug(capsys: pytest.CaptureF
 
     assert run(group_that(failing(error)), ["go"]) == 1
     assert capsys.readouterr().err == (
-        "geoseg: pycocotools is not installed (pip install 'geoseg[train]', or '.[train]' from a clone)\n"
+        "geoseg: pycocotools is not installed (pip install '.[train]' in the clone's folder)\n"
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
-from geoseg.dataset.pairs import counted
+from geoseg.core.text import counted
 from geoseg.dataset.preview import Choice, Patches, choose, draw, page, read_shown
 from geoseg.dataset.store import open_dataset
 from geoseg.errors import InputError

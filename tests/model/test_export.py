@@ -73,6 +73,14 @@ def test_networks_answer_as_torch_does(bundle: Bundle, exported: Path, suffix: s
     assert np.abs(answer(bundle, pixels) - actual).max() < 1e-4
 
 
+def test_others_can_read_the_files(exported: Path) -> None:
+    """All files have the mode that new files get, those with weights too."""
+    (exported / "plain").touch()
+    expected = (exported / "plain").stat().st_mode
+    assert {path.name for path in exported.iterdir() if path.stat().st_mode != expected} == set()
+    (exported / "plain").unlink()
+
+
 def test_onnx_is_one_whole_file(bundle: Bundle, exported: Path) -> None:
     """Valid, with its names and no weights elsewhere."""
     path = exported / f"{bundle.spec.name}.onnx"

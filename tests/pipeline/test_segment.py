@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import geopandas
+import numba
 import numpy as np
 import pytest
 import rasterio
@@ -19,6 +19,7 @@ from geoseg.model.bundle import load_bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline import segment as pipeline
 from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
+from geoseg.vector import write
 from geoseg.vector.finish import Rules
 from geoseg.vector.table import PolygonContext
 from tests.scenes import write_scene
@@ -204,6 +205,83 @@ def test_cut_off_while_writing(scene, bundle, tmp_path, monkeypatch):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
 
 
+def _write_nothing(batches, pending, table):
+    if any(True for _ in batches()):
+        raise RuntimeError("no more")
+    return 0
+
+
+def test_polygons_that_cannot_be_written(scene, bundle, tmp_path, monkeypatch):
+    """The mask and the spool stay; a resumed run with another format and threshold runs no network."""
+    outputs = OutputOptions(tmp_path / "out")
+    monkeypatch.setitem(write.WRITERS, ".gpkg", _write_nothing)
+    with pytest.raises(OutputError, match=r"--resume goes on.*another --format"):
+        segment(scene, bundle, outputs, OPTIONS)
+    left = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert left == [".scene_run.spool", "scene_mask.qml", "scene_mask.tif", "scene_probabilities.tif"]
+    other = replace(OPTIONS, formats=("geojson",), threshold=0.3, probabilities=False)
+    _run(scene, bundle, tmp_path / "unbroken", other)
+
+    monkeypatch.setattr("geoseg.model.torch_predictor.TorchPredictor.stream", _no_patch)
+    result = segment(scene, bundle, replace(outputs, resume=True), other)
+    assert {o.path.name for o in result.outputs} >= {"scene_mask.tif", "scene_polygons.geojson"}
+    for name in ("scene_mask.tif", "scene_polygons.geojson"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def _no_patch(self, batches):
+    assert list(batches) == []
+    return iter(())
+
+
+@pytest.mark.parametrize("formats", [("gpkg",), ("fgb",), ("parquet",)])
+def test_a_format_that_cannot_be_written_is_known_before(scene, bundle, tmp_path, monkeypatch, formats):
+    """Each format is tried without polygons before the network runs; then nothing at all is left."""
+
+    def fail(*arguments):
+        raise RuntimeError("no driver")
+
+    monkeypatch.setitem(write.WRITERS, f".{formats[0]}", fail)
+    monkeypatch.setattr("geoseg.model.torch_predictor.TorchPredictor.stream", fail)
+    with pytest.raises(OutputError, match="no driver"):
+        _run(scene, bundle, tmp_path / "out", replace(OPTIONS, formats=formats))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_names_that_become_too_long_are_known_before(bundle, tmp_path, monkeypatch):
+    """A scene's name and what is added to it fit into 255 bytes, or it is said by how many they do not."""
+    name = "ü" * 120  # 240 bytes; _probabilities.tif has 18, and .../_run.spool 11
+    scene = write_scene(tmp_path / f"{name}.tif", (80, 90))
+    with pytest.raises(OutputError, match=r"258.*3 bytes shorter"):
+        _run(scene, bundle, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+    few = replace(OPTIONS, formats=("fgb",), probabilities=False)
+    assert (tmp_path / "out" / f"{name}_polygons.fgb") in [
+        output.path for output in _run(scene, bundle, tmp_path / "out", few).outputs
+    ]
+
+
+def test_results_are_no_scenes(scene, bundle, tmp_path):
+    """A mask or probabilities of geoseg are refused, with what may be meant instead."""
+    _run(scene, bundle, tmp_path / "out")
+    for ending in ("mask", "probabilities"):
+        with pytest.raises(SceneError, match=r"that geoseg made.*geoseg vectorize"):
+            _run(tmp_path / "out" / f"scene_{ending}.tif", bundle, tmp_path / "again")
+
+
+def test_a_scene_that_was_replaced_begins_anew(bundle, tmp_path):
+    """Where a list of scenes is mapped again, a file that was mended since is no obstacle."""
+    path = write_scene(tmp_path / "scene.tif", (150, 200))
+    outputs = OutputOptions(tmp_path / "out")
+    with pytest.raises(_StoppedError):
+        segment(path, bundle, outputs, OPTIONS, _stop_after(12))
+    write_scene(path, (150, 200), seed=5)
+    with pytest.raises(ResumeError, match="scene"):
+        segment(path, bundle, replace(outputs, resume=True), OPTIONS)
+    assert segment(path, bundle, replace(outputs, resume=True, renew=True), OPTIONS).fresh
+
+
 def test_a_scene_without_crs_works(bundle, tmp_path):
     """No CRS: a mask all the same, and a warning that says what cannot be measured."""
     scene = write_scene(tmp_path / "plain.tif", (80, 90), crs=None, transform=Affine.identity())
@@ -257,16 +335,15 @@ def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
 
 
 def test_a_first_run_says_that_it_compiles(scene, bundle, tmp_path, monkeypatch):
-    """Where loops take seconds to be ready, a user is told what for; else nothing is said."""
+    """A user is told when loops are compiled, and not when they are only loaded, however long that takes."""
     told = []
+    loop = numba.njit(lambda number: number + 1)
 
-    def run(name: str, seconds: float) -> None:
-        monkeypatch.setattr(pipeline, "load_kernels", lambda *arguments: time.sleep(seconds))
+    def run(name: str) -> None:
+        monkeypatch.setattr(pipeline, "load_kernels", lambda *arguments: loop(1))
         outputs = OutputOptions(tmp_path / name)
         segment(scene, bundle, outputs, OPTIONS, Listener(compiling=lambda: told.append(name)))
 
-    monkeypatch.setattr(pipeline, "COMPILING_S", 0.05)
-    run("slow", 0.5)
-    monkeypatch.setattr(pipeline, "COMPILING_S", 60.0)
-    run("quick", 0.0)
-    assert told == ["slow"]
+    run("first")
+    run("second")
+    assert told == ["first"]

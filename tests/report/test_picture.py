@@ -12,7 +12,7 @@ from PIL import Image
 
 from geoseg.core import GeoGrid, LabelClass, Window
 from geoseg.errors import OutputError
-from geoseg.report.marks import length_text, nice_length
+from geoseg.report.marks import length_text, letters, nice_length, one_line
 from geoseg.report.picture import Overlay, draw_picture, save_picture
 from geoseg.report.view import View
 from geoseg.vector.polygons import Outline
@@ -93,6 +93,22 @@ def test_scale_bars_are_round_and_fit(limit: float) -> None:
     assert digit == pytest.approx(round(digit))
     assert round(digit) in (1, 2, 5)
     assert length <= limit * (1 + 1e-6) < length * 2.5 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("letter", "äéñøçśžőǎΩЖẽ²€…")
+def test_letters_of_many_languages(letter: str) -> None:
+    """A caption keeps accents: each letter is drawn, and not as the box that stands for a missing one."""
+    font = letters(20)
+    missing = font.getmask("\U0010ffff")
+    drawn = font.getmask(letter)
+    assert drawn.getbbox() is not None
+    assert (drawn.size, bytes(drawn)) != (missing.size, bytes(missing))
+
+
+def test_captions_are_one_line() -> None:
+    """Line breaks in a name, accents apart from their letters, and bytes that are no text can be drawn."""
+    assert one_line("a\nb\u0301 \udcff") == "a b\u0301 ?"
+    assert one_line("e\u0301") == "é"
 
 
 def test_scale_bar_has_the_length_it_says() -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core import NODATA, Progress
+from geoseg.core.text import counted
 from geoseg.dataset.items import SPLITS, DataSet, Item
-from geoseg.dataset.pairs import counted
 from geoseg.dataset.split.assign import Images, Parts
 from geoseg.dataset.split.leakage import Leak, find_leaks
 from geoseg.dataset.split.likeness import look_at

@@ -1,0 +1,61 @@
+"""The files of a run: its sinks, and what an earlier run has left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from geoseg.core import Plan, Sink
+from geoseg.core.queues import BackgroundSink
+from geoseg.pipeline.segment_job import Job
+from geoseg.raster import MaskSink, ProbabilitySink
+from geoseg.raster.mask import RUN_TAG
+from geoseg.vector.sink import PolygonSink
+from geoseg.vector.table import PolygonContext
+
+
+@contextmanager
+def open_sinks(job: Job, plan: Plan) -> Iterator[list[BackgroundSink]]:
+    """All sinks of a job; whatever goes wrong, their temporary files are gone afterwards."""
+    with ExitStack() as cleaning:
+        sinks: list[BackgroundSink] = []
+        for sink in _make_sinks(job, plan):
+            sinks.append(BackgroundSink(sink))
+            cleaning.callback(sinks[-1].abort)
+        yield sinks
+
+
+def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
+    # Files of this run that a kill left between the first rename and the record are replaced.
+    tags = {RUN_TAG: job.run, "GEOSEG_BUNDLE": f"{job.bundle.spec.name} {job.bundle.spec.version}"}
+    yield MaskSink(job.path("mask.tif"), plan, tags, overwrite=True)
+    if job.options.probabilities:
+        yield ProbabilitySink(job.path("probabilities.tif"), plan, tags, overwrite=True)
+    if job.options.formats:
+        targets = [job.path(f"polygons.{name}") for name in job.options.formats]
+        yield PolygonSink(targets, plan, job.options.vectors, context_of(job), overwrite=True)
+
+
+def context_of(job: Job) -> PolygonContext:
+    """What the polygons of a run have in common."""
+    spec = job.bundle.spec
+    return PolygonContext(
+        scene=job.scene.info.name,
+        acquired=job.scene.info.acquired,
+        bundle=spec.name,
+        run=job.run,
+        min_area_m2=spec.min_area_m2,
+        simplify_m=spec.simplify_m,
+    )
+
+
+def outputs_of(record: Path) -> set[str]:
+    """Names of the files that the run of a record left beside it; none where it cannot be read."""
+    try:
+        names = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    plain = (name for name in names if isinstance(name, str) and Path(name).name == name)
+    return {name for name in plain if (record.parent / name).is_file()}
