@@ -72,9 +72,12 @@ def cut_off(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
-        (Recipe(init=Origin("runs/a/bundle", "roofs")), "from bundle roofs;"),
-        (Recipe(network=Network(encoder_weights="efficientnet-lite0")), "from efficientnet-lite0;"),
-        (Recipe(), "from chance;"),
+        (Recipe(init=Origin("runs/a/bundle", "roofs")), "starting from the bundle roofs;"),
+        (
+            Recipe(network=Network(encoder_weights="efficientnet-lite0")),
+            "starting from efficientnet-lite0 weights;",
+        ),
+        (Recipe(), "starting from random weights;"),
     ],
 )
 def test_what_a_run_begins_with(recipe: Recipe, words: str) -> None:
