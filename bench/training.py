@@ -16,10 +16,10 @@ from geoseg.model.allocator import keep_memory
 from geoseg.train.callbacks import Step
 from geoseg.train.choose import choose, usual_network
 from geoseg.train.fingerprint import TrainingData, look_at
-from geoseg.train.job import seconds_per_patch
 from geoseg.train.loaders import Loaders
 from geoseg.train.recipe import Recipe
 from geoseg.train.run import Hardware, Run
+from geoseg.train.timing import try_patches
 
 WARM_UP = 4
 """Batches that are not counted: memory is asked for, processes start."""
@@ -50,7 +50,7 @@ def train(folder: str, output: str, rounds: int, batches: int, workers: int) -> 
         times.append(time.perf_counter())
 
     def bare() -> float:
-        return seconds_per_patch(recipe, data, gpu=False, batches=1 + -(-batches // 3))
+        return try_patches(recipe, data, Hardware(device="cpu"), 1 + -(-batches // 3))[1]
 
     run = Run(Path(output), data, recipe, Hardware("cpu", workers=workers))
     make_folder(run.folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,15 +12,12 @@ import torch
 
 from geoseg.dataset.store import open_dataset
 from geoseg.errors import OptionError
-from geoseg.model.allocator import keep_memory
 from geoseg.model.bundle import Bundle
 from geoseg.model.weights import expected_shapes
+from geoseg.train import timing
 from geoseg.train.callbacks import TellEpoch, TellStep
 from geoseg.train.choose import choose, usual_network, with_epochs
 from geoseg.train.fingerprint import Fingerprint, TrainingData, look_at
-from geoseg.train.loaders import Loaders
-from geoseg.train.losses import Truth, segmentation_loss
-from geoseg.train.module import logits_of
 from geoseg.train.origin import Origin, recorded
 from geoseg.train.rates import RangeTest, find_rate
 from geoseg.train.recipe import Recipe, with_entries
@@ -34,12 +30,7 @@ from geoseg.train.run import (
     resume_point,
     written_recipe,
 )
-from geoseg.train.start import arguments_of, network_of, start_network, without_weights
-
-_TRIED = 4
-"""Batches on which speed is measured; the first does not count."""
-_FOR_TRAINING = 0.85
-"""Share of the minutes; the rest is for measuring and packing."""
+from geoseg.train.start import arguments_of, network_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,7 @@ class Request:
         auto_rate: whether the range test chooses the learning rate.
         resume: go on with the run in the folder.
         overwrite: replace it.
+        began: when the command began, by ``time.monotonic``.
     """
 
     sets: tuple[Path, ...]
@@ -67,6 +59,7 @@ class Request:
     auto_rate: bool = False
     resume: bool = False
     overwrite: bool = False
+    began: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass(frozen=True)
@@ -182,57 +175,14 @@ def plan_recipe(request: Request, data: TrainingData, init: Bundle | None) -> Re
 def _fitted(recipe: Recipe, request: Request, data: TrainingData) -> Recipe:
     """With as many epochs as fit; what the user gave stays, and epochs that were given are not exceeded."""
     given = request.entries.get("fitting", {})
-    epochs = epochs_within(recipe, data, request.minutes or 0.0, request.hardware)
+    duration = timing.estimate(recipe, data, request.hardware, request.began)
+    epochs = duration.epochs_within(request.minutes or 0.0)
     if "epochs" in given:
         epochs = min(epochs, recipe.fitting.epochs)
     fitted = with_epochs(recipe, epochs)
     if "average" in given:
         return replace(fitted, fitting=replace(fitted.fitting, average=recipe.fitting.average))
     return fitted
-
-
-def epochs_within(recipe: Recipe, data: TrainingData, minutes: float, hardware: Hardware) -> int:
-    """How many epochs fit into a time, by the speed of a few steps.
-
-    Raises:
-        OptionError: not even one does.
-    """
-    devices = hardware.devices * hardware.nodes
-    seconds = seconds_per_patch(recipe, data, hardware.accelerator == "gpu") / devices
-    loaders = Loaders(data, recipe, 0)
-    tiles = len(loaders.tiles) * loaders.side**2 / recipe.sampling.patch**2
-    epoch = seconds * (recipe.sampling.patches_per_epoch + tiles / 3)  # no backward pass there
-    epochs = math.floor(60 * minutes * _FOR_TRAINING / epoch)
-    if not epochs:
-        raise OptionError(
-            f"an epoch takes about {epoch / 60 / _FOR_TRAINING:.1f} minutes, more than --minutes {minutes:g}",
-            "--set sampling.patches_per_epoch=... makes it shorter",
-        )
-    return epochs
-
-
-def seconds_per_patch(recipe: Recipe, data: TrainingData, gpu: bool, batches: int = _TRIED) -> float:
-    """Time of a forward and a backward pass on this machine; the first batch does not count."""
-    keep_memory()
-    device = "cuda" if gpu else "cpu"
-    network = start_network(without_weights(recipe), data.classes)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    side, batch = recipe.sampling.patch, recipe.sampling.batch
-    pixels = torch.zeros(batch, len(recipe.input.bands), side, side, device=device).contiguous(
-        memory_format=torch.channels_last
-    )
-    truth = torch.zeros(batch, side, side, dtype=torch.uint8, device=device)
-    rim = truth if recipe.network.edges else None
-    half = torch.float16 if recipe.fitting.precision.startswith("16") else torch.bfloat16
-    started = 0.0
-    for number in range(batches):
-        if number == 1:
-            started = time.monotonic()
-        with torch.autocast(device, half, recipe.fitting.precision != "32-true"):
-            loss = segmentation_loss(logits_of(network, pixels), Truth(truth, rim), recipe.loss)
-        loss.backward()  # type: ignore[no-untyped-call]
-        loss.item()  # a GPU answers before it is done
-    return (time.monotonic() - started) / (batches - 1) / batch
 
 
 def _look(request: Request, listener: Listener) -> TrainingData:
