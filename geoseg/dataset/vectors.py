@@ -169,8 +169,18 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
             "check that both are of one place, and that their coordinate systems are declared rightly",
         )
     outside, unusable = int((known & ~hit).sum()), int((~known).sum()) + found.left_out
-    notes = (*found.notes, *_unnamed(path, labels, int((~known).sum())))
+    notes = (*found.notes, *_one_class(path, frame, labels), *_unnamed(path, labels, int((~known).sum())))
     return VectorSet(path, classes, labels, by_stem, features, outside, unusable, notes)
+
+
+def _one_class(path: Path, frame: Any, labels: VectorLabels) -> tuple[str, ...]:
+    """Say that there are fields which could hold classes."""
+    fields = [str(name) for name in frame.columns if name != frame.geometry.name]
+    if labels.class_field is not None or not fields:
+        return ()
+    name = labels.names[0] if labels.names else "building"
+    some = ", ".join(fields[:SHOWN])
+    return (f"{path.name}: all polygons are of the class {name}; --class-field takes classes from {some}",)
 
 
 def _unnamed(path: Path, labels: VectorLabels, count: int) -> tuple[str, ...]:
@@ -212,8 +222,11 @@ def _class_names(path: Path, frame: Any, labels: VectorLabels) -> list[str | Non
 def _placed_grid(path: Path) -> GeoGrid:
     with open_scene(path) as scene:
         grid = scene.info.grid
+        known = "".join(f"; {line}" for line in scene.warnings)
     if grid.crs is None:
-        raise InputError(f"{path}: has no coordinate reference system", "give it one: gdal_translate -a_srs")
+        raise InputError(
+            f"{path}: has no coordinate reference system{known}", "give it one: gdal_translate -a_srs"
+        )
     return grid
 
 

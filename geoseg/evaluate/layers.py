@@ -135,7 +135,18 @@ def read_outlines(path: Path, crs: str | None, layer: Layer = ONLY) -> OutlineLa
     names, owner = _classes(frame)
     side = Side(path.name, names, named=names != (OBJECT,))
     lies = crs or (frame.crs.to_wkt() if frame.crs is not None else None)
-    return OutlineLayer(side, found.shapes, owner, _confidence(frame), lies, found.notes)
+    notes = (*found.notes, *_fields_taken(frame, path))
+    return OutlineLayer(side, found.shapes, owner, _confidence(frame), lies, notes)
+
+
+def _fields_taken(frame: Any, path: Path) -> list[str]:
+    """Say which fields of a file of another program hold classes and confidence."""
+    if "run" in frame or not len(frame):
+        return []
+    taken = [f"the field {CLASS_FIELD} holds the classes"] if CLASS_FIELD in frame else []
+    sure = _confidence_field(frame)
+    taken += [f"the field {sure} holds the confidence"] if sure is not None else []
+    return [f"{path.name}: {', '.join(taken)}"] if taken else []
 
 
 def _classes(frame: Any) -> tuple[tuple[str, ...], Longs]:
@@ -147,11 +158,13 @@ def _classes(frame: Any) -> tuple[tuple[str, ...], Longs]:
 
 
 def _confidence(frame: Any) -> Floats:
+    name = _confidence_field(frame)
+    return np.full(len(frame), np.nan) if name is None else decimals(frame[name])
+
+
+def _confidence_field(frame: Any) -> str | None:
     found = [name for name in frame.columns if str(name).lower() in CONFIDENCE_FIELDS]
-    for name in found:
-        if frame[name].dtype.kind in "iuf":
-            return decimals(frame[name])
-    return np.full(len(frame), np.nan)
+    return next((name for name in found if frame[name].dtype.kind in "iuf"), None)
 
 
 class Burner:

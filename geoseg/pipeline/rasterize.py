@@ -130,7 +130,7 @@ def _elsewhere(vectors: Path, layer: Layer, scene: Scene) -> VectorError:
     west, south, east, north = frame.total_bounds
     return VectorError(
         f"no polygon of {vectors} lies on {scene.path}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to "
-        f"{north:.6g}" + (f"; {reason}" if reason else ""),
+        f"{north:.6g}" + "".join(f"; {line}" for line in (reason, *scene.warnings) if line),
         "check that both are of one place, and their CRS",
     )
 

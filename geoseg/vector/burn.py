@@ -81,7 +81,8 @@ class Burning:
         if numbers is not None and (instances or (len(numbers) and numbers.max() >= MAX_CLASSES)):
             names = np.full(len(numbers), ONLY_CLASS, object)
             return cls(found.shapes, names, numbers, found.notes)
-        return cls(found.shapes, _names(found.frame, field, path), notes=found.notes)
+        names = _names(found.frame, field, path)
+        return cls(found.shapes, names, notes=(*found.notes, *_chosen_field(found.frame, field, path)))
 
     def class_names(self) -> list[str]:
         """Names of the classes by id, from 1 on; the background, which may be drawn too, is 0."""
@@ -147,6 +148,16 @@ class Burner:
 def _frame(grid: GeoGrid) -> shapely.Polygon:
     corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
     return shapely.Polygon([grid.xy(*corner) for corner in corners])
+
+
+def _chosen_field(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> list[str]:
+    """Say where classes come from, if the user did not."""
+    fields = [str(name) for name in frame.columns if name != frame.geometry.name]
+    if field is not None or not fields or not len(frame):
+        return []
+    if CLASS_FIELD in fields:
+        return [f"{path.name}: the field {CLASS_FIELD} holds the classes; --field takes another"]
+    return [f"{path.name}: all polygons are of one class; --field takes classes from {', '.join(fields[:8])}"]
 
 
 def _names(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> NDArray[np.object_]:

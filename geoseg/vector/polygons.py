@@ -113,7 +113,7 @@ def _polygons_of(frame: geopandas.GeoDataFrame, path: Path) -> PolygonTable:
         raise VectorError(f"{path} holds no polygons: {others}", "check the file")
     words = ", ".join(filter(None, [kinds_in_words(shapes[~areal]), others]))
     notes = _notes(int((~flat).sum()), words, path)
-    notes += _mended(int((mended & ~flat).sum()), path)
+    notes += [*_mended(int((mended & ~flat).sum()), path), *_other_geometries(frame, path)]
     kept = frame.iloc[chosen[~flat]].reset_index(drop=True).set_geometry(parts[~flat], crs=frame.crs)
     return PolygonTable(kept, len(frame) - len(kept), tuple(notes + _parts_only(shapes[areal], path)))
 
@@ -122,6 +122,13 @@ def _notes(used: int, left_out: str, path: Path) -> list[str]:
     if not left_out:
         return []
     return [f"{path.name}: {counted(used, 'polygon is', 'polygons are')} read; left out: {left_out}"]
+
+
+def _other_geometries(frame: geopandas.GeoDataFrame, path: Path) -> list[str]:
+    """Say which geometries of GeoParquet are read where a feature has several."""
+    own = frame.geometry.name
+    others = [str(name) for name in frame.columns if name != own and str(frame[name].dtype) == "geometry"]
+    return [f"{path.name}: of several geometries {own} is read, not {', '.join(others)}"] if others else []
 
 
 def _mended(count: int, path: Path) -> list[str]:

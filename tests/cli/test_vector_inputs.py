@@ -12,6 +12,7 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from rasterio.control import GroundControlPoint
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
@@ -138,3 +139,35 @@ def test_an_empty_value_leaves_integers_alone(capsys: pytest.CaptureFixture[str]
 
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert ("2,400 px" in rows["1"], "1,225 px" in rows["2"]) == (True, True)
+
+
+def test_the_field_of_the_classes_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whether it is taken or not; a confidence too."""
+    write_outlines(Path("a.geojson"), HOUSES, **{"class": ["roof", "shed"], "score": [0.5, 0.9]})
+    write_outlines(Path("b.geojson"), HOUSES, kind=["roof", "shed"])
+    for name in "ab":
+        assert geoseg("rasterize", f"{name}.geojson", "--like", "scene.tif", "-o", f"{name}.tif") == 0
+    assert geoseg("prepare", "vectors", "b.geojson", "scene.tif", "-o", "set") == 0
+    assert geoseg("evaluate", "a.geojson", "perfect.geojson") == 1
+    assert geoseg("evaluate", "a.geojson", "a.geojson") == 0
+
+    told = capsys.readouterr().err
+    assert "a.geojson: the field class holds the classes; --field takes another" in told
+    assert "b.geojson: all polygons are of one class; --field takes classes from kind" in told
+    assert "b.geojson: all polygons are of the class building; --class-field takes classes from kind" in told
+    assert "a.geojson: the field class holds the classes, the field score holds the confidence" in told
+
+
+def test_a_raster_that_has_lost_its_place_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ground control points are not applied: the error says so."""
+    with rasterio.open("gcp.tif", "w", driver="GTiff", count=1, height=80, width=100, dtype="uint8") as file:
+        points = [(0, 0, 500000, 3000000), (0, 100, 500050, 3000000), (80, 0, 500000, 2999960)]
+        file.write(np.ones((1, 80, 100), np.uint8))
+        file.gcps = ([GroundControlPoint(*point) for point in points], CRS)
+
+    for words in (
+        ("rasterize", "perfect.geojson", "--like", "gcp.tif", "-o", "m.tif"),
+        ("prepare", "vectors", "perfect.geojson", "gcp.tif", "-o", "set"),
+    ):
+        assert geoseg(*words) == 1
+        assert "gcp.tif is placed by ground control points only" in capsys.readouterr().err

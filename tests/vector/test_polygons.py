@@ -259,3 +259,14 @@ def test_features_lack_properties(tmp_path: Path) -> None:
     frame = read_polygons(tmp_path / "v.geojson").frame
 
     assert (texts(frame["a"]), texts(frame["b"])) == (["1", None, None], [None, None, "x"])
+
+
+def test_several_geometries_of_a_feature(tmp_path: Path) -> None:
+    """GeoParquet may hold more than one: its own is read, and one line says so."""
+    frame = geopandas.GeoDataFrame(geometry=[HOUSE, HALL], crs=CRS)
+    frame["centre"] = frame.centroid
+    frame.to_parquet(tmp_path / "v.parquet")
+
+    assert read_polygons(tmp_path / "v.parquet").notes == (
+        "v.parquet: of several geometries geometry is read, not centre",
+    )
