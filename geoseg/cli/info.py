@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.bands_option
 @options.alpha_option
 @options.gsd_option
+@options.collar_option
 @options.json_option
 @options.debug_option
 def command(scene: Path, alpha: str, as_json: bool, **values: Any) -> None:
@@ -34,8 +35,8 @@ def command(scene: Path, alpha: str, as_json: bool, **values: Any) -> None:
     from geoseg.raster.survey import survey
 
     with open_scene(scene, alpha=alpha) as opened:
+        name, told = judge(opened, **values)
         found = survey(opened)
-        name, told = judge(opened, values["bundle"], values["bands"], values["gsd_m"])
         warnings = [*opened.warnings, *told]
     if as_json:
         data = {"path": str(scene), "info": asdict(opened.info), "storage": asdict(found)}
@@ -49,15 +50,20 @@ def command(scene: Path, alpha: str, as_json: bool, **values: Any) -> None:
 
 
 def judge(
-    scene: Scene, bundle: str | None, bands: tuple[str, ...], gsd_m: float | None = None
+    scene: Scene,
+    bundle: str | None,
+    bands: tuple[str, ...],
+    gsd_m: float | None = None,
+    keep_collar: bool = False,
 ) -> tuple[str | None, list[str]]:
-    """What a bundle would say about a scene, without loading its weights.
+    """What a bundle would say about a scene, without loading its weights; its collar is left out.
 
     Args:
         scene: open.
         bundle: its name or folder; None: the embedded one.
         bands: those the user chose; empty: none.
         gsd_m: side of a pixel in metres as the user states it; None: as the scene says.
+        keep_collar: whether padding along the border is read as image.
 
     Returns:
         The bundle's name, or None where none came with geoseg; and warnings.
@@ -72,16 +78,37 @@ def judge(
     except BundleError:
         if bundle is not None:
             raise
-        return None, []
+        return None, leave_out_collar(scene, (), keep_collar)
     info = scene.info.stated(gsd_m)
     try:
         order, band_warning = bind_bands(info, spec.bands, bands)
         network_grid(info, spec.gsd_range_m)
     except InputError as error:
-        return spec.name, [str(error)]
+        return spec.name, [str(error), *leave_out_collar(scene, (), keep_collar)]
+    collar = leave_out_collar(scene, order, keep_collar)
     told = [band_warning, *scale_warnings(scene.info, spec.gsd_range_m, gsd_m)]
     told += preflight(info, spec, sample_values(scene, order))
-    return spec.name, list(dict.fromkeys(text for text in told if text))
+    return spec.name, [*dict.fromkeys(text for text in told if text), *collar]
+
+
+def leave_out_collar(scene: Scene, bands: tuple[int, ...], keep: bool) -> list[str]:
+    """Take padding along the border as no data, unless the user keeps it or the raster holds labels.
+
+    Args:
+        scene: open.
+        bands: that are read; none: the first three.
+        keep: whether it is read as image.
+
+    Returns:
+        What the user should know.
+    """
+    from geoseg.raster.survey import is_label_raster
+
+    if keep or is_label_raster(scene):
+        return []
+    shown = [band.index for band in scene.info.bands if band.colour != "alpha"][:3]
+    collar = scene.leave_out_collar(bands or shown)
+    return [collar.in_words(scene.info.dtype)] if collar else []
 
 
 def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]]:
@@ -101,6 +128,12 @@ def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]
         ("bands", bands + more),
         ("values", f"{info.dtype}, nodata {'not declared' if info.nodata is None else f'{info.nodata:g}'}"),
         ("stored", f"{found.driver}, {shape} of {height}x{width}, {found.compression}{copies}"),
-        ("valid", f"about {100 * found.valid_share:.0f} % of the pixels"),
+        ("valid", valid_text(found)),
     ]
     return rows + ([("acquired", info.acquired)] if info.acquired else [])
+
+
+def valid_text(found: Survey) -> str:
+    """The share of valid pixels, with the digits that are known."""
+    share = 100 * found.valid_share
+    return f"{share:.1f} % of the pixels" if found.counted else f"about {share:.0f} % of the pixels"

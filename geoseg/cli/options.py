@@ -189,6 +189,11 @@ alpha_option = click.option(
     help="What a band flagged as alpha is: a mask of the pixels that hold data, or a band of the picture; "
     "auto: a mask, unless it holds many values.",
 )
+collar_option = click.option(
+    "--keep-collar",
+    is_flag=True,
+    help="Read black, white or other padding along the border as image; default: it is no data.",
+)
 box_option = click.option("--bbox", type=Box(), help="Only inside this box, in the scene's CRS.")
 taper_option = click.option(
     "--taper",
@@ -228,6 +233,7 @@ network_options = all_of(
         help="Stretch the scene's values to the range the model knows; default: as the bundle asks.",
     ),
     click.option("--max-memory", type=Memory(), help="Memory the run may take (4GB); default: what is free."),
+    collar_option,
 )
 layer_option = click.option(
     "--layer",
@@ -310,6 +316,7 @@ NETWORK_FIELDS = (
     "batch",
     "tta",
     "alpha",
+    "keep_collar",
 )
 VECTOR_FIELDS = (
     "min_area_m2",

@@ -37,6 +37,7 @@ class NetworkOptions:
         alpha: what a band flagged as alpha is: ``mask``, ``band`` (of the picture), or ``auto``: a mask,
             unless it holds many values.
         gsd_m: side of a pixel in metres in place of the scene's own, for the network's grid; None: its own.
+        keep_collar: read black, white or other padding along the scene's border as image.
     """
 
     patch: tuple[int, int] | None = None
@@ -51,6 +52,7 @@ class NetworkOptions:
     max_memory: int | None = None
     alpha: str = "auto"
     gsd_m: float | None = None
+    keep_collar: bool = False
 
     def __post_init__(self) -> None:
         _one_of("device", self.device, DEVICES)

@@ -89,6 +89,8 @@ class Plan:
         aoi: GeoJSON text in the scene's CRS, or None.
         alpha: what a band flagged as alpha is: ``mask``, ``band`` or ``auto``.
         window: the part of the scene that is read and written; None: all of it.
+        collar: values of the scene's collar, per band of ``bands`` without repetition; empty: it has none, or
+            it is read as image.
         memory: bytes the run is expected to need at most.
         disk: bytes of temporary and final files, an upper estimate.
         warnings: what the user should know before the run.
@@ -118,6 +120,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     alpha: str = "auto"
     window: Window | None = None
+    collar: tuple[tuple[float, ...], ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -158,6 +161,7 @@ class Plan:
             bands=tuple(values["bands"]),
             warnings=tuple(values["warnings"]),
             window=Window(**values["window"]) if values.get("window") else None,
+            collar=tuple(tuple(value) for value in values.get("collar", ())),
         )
         return cls(**values)
 

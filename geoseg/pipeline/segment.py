@@ -118,12 +118,16 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
     window = _window_of(scene.info, bundle.spec, options)
     info = replace(scene.info, grid=scene.info.grid.crop(window)) if window else scene.info
     plan = make_plan(info, bundle.spec, options, machine)
+    collar = scene.leave_out_collar(plan.bands, () if options.network.keep_collar else None)
     if wants_stretch(scene.info, bundle.spec, options.network):
         limits = measure_stretch(scene, plan.bands, bundle.spec.scaling.percentiles)
         plan = make_plan(info, bundle.spec, options, machine, limits)
     told = preflight(scene.info.stated(options.network.gsd_m), bundle.spec, sample_values(scene, plan.bands))
-    warnings = dict.fromkeys((*scene.warnings, *plan.warnings, *told))
-    return replace(plan, warnings=tuple(warnings), alpha=scene.alpha, window=window)
+    if collar:
+        told.append(collar.in_words(plan.dtype))
+    warnings = tuple(dict.fromkeys((*scene.warnings, *plan.warnings, *told)))
+    values = collar.values if collar else ()
+    return replace(plan, warnings=warnings, alpha=scene.alpha, window=window, collar=values)
 
 
 def _without_degrees(options: SegmentOptions, info: SceneInfo) -> SegmentOptions:
@@ -237,7 +241,8 @@ class _Run:
         identity = job.score_identity()
         replaced = job.outputs.renew and differs(job.spool_path, "scene", identity["scene"])
         resume = job.outputs.resume and not replaced
-        plan = None if resume and job.spool_path.exists() else self._plan()
+        pinned = resume and job.spool_path.exists()
+        plan = None if pinned else self._plan()
         if plan is not None:
             if not replaced:
                 check_targets(job)
@@ -248,6 +253,8 @@ class _Run:
             plan = Plan.from_json(spool.header["plan"])
             plan = replace(plan, threshold_level=threshold_level(job.bundle.spec, job.options))
             _check_machine(job, plan)
+            if pinned:
+                job.scene.leave_out_collar(plan.bands, plan.collar)
             self._lap("plan")
             self._listener.planned(plan)
             with _worth_resuming(spool):

@@ -14,13 +14,24 @@ from geoseg.core.strip import Mask
 
 Pixels = NDArray[np.generic]
 
+FLAT_PIXELS = 256
+"""Fewer valid pixels of one value say nothing: a patch may hold just the edge of the data."""
+LOOK = 37
+"""Every so many rows and columns are looked at first; a number that no pattern of tiles shares."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A patch that runs: its place among the rows and columns of patches."""
+    """A patch: its place among the rows and columns of patches.
+
+    Attributes:
+        row, col: of the place.
+        flat: all its valid pixels have one value, which no sensor made: it is background and does not run.
+    """
 
     row: int
     col: int
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,19 @@ class RowStore:
             rest = ((0, 0), (0, patch.shape[1] - height), (0, patch.shape[2] - width))
             patch[:] = np.pad(patch[:, :height, :width], rest, mode="symmetric")
 
+    def is_flat(self, first: int, left: int, patch: Pixels) -> bool:
+        """Whether the valid pixels of a patch that was copied all have one value."""
+        valid = self.valid(first, min(first + patch.shape[1], self._stop(self._held[-1])))
+        valid = valid[:, left : left + patch.shape[2]]
+        if np.count_nonzero(valid) < FLAT_PIXELS:
+            return False
+        inside = patch[:, : valid.shape[0], : valid.shape[1]]
+        for step in (LOOK, 1):  # hardly any patch is flat: a few pixels show it
+            values = inside[:, ::step, ::step][:, valid[::step, ::step]]
+            if (values != values[:, :1]).any():
+                return False
+        return True
+
     def claim_wanted(self) -> tuple[int, Mask]:
         """Rows of the scene's grid that arrived since the last call: first row and (rows, width)."""
         blocks, self._unclaimed = self._unclaimed, []
@@ -106,8 +130,9 @@ def assemble(
 ) -> Iterator[Place | Finished]:
     """Patches in row-major order, and after the last patch of each strip a :class:`Finished`.
 
-    A patch without a wanted pixel is left out: no output depends on it. A resumed run begins one row of
-    patches above its first strip, since that row reaches into it.
+    A patch without a wanted pixel is left out: no output depends on it. The slot of a flat patch, which does
+    not run, is used again. A resumed run begins one row of patches above its first strip, since that row
+    reaches into it.
 
     Args:
         blocks: from the first row of the row of patches at ``max(first_strip - 1, 0)``.
@@ -126,8 +151,9 @@ def assemble(
         wanted = store.wanted_columns(first, first + rows.patch)
         for col, start in enumerate(cols.starts):
             if wanted[start : start + cols.patch].any():
-                store.copy_patch(first, start, slot())
-                yield Place(index, col)
+                patch = slot()
+                store.copy_patch(first, start, patch)
+                yield Place(index, col, store.is_flat(first, start, patch))
         if index >= first_strip and rows.last_patch_of(strip) == index:
             valid = store.valid(rows.cuts[strip], rows.cuts[strip + 1])
             yield Finished(strip, valid, *store.claim_wanted())

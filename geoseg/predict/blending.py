@@ -41,7 +41,7 @@ class _Batches:
             self.todo.append(event)
             if isinstance(event, Finished) and self._held() > HELD_BYTES:
                 break
-            if isinstance(event, Place):
+            if isinstance(event, Place) and not event.flat:
                 self._filled += 1
                 if self._filled == len(self._current):
                     yield self._give()
@@ -80,7 +80,7 @@ def blend(
         One :class:`ScoreRows` per strip of ``plan.patches``, in order.
     """
     batches = _Batches(blocks, plan, predictor.batch, first_strip)
-    canvas = Canvas(plan)
+    canvas, background = Canvas(plan), _background(plan)
     waiting: deque[tuple[Finished, Levels]] = deque()
     # On a GPU one strip stays behind, so that its copy runs beside the next patches.
     behind = 0 if plan.device == "cpu" else 1
@@ -93,9 +93,11 @@ def blend(
             progress(len(plan.patches.cols.starts) * _patch_rows(plan, done.strip))
 
     def settle() -> Iterator[ScoreRows]:
-        while batches.todo and isinstance(batches.todo[0], Finished):
+        while batches.todo and (isinstance(batches.todo[0], Finished) or batches.todo[0].flat):
             done = batches.todo.popleft()
-            assert isinstance(done, Finished)
+            if isinstance(done, Place):
+                canvas.paste(done.row, done.col, background)
+                continue
             waiting.append((done, canvas.levels(done.strip, plan.network.width)))
             yield from give(behind)
 
@@ -111,6 +113,14 @@ def blend(
             yield from settle()
         yield from settle()
     yield from give(0)
+
+
+def _background(plan: Plan) -> NDArray[np.float32]:
+    """Probabilities (outputs, height, width) of a patch without anything in it."""
+    nothing = np.zeros((plan.outputs, *plan.patches.patch), np.float32)
+    if plan.activation == "softmax":
+        nothing[0] = 1.0
+    return nothing
 
 
 def _patch_rows(plan: Plan, strip: int) -> int:

@@ -67,7 +67,8 @@ class Canvas:
 
     def paste(self, row: int, col: int, probabilities: Any) -> None:
         """Add one patch: (outputs, height, width) float32, a NumPy array or a tensor."""
-        patch, weight = torch.as_tensor(probabilities), self._weight(row, col)
+        patch = torch.as_tensor(probabilities, device=self._device)
+        weight = self._weight(row, col)
         top, left = self._rows.starts[row], self._cols.starts[col]
         bottom, right = top + self._rows.patch, left + self._cols.patch
         cuts = self._rows.cuts

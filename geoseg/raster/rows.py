@@ -12,6 +12,7 @@ from geoseg.core import PatchAxis, Plan, RowBlock
 from geoseg.core.queues import prefetch
 from geoseg.core.strip import Mask
 from geoseg.raster.aoi import Aoi
+from geoseg.raster.collar import CollaredSource
 from geoseg.raster.decode import SourceRows
 from geoseg.raster.resample import Pixels, Resampler, Taps
 from geoseg.raster.scene import Scene, open_source
@@ -36,7 +37,8 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
     patch high, the others one stride, the last one what remains.
 
     Args:
-        scene: stays usable meanwhile; the file is opened once more.
+        scene: stays usable meanwhile; the file is opened once more. Its collar, where it was left out, is
+            not valid here either.
         plan: says grid, bands, fill and AOI.
         first_patch_row: where a resumed run begins.
 
@@ -51,7 +53,8 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
 
 
 def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
-    with closing(open_source(scene.path, scene.expand_palette, plan.alpha)) as source:
+    with closing(open_source(scene.path, scene.expand_palette, plan.alpha)) as bare:
+        source = CollaredSource(bare, scene.collar) if scene.collar else bare
         make = _resampled if plan.resamples else _native
         part = WindowedSource(source, plan.window) if plan.window else source
         yield from make(cast("Source", part), plan, first_patch_row)

@@ -14,6 +14,8 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.core.strip import Mask
+from geoseg.raster.collar import Collar, CollaredSource, Value
+from geoseg.raster.collar_search import find_collar
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.orientation import read_orientation
 from geoseg.raster.safety import is_fenced, local_file, open_checked
@@ -33,6 +35,7 @@ class Scene:
         alpha: what a band flagged as alpha was taken for: ``mask`` or ``band``; ``auto`` where there is none.
         orientation: how viewers turn it; pixels and grid are those that are stored.
         warnings: what the user should know about the file.
+        collar: what was found of one by :meth:`leave_out_collar`; None before.
         header_hash: sha256 over size, modification time and first 64 KiB of every file that is read; another
             hash means another scene.
     """
@@ -41,6 +44,7 @@ class Scene:
         self.path = source.path
         self.source = source
         self.alpha = source.alpha.choice
+        self.collar: Collar | None = None
         self.expand_palette = expand_palette
         self.warnings = list(source.warnings)
         self.orientation = read_orientation(source.path, source.tags)
@@ -82,6 +86,24 @@ class Scene:
     def close(self) -> None:
         """Close the file."""
         self.source.close()
+
+    def leave_out_collar(self, bands: Sequence[int], values: Sequence[Value] | None = None) -> Collar | None:
+        """From now on, pixels of a collar along the border are not valid.
+
+        Args:
+            bands: numbers from 1 of those that must all hold its value.
+            values: look for these alone; None: what collars usually hold.
+
+        Returns:
+            The collar, or None.
+
+        Raises:
+            SceneError: if the file is damaged where it is looked at.
+        """
+        bare = self.source.bare if isinstance(self.source, CollaredSource) else self.source
+        self.collar = find_collar(bare, bands, values)
+        self.source = CollaredSource(bare, self.collar) if self.collar else bare
+        return self.collar
 
     def read(self, window: Window, bands: Sequence[int] = ()) -> tuple[Pixels, Mask]:
         """One window, as it is stored.

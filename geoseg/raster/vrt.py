@@ -106,8 +106,10 @@ class VrtSource:
         self.nodata = self._nodata[0]
         self._pieces = [list(_pieces(path, e)) for e in elements]
         self.block_rows = min(ROWS, self.grid.height)
+        self.block = self.block_rows, min(ROWS, self.grid.width)
         self._check_sizes()
         self._spans = _spans(self._pieces)
+        self.lossy = False
         with ExitStack() as undo:
             undo.callback(self.close)
             self.files = (path, *self._check_files())
@@ -130,6 +132,7 @@ class VrtSource:
         for name in dict.fromkeys(piece.file for pieces in self._pieces for piece in pieces):
             source = self._source(name)
             files.extend(source.files)
+            self.lossy = self.lossy or source.lossy
         for pieces in self._pieces:
             for piece in pieces:
                 source = self._source(piece.file)

@@ -78,7 +78,7 @@ def test_strips_cover_rows_once(axis):
 def test_constant_network_is_exactly_constant(size, taper, overlap):
     """Law 2: a network that answers k/250 gives exactly level k everywhere."""
     plan = make_memory_plan(size, (32, 32), (overlap, overlap), taper)
-    pixels = np.zeros((1, *size), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 251, (1, *size), np.uint8)  # no patch is flat
     for level in (0, 1, 83, 125, 249, 250):
         rows = blend(FunctionPredictor(constant(level)), memory_blocks(pixels, plan), plan)
         scores = np.concatenate([r.scores for r in rows], axis=1)
