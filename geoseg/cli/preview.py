@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.cli import options, show
+from geoseg.cli.info import leave_out_collar
 from geoseg.cli.progress import ProgressBar
 from geoseg.core import LabelClass
 from geoseg.errors import OptionError, SceneError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from geoseg.raster import Scene
     from geoseg.vector.polygons import Outline
 
-FOR_SCENES = ("results", "mask", "polygons", "layer", "zoom", "bbox", "alpha")
+FOR_SCENES = ("results", "mask", "polygons", "layer", "zoom", "bbox", "alpha", "keep_collar")
 FOR_DATASETS = ("count", "worst", "augmented")
 POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
 
@@ -64,6 +65,7 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     help="The bands to show, one or three, by number from 1 or by name; by default red, green and blue.",
 )
 @options.alpha_option
+@options.collar_option
 @click.option(
     "--count",
     type=click.IntRange(1, 400),
@@ -108,7 +110,7 @@ def _refuse(names: tuple[str, ...], what: str) -> None:
     context = click.get_current_context()
     for name in names:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{name} is not for {what}")
+            raise click.UsageError(f"--{name.replace('_', '-')} is not for {what}")
 
 
 def _check_bands(bands: tuple[str, ...]) -> None:
@@ -156,17 +158,18 @@ def _draw_scene(
     from geoseg.core.files import check_apart
     from geoseg.raster import open_scene
     from geoseg.report.picture import Overlay, draw_picture, save_picture
-    from geoseg.report.view import Look, read_view, view_window
+    from geoseg.report.view import Look, read_view, shown_bands, view_window
 
     mask, polygons = _results(scene, values)
     check_apart(target, *filter(None, (scene, mask, polygons)))
     with open_scene(scene, alpha=values["alpha"]) as opened:
         window = view_window(opened.info.grid, values["bbox"], values["zoom"])
         bands = values["bands"] and bind_bands(opened.info, values["bands"], values["bands"])[0]
+        collar = leave_out_collar(opened, bands or shown_bands(opened.info), values["keep_collar"])
         view = read_view(opened, window, size, Look(bands))
         classes, labels = _labels(mask, opened, window, size)
         outlines = _outlines(polygons, values["layer"], opened)
-        tips = list(opened.warnings)
+        tips = [*opened.warnings, *collar]
     overlay = Overlay(classes, labels, outlines, title=scene.name)
     save_picture(draw_picture(view, overlay), target, overwrite)
     alone = f"no results for {scene.name} in {values['results']}: the scene alone is drawn"

@@ -37,6 +37,7 @@ from geoseg.core.text import counted
     help="Leave out patches of whose pixels a smaller share is labelled.",
 )
 @options.alpha_option
+@options.collar_option
 @options.overwrite_option
 @options.json_option
 @options.debug_option
@@ -50,6 +51,7 @@ def command(
     skip_empty: bool,
     min_label_fraction: float,
     alpha: str,
+    keep_collar: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -59,7 +61,8 @@ def command(
     """
     from geoseg.pipeline.tiles import TileOptions, count_tiles, tile_scene
 
-    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite, min_label_fraction, skip_empty, alpha)
+    limits = (min_label_fraction, skip_empty, alpha, keep_collar)
+    chosen = TileOptions(patch, overlap, labels, sort_by, overwrite, *limits)
     with ProgressBar(scene.stem, count_tiles(scene, chosen), patch[0] * patch[1]) as bar:
         result = tile_scene(scene, output, chosen, bar)
     if as_json:

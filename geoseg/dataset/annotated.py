@@ -101,6 +101,7 @@ class Target:
         gsd_m: side of a pixel in metres, where images do not say; None: not known.
         overwrite: whether a data set there may be replaced.
         alpha: what a band of the images flagged as alpha is: ``auto``, ``mask`` or ``band``.
+        keep_collar: padding along the images' borders is labelled like the rest; else it is ignored.
     """
 
     folder: Path
@@ -108,6 +109,7 @@ class Target:
     gsd_m: float | None = None
     overwrite: bool = False
     alpha: str = "auto"
+    keep_collar: bool = False
 
     def __post_init__(self) -> None:
         if self.gsd_m is not None and not 0 < self.gsd_m < float("inf"):
@@ -170,6 +172,7 @@ def _sample(image: AnnotatedImage, target: Target) -> Sample:
         objects=image.objects,
         irregular=image.irregular,
         alpha=target.alpha,
+        keep_collar=target.keep_collar,
     )
 
 

@@ -34,6 +34,7 @@ class Item:
         counts: pixels per class id, then those to be ignored; empty where they were not counted.
         objects: how many were drawn; None where objects are not known apart.
         irregular: how many irregularities its labels had.
+        collar: pixels of padding along the image's border that are to be ignored.
         values: the mask's own value of each class id; empty: the values are the ids.
         alpha: what a band of the image flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
@@ -49,6 +50,7 @@ class Item:
     counts: tuple[int, ...] = ()
     objects: int | None = None
     irregular: int = 0
+    collar: int = 0
     values: tuple[int, ...] = ()
     alpha: str = "auto"
 
@@ -116,7 +118,8 @@ class DataSet:
         """Counts over all items; pixels are 0 where they were never counted.
 
         Returns:
-            ``images``, ``objects`` (None: not known apart), ``pixels`` per class name, ``ignored_pixels``.
+            ``images``, ``objects`` (None: not known apart), ``pixels`` per class name, ``ignored_pixels``,
+            ``collars`` (images that have one) and ``collar_pixels``.
         """
         objects = [item.objects for item in self.items if item.objects is not None]
         sums = [
@@ -127,6 +130,8 @@ class DataSet:
             "objects": sum(objects) if objects else None,
             "pixels": {c.name: sums[c.id] for c in self.classes},
             "ignored_pixels": sums[-1],
+            "collars": sum(item.collar > 0 for item in self.items),
+            "collar_pixels": sum(item.collar for item in self.items),
         }
 
     def subset(self, split: str) -> tuple[Item, ...]:

@@ -40,6 +40,7 @@ class Sample:
         objects: how many outlines it has; None where objects are not known apart.
         irregular: how many irregularities its labels have.
         alpha: what a band of it flagged as alpha is: ``auto``, ``mask`` or ``band``.
+        keep_collar: padding along the image's border is labelled like the rest; else it is ignored.
     """
 
     stem: str
@@ -51,6 +52,7 @@ class Sample:
     objects: int | None = None
     irregular: int = 0
     alpha: str = "auto"
+    keep_collar: bool = False
 
 
 Draw = Callable[[Sample, Scene, Window], Labels]
@@ -88,11 +90,13 @@ class Making:
         if done is not None:
             return done
         with open_scene(sample.image, alpha=sample.alpha) as scene:
+            collar = scene.leave_out_collar(picture_bands(scene.info), () if sample.keep_collar else None)
             copies, digest = _copy_image(scene, workshop.folder / "images", sample.stem)
             item, parts = self._write_labels(workshop.folder, sample, scene, digest)
         item |= {"stem": sample.stem, "image": f"images/{copies[0].name}", "source": sample.source}
         item |= {"gsd_m": scene.info.mean_gsd_m or sample.gsd_m, "size": list(scene.info.grid.size)}
         item |= {"objects": sample.objects, "irregular": sample.irregular, "alpha": sample.alpha}
+        item |= {"collar": collar.pixels if collar else 0}
         entry = {"item": item, "digest": digest.hexdigest(), "parts": [part.to_json() for part in parts]}
         entry["beside"] = [f"images/{copy.name}" for copy in copies[1:]]
         workshop.note(key, entry)
@@ -143,6 +147,7 @@ class Making:
             sample.objects,
             sample.irregular,
             sample.alpha,
+            sample.keep_collar,
         ]
         return hashlib.sha256(json.dumps([said, own]).encode()).hexdigest()
 

@@ -131,7 +131,15 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
         overwrite=target.overwrite,
     )
     samples = [
-        Sample(p.stem, p.image, target.source.name, target.gsd_m, (p.mask,), alpha=target.alpha)
+        Sample(
+            p.stem,
+            p.image,
+            target.source.name,
+            target.gsd_m,
+            (p.mask,),
+            alpha=target.alpha,
+            keep_collar=target.keep_collar,
+        )
         for p in masks.pairs
     ]
     return write_dataset(recipe, samples, draw, progress)

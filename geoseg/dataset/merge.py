@@ -125,6 +125,7 @@ def _sample(part: _Part, item: Item) -> Sample:
         objects=item.objects,
         irregular=item.irregular,
         alpha=item.alpha,
+        keep_collar=not item.collar,
     )
 
 

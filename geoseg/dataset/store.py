@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,6 +29,7 @@ from geoseg.dataset.plain import open_plain
 from geoseg.dataset.statistics import BandStatistics
 from geoseg.errors import InputError
 from geoseg.raster import Scene, open_scene
+from geoseg.raster.collar import Collar
 
 __all__ = [
     "SPLITS",
@@ -98,8 +100,17 @@ def read_image(item: Item, window: Window | None = None) -> ImageArrays:
         SceneError: if it cannot be read.
     """
     with open_scene(item.image, alpha=item.alpha) as scene:
+        if item.collar:
+            scene.use_collar(_collar(item.image, item.alpha))
         pixels, valid = scene.read(window or _all_of(scene), picture_bands(scene.info))
     return ImageArrays(pixels, valid)
+
+
+@lru_cache(maxsize=256)
+def _collar(image: Path, alpha: str) -> Collar | None:
+    """The collar of an image of a data set, searched once for all of its windows."""
+    with open_scene(image, alpha=alpha) as scene:
+        return scene.leave_out_collar(picture_bands(scene.info))
 
 
 def read_labels(item: Item, window: Window | None = None) -> Labels:
@@ -212,6 +223,7 @@ def item_of(folder: Path, values: Mapping[str, Any], weights: Mapping[str, float
         objects=None if values["objects"] is None else int(values["objects"]),
         irregular=int(values["irregular"]),
         alpha=str(values.get("alpha", "auto")),
+        collar=int(values.get("collar", 0)),
     )
 
 

@@ -287,6 +287,7 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
             key=found.digest(),
             objects=len(found.shapes),
             alpha=target.alpha,
+            keep_collar=target.keep_collar,
         )
         for stem, path in vectors.scenes.items()
         for found in [vectors.features[stem]]

@@ -28,6 +28,7 @@ from geoseg.raster import (
     write_mosaic,
 )
 from geoseg.raster.georef import grid_difference
+from geoseg.raster.survey import is_label_raster
 from geoseg.vector.index import write_index
 
 SORTS = ("max", "majority")
@@ -50,6 +51,7 @@ class TileOptions:
             background, 0.
         skip_empty: leave out patches without any such label.
         alpha: what a band of the scene flagged as alpha is: ``auto``, ``mask`` or ``band``.
+        keep_collar: padding along the scene's border stays valid.
     """
 
     patch: tuple[int, int] = (512, 512)
@@ -60,6 +62,7 @@ class TileOptions:
     min_label_fraction: float = 0.0
     skip_empty: bool = False
     alpha: str = "auto"
+    keep_collar: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.min_label_fraction <= 1.0:
@@ -166,6 +169,8 @@ def tile_scene(
     options = options or TileOptions()
     with ExitStack() as opened:
         scene = opened.enter_context(open_scene(scene_path, expand_palette=False, alpha=options.alpha))
+        if not options.keep_collar and not is_label_raster(scene):
+            scene.leave_out_collar([b.index for b in scene.info.bands if b.colour != "alpha"])
         labels = None
         if options.labels is not None:
             labels = opened.enter_context(open_scene(options.labels, expand_palette=False))
@@ -247,8 +252,12 @@ class _Tiling:
             {name: names.count(name) for name in sorted(set(names))},
             self._skipped,
             {self._name(value): count for value, count in sorted(self._showing.items())},
-            tuple(self._scene.warnings),
+            self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        collar, dtype = self._scene.collar, self._scene.info.dtype
+        return (*self._scene.warnings, *([collar.in_words(dtype)] if collar else []))
 
     def _name(self, value: int) -> str:
         if self._classes is None or not 0 <= value < len(self._classes):

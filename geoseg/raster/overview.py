@@ -43,4 +43,6 @@ def open_overview(scene: Scene, factor: float) -> Scene | None:
             if not alike:
                 return None
             undo.pop_all()
-        return Scene(source, scene.expand_palette)
+        overview = Scene(source, scene.expand_palette)
+        overview.use_collar(scene.collar)
+        return overview

@@ -101,9 +101,14 @@ class Scene:
             SceneError: if the file is damaged where it is looked at.
         """
         bare = self.source.bare if isinstance(self.source, CollaredSource) else self.source
-        self.collar = find_collar(bare, bands, values)
-        self.source = CollaredSource(bare, self.collar) if self.collar else bare
+        self.use_collar(find_collar(bare, bands, values))
         return self.collar
+
+    def use_collar(self, collar: Collar | None) -> None:
+        """Leave out a collar that was found before, of this scene or of the one that it is an overview of."""
+        bare = self.source.bare if isinstance(self.source, CollaredSource) else self.source
+        self.collar = collar
+        self.source = CollaredSource(bare, collar) if collar else bare
 
     def read(self, window: Window, bands: Sequence[int] = ()) -> tuple[Pixels, Mask]:
         """One window, as it is stored.

@@ -13,6 +13,7 @@ from rasterio.transform import Affine
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
+from tests.raster.reading import write_raster
 from tests.scenes import write_scene
 from tests.train.sets import write_set
 
@@ -60,6 +61,28 @@ def test_info_for_people(scene: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "96 x 130 px" in out
     assert "0.4 m on the ground" in out
     assert "GTiff, tiles of 64x64, deflate, no overviews" in out
+
+
+def test_info_tells_a_collar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How much of the scene it is, what becomes of it, and the way to keep it; a mask has none."""
+    pixels = np.random.default_rng(0).integers(20, 200, (3, 200, 250)).astype("uint8")
+    pixels[:, :24] = 0
+    path = write_raster(tmp_path / "scene.tif", pixels)
+
+    assert geoseg("info", path) == 0
+    told = capsys.readouterr()
+    assert (
+        "12 % of the scene is uniformly black along its border: taken as no data "
+        "(--keep-collar reads it as image)"
+    ) in told.err
+    assert "valid   88.0 % of the pixels" in told.out
+    assert geoseg("info", path, "--keep-collar") == 0
+    told = capsys.readouterr()
+    assert "black" not in told.err
+    assert "valid   100.0 % of the pixels" in told.out
+    mask = write_raster(tmp_path / "mask.tif", (pixels[:1] > 100) * np.uint8(255))
+    assert geoseg("info", mask) == 0
+    assert "black" not in capsys.readouterr().err
 
 
 def test_info_without_crs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -109,4 +109,37 @@ def test_a_network_that_answers_nan_is_an_error():
     plan = make_memory_plan((40, 40), (32, 32), (16, 16))
     bad = FunctionPredictor(lambda x: constant(3)(x) * np.float32("nan"))
     with pytest.raises(BundleError, match="NaN"):
-        list(blend(bad, memory_blocks(np.zeros((1, 40, 40), np.uint8), plan), plan))
+        list(blend(bad, memory_blocks(np.arange(1600).reshape(1, 40, 40).astype(np.uint8), plan), plan))
+
+
+@pytest.mark.parametrize(("channels", "activation"), [(1, "sigmoid"), (3, "softmax")])
+def test_flat_patches_are_background_and_do_not_run(channels, activation):
+    """A patch whose valid pixels have one value: no foreground, class 0 full; its neighbours as ever."""
+    classes = ClassList(tuple(LabelClass(i, f"c{i}", "#010203") for i in range(max(channels, 2))))
+    plan = make_memory_plan(
+        (64, 96), (32, 32), (0, 0), classes=classes, channels=channels, activation=activation, has_edges=True
+    )
+    pixels = np.random.default_rng(0).integers(1, 251, (1, 64, 96), np.uint8)
+    valid = np.ones((64, 96), bool)
+    pixels[0, :32, 32:64] = 7
+    valid[:8, 40:] = False
+    predictor = FunctionPredictor(constant(100, channels + 1), batch=1)
+    rows = list(blend(predictor, memory_blocks(pixels, plan, valid), plan))
+    assert predictor.calls == 5
+    expected = np.full((channels + 1, 64, 96), 100)
+    expected[:, :32, 32:64] = 0
+    expected[0, :32, 32:64] = 0 if activation == "sigmoid" else 250
+    expected[:, ~valid] = 255
+    np.testing.assert_array_equal(np.concatenate([r.scores for r in rows], axis=1), expected[:-1])
+    np.testing.assert_array_equal(np.concatenate([r.edges for r in rows]), expected[-1])
+
+
+def test_a_few_pixels_of_one_value_are_not_flat():
+    """The edge of the data, of less than 256 pixels, says nothing: the network decides."""
+    plan = make_memory_plan((32, 32), (32, 32), (0, 0))
+    valid = np.zeros((32, 32), bool)
+    valid[:7] = True
+    rows = blend(
+        FunctionPredictor(constant(100)), memory_blocks(np.full((1, 32, 32), 9, np.uint8), plan, valid), plan
+    )
+    assert [set(r.scores[0][valid].tolist()) for r in rows] == [{100}]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geoseg.dataset.annotated import Annotations, Choice, Target
     from geoseg.dataset.items import DataSet
 
+IGNORED = "uniform along the border: ignored (--keep-collar labels them)"
 output_option = click.option(
     "-o",
     "--output",
@@ -32,6 +33,7 @@ source_options = options.all_of(
         type=click.FloatRange(min=0, min_open=True),
         help="Side of a pixel in metres, for images that do not say where they lie.",
     ),
+    options.collar_option,
 )
 choice_options = options.all_of(
     click.option(
@@ -159,7 +161,9 @@ def target_from(labels: Path, output: Path, overwrite: bool, values: Mapping[str
 
     name = labels.resolve().stem if labels.is_file() else labels.resolve().name
     source = Source(values["source"] or name, values["licence"], origin=labels.name)
-    return Target(output, source, values["gsd_m"], overwrite, values["alpha"])
+    return Target(
+        output, source, values["gsd_m"], overwrite, values["alpha"], keep_collar=values["keep_collar"]
+    )
 
 
 def choice_from(values: Mapping[str, Any]) -> Choice:
@@ -225,6 +229,9 @@ def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None)
     rows += [("source", f"{name}: {count:,} images") for name, count in told.get("sources", {}).items()]
     rows += [("split", f"{name} {count:,}") for name, count in told["splits"].items()]
     named = [*counts["pixels"].items(), ("to be ignored", counts["ignored_pixels"])]
+    if counts["collars"]:
+        share = counts["collar_pixels"] / max(pixels, 1)
+        rows.append(("collars", f"{counts['collars']:,} images, {share:.1%} of all pixels: {IGNORED}"))
     rows += [(f"  {name}", f"{count:,} px, {count / max(pixels, 1):.1%}") for name, count in named]
     if told.get("irregular"):
         rows.append(("irregular", f"{sum(told['irregular'].values()):,}, listed in irregular.tsv"))
