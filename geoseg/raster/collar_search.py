@@ -29,6 +29,9 @@ corner, and smaller triangles than 16 x 16 pixels are too small to be taken for 
 LARGE_SHARE, LARGE_PIXELS = 0.01, 250_000
 """Any other region counts from this share of a large scene on, or from this size: 500 x 500 pixels are more
 than an overexposed roof at the border covers, at the pixel sizes that show roofs."""
+FEW = 16
+"""Beside a collar of another value than black or white lies an image, of more values than this; a drawing in
+a few flat colours has no collar."""
 NEAR = 15
 """Levels of 255 by which lossy compression moves the pixels at a collar's edge; as GDAL's nearblack."""
 REACH = 16
@@ -36,6 +39,10 @@ REACH = 16
 GRADIENT = 0.5
 """Where more than this share of the pixels beside a collar is nearly of its value, its edge was softened
 before the file was compressed without loss: a real image is seldom so dark along half of the edge."""
+
+BEYOND, FADES = 24, 0.05
+"""Where the edge is a gradient and more than this share of the pixels from 17 to 24 pixels away is still
+nearly of the value, it is an image that fades: an overexposed roof or sky, a lake that turns black."""
 
 
 class Readable(Protocol):
@@ -79,10 +86,10 @@ def find_collar(source: Source, bands: Sequence[int], values: Sequence[Value] | 
         # what lies around other corners than black or white ones follows the border, or is image
         if len(at) > (0 if _is_extreme(value, source.dtype) else 1):
             search = _Search(looked, bands, value, tiling)
-            runs = search.run(at)
-            if runs:
+            found_in = search.softened(search.run(at))
+            if found_in:
                 taken.append(value)
-                _add(masks, search.softened(runs), tiling)
+                _add(masks, found_in, tiling)
     return make_collar(tiling, tuple(taken), masks) if taken else None
 
 
@@ -146,29 +153,28 @@ class _Search:
     def __init__(self, source: Readable, bands: Sequence[int], value: Value, tiling: Tiling) -> None:
         self._source, self._bands, self._tiling = source, bands, tiling
         self._value = np.array(value).astype(source.dtype)[:, None, None]
-        self._others = False
+        self._others: set[float] = set()
         self._beside = self._nearly = 0
 
     def run(self, starts: Points) -> dict[Tile, Runs]:
         """Runs of the regions that are a collar, by tile; none where there is none."""
         height, width = self._tiling.size
         large = max(CORNER_PIXELS, min(LARGE_SHARE * height * width, LARGE_PIXELS))
-        slack = (
-            NEAR if self._source.lossy and self._source.dtype == np.uint8 else 0
-        )  # black may come out as 1
+        # lossy black may come out as 1
+        slack = NEAR if self._source.lossy and self._source.dtype == np.uint8 else 0
         extreme = _is_extreme(tuple(self._value.ravel().tolist()), self._source.dtype, slack)
         flood = Flood(self._tiling, self._read, starts)
         runs = flood.run(
             lambda pixels, corners: pixels >= large or (extreme and corners > 0 and pixels >= CORNER_PIXELS)
         )
-        # a scene of one grey is an odd scene, not a collar without a scene
-        return runs if extreme or self._others or len(flood.visited) < self._tiling.count else {}
+        return runs if extreme or len(self._others) > FEW else {}
 
     def _read(self, window: Window) -> Mask:
         pixels, valid = self._source.read(self._bands, _area(window))
         same: Mask = valid & (pixels == self._value).all(axis=0)
-        self._others = self._others or bool((valid & ~same).any())
-        if self._source.dtype == np.uint8 and not self._source.lossy:
+        if len(self._others) <= FEW:
+            self._others.update(np.unique(pixels[0][valid & ~same]).tolist())
+        if self._source.dtype == np.uint8:
             beside = valid & ~same & _beside(same)
             self._beside += int(np.count_nonzero(beside))
             self._nearly += int(np.count_nonzero(beside & self._near(pixels)))
@@ -179,19 +185,23 @@ class _Search:
         return np.asarray((apart <= NEAR).all(axis=0))
 
     def softened(self, runs: dict[Tile, Runs]) -> dict[Tile, Mask | Runs]:
-        """The runs, or masks with the pixels beside them that lossy compression changed."""
-        soft = self._source.lossy or self._nearly > GRADIENT * self._beside
-        if self._source.dtype != np.uint8 or not soft:
+        """The runs, or masks with the pixels beside them that compression changed; none if it fades out."""
+        gradient = self._nearly > GRADIENT * self._beside
+        if self._source.dtype != np.uint8 or not (self._source.lossy or gradient):
             return dict(runs)
         core = make_collar(self._tiling, (), dict(runs))
-        return {
-            tile: self._soften(core, self._tiling.window(tile)) for tile in tiles_near(runs, self._tiling)
-        }
+        masks: dict[Tile, Mask | Runs] = {}
+        outside = near = 0
+        for tile in tiles_near(runs, self._tiling):
+            masks[tile], beyond, alike = self._soften(core, self._tiling.window(tile))
+            outside, near = outside + beyond, near + alike
+        return {} if gradient and near > FADES * outside else masks
 
-    def _soften(self, core: Collar, window: Window) -> Mask:
+    def _soften(self, core: Collar, window: Window) -> tuple[Mask, int, int]:
+        """The collar in a tile; how many valid pixels lie a little further out; how many are alike."""
         height, width = self._tiling.size
-        top, left = max(window.row - REACH, 0), max(window.col - REACH, 0)
-        bottom, right = min(window.stop_row + REACH, height), min(window.stop_col + REACH, width)
+        top, left = max(window.row - BEYOND, 0), max(window.col - BEYOND, 0)
+        bottom, right = min(window.stop_row + BEYOND, height), min(window.stop_col + BEYOND, width)
         wide = core.mask(np.arange(top, bottom), np.arange(left, right))
         inner = (
             slice(window.row - top, window.stop_row - top),
@@ -199,10 +209,15 @@ class _Search:
         )
         sure = wide[inner]
         if sure.all() or not wide.any():
-            return sure
+            return sure, 0, 0
         pixels, valid = self._source.read(self._bands, _area(window))
-        near: Mask = valid & self._near(pixels) & _spread(wide, REACH)[inner]
-        return sure | near
+        near, beside = valid & self._near(pixels), _spread(wide, REACH)[inner]
+        beyond = valid & _spread(wide, BEYOND)[inner] & ~beside
+        return (
+            sure | (near & beside),
+            int(np.count_nonzero(beyond)),
+            int(np.count_nonzero(beyond & near)),
+        )
 
 
 def _area(window: Window) -> RioWindow:

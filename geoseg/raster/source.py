@@ -228,8 +228,8 @@ class _Validity:
 
 
 def _is_lossy(dataset: DatasetReader) -> bool:
-    """Whether values may have been changed by compression; formats that do not say count as lossy."""
-    method = dataset.compression.name.lower() if dataset.compression else ""
+    """Whether values may have been changed by compression; JPEG 2000, which does not say, counts as lossy."""
+    method = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "").lower()
     return dataset.driver in LOSSY_DRIVERS or any(name in method for name in LOSSY_METHODS)
 
 

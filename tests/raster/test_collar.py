@@ -206,6 +206,20 @@ def test_edges_softened_before_the_file_was_made(tmp_path: Path) -> None:
     np.testing.assert_array_equal(collar_of(write_raster(tmp_path / "dark.tif", dark)), black)
 
 
+def test_what_fades_out_is_image(tmp_path: Path) -> None:
+    """An overexposed area of a photo, exactly white in its middle, and a drawing in flat colours."""
+    rows, cols = np.mgrid[:400, :400]
+    glow = 420 - 0.6 * np.hypot(rows, cols - 200)
+    rng = np.random.default_rng(0)
+    photo = np.clip(glow + rng.normal(0, 4, (3, 400, 400)), 30, 255).astype("uint8")
+    assert (photo == 255).all(axis=0).mean() > 0.1
+    assert not collar_of(write_raster(tmp_path / "photo.jpg", photo, driver="JPEG")).any()
+
+    drawing = np.full((3, 200, 200), 90, "uint8")
+    drawing[:, 50:80, 60:120] = 200
+    assert not collar_of(write_raster(tmp_path / "drawing.tif", drawing)).any()
+
+
 @pytest.mark.parametrize("network", [None, (200, 240), (420, 500)])
 def test_rows_are_those_of_a_scene_that_declares_it(tmp_path: Path, network: tuple[int, int] | None) -> None:
     """Pixels, validity, stretch and samples, on the scene's grid and on others."""
