@@ -113,8 +113,8 @@ class CollaredSource:
         self.path, self.grid, self.bands, self.dtype = source.path, source.grid, source.bands, source.dtype
         self.alpha = source.alpha
         self.nodata, self.block, self.block_rows = source.nodata, source.block, source.block_rows
-        self.lossy, self.warnings, self.files, self.tags = (
-            source.lossy,
+        self.is_lossy, self.warnings, self.files, self.tags = (
+            source.is_lossy,
             source.warnings,
             source.files,
             source.tags,

@@ -51,7 +51,7 @@ class Readable(Protocol):
     grid: GeoGrid
     dtype: np.dtype[Any]
     block: tuple[int, int]
-    lossy: bool
+    is_lossy: bool
 
     def read(self, bands: Sequence[int], window: RioWindow) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width) and whether they are valid (height, width)."""
@@ -134,7 +134,7 @@ class _Held:
 
     def __init__(self, source: Source, bands: Sequence[int]) -> None:
         height, width = source.grid.size
-        self.grid, self.dtype, self.lossy = source.grid, source.dtype, source.lossy
+        self.grid, self.dtype, self.is_lossy = source.grid, source.dtype, source.is_lossy
         self.block = source.grid.size
         self._pixels, self._valid = source.read(bands, RioWindow(0, 0, width, height))
 
@@ -161,7 +161,7 @@ class _Search:
         height, width = self._tiling.size
         large = max(CORNER_PIXELS, min(LARGE_SHARE * height * width, LARGE_PIXELS))
         # lossy black may come out as 1
-        slack = NEAR if self._source.lossy and self._source.dtype == np.uint8 else 0
+        slack = NEAR if self._source.is_lossy and self._source.dtype == np.uint8 else 0
         extreme = _is_extreme(tuple(self._value.ravel().tolist()), self._source.dtype, slack)
         flood = Flood(self._tiling, self._read, starts)
         runs = flood.run(
@@ -187,7 +187,7 @@ class _Search:
     def softened(self, runs: dict[Tile, Runs]) -> dict[Tile, Mask | Runs]:
         """The runs, or masks with the pixels beside them that compression changed; none if it fades out."""
         gradient = self._nearly > GRADIENT * self._beside
-        if self._source.dtype != np.uint8 or not (self._source.lossy or gradient):
+        if self._source.dtype != np.uint8 or not (self._source.is_lossy or gradient):
             return dict(runs)
         core = make_collar(self._tiling, (), dict(runs))
         masks: dict[Tile, Mask | Runs] = {}

@@ -24,9 +24,6 @@ Pixels = NDArray[Any]
 LOSSY = (Compression.jpeg,)
 """WebP, LERC and JPEG 2000 may be lossless: the header does not say."""
 
-LOSSY_DRIVERS = ("JPEG", "JP2OpenJPEG")
-LOSSY_METHODS = ("jpeg", "webp", "lerc")
-
 
 class Source(Protocol):
     """What a scene is read from.
@@ -39,7 +36,6 @@ class Source(Protocol):
         nodata: declared value, or None.
         block: ``(height, width)`` of its blocks.
         block_rows: their height.
-        lossy: whether its compression changes values.
         warnings: what the user should know.
         files: everything that is read, for the header hash.
         alpha: what the bands flagged as alpha were taken for.
@@ -54,7 +50,6 @@ class Source(Protocol):
     nodata: float | None
     block: tuple[int, int]
     block_rows: int
-    lossy: bool
     warnings: list[str]
     files: tuple[Path, ...]
     alpha: AlphaBands
@@ -105,7 +100,6 @@ class FileSource:
         self.nodata = dataset.nodata
         self.block = int(dataset.block_shapes[0][0]), int(dataset.block_shapes[0][1])
         self.block_rows = self.block[0]
-        self.lossy = _is_lossy(dataset)
         colours = [c.name.lower() for c in dataset.colorinterp]
         names = [d or "" for d in dataset.descriptions]
         self.bands = tuple(
@@ -225,12 +219,6 @@ class _Validity:
         cols = np.arange(window.col_off, window.col_off + window.width) // width
         missing = np.any(self._missing[planes], axis=0)
         return np.asarray(missing[rows[:, None], cols[None, :]])
-
-
-def _is_lossy(dataset: DatasetReader) -> bool:
-    """Whether values may have been changed by compression; JPEG 2000, which does not say, counts as lossy."""
-    method = dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "").lower()
-    return dataset.driver in LOSSY_DRIVERS or any(name in method for name in LOSSY_METHODS)
 
 
 def _in_dtype(value: float, dtype: np.dtype[Any]) -> Any:

@@ -109,7 +109,6 @@ class VrtSource:
         self.block = self.block_rows, min(ROWS, self.grid.width)
         self._check_sizes()
         self._spans = _spans(self._pieces)
-        self.lossy = False
         with ExitStack() as undo:
             undo.callback(self.close)
             self.files = (path, *self._check_files())
@@ -132,7 +131,7 @@ class VrtSource:
         for name in dict.fromkeys(piece.file for pieces in self._pieces for piece in pieces):
             source = self._source(name)
             files.extend(source.files)
-            self.lossy = self.lossy or source.lossy
+            self.is_lossy = self.is_lossy or source.is_lossy
         for pieces in self._pieces:
             for piece in pieces:
                 source = self._source(piece.file)
