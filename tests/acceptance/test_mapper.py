@@ -52,12 +52,15 @@ def test_several_scenes_and_a_pattern(infer, tmp_path):
 
 
 def test_a_failure_among_several(infer, tmp_path):
-    """What was mapped before the bad scene stays, whole; the message names the bad one."""
-    write_scene(tmp_path / "a.tif", (70, 90))
+    """The others are mapped, whole; the bad one is named in a line before the last, which counts."""
+    for name in ("a.tif", "c.tif"):
+        write_scene(tmp_path / name, (70, 90))
     (tmp_path / "b.tif").write_text("no raster")
-    ran = infer(tmp_path / "a.tif", tmp_path / "b.tif", "-o", tmp_path / "out")
-    assert_one_line(ran, "b.tif")
-    assert names(tmp_path / "out") in ([], expected("a"))
+    ran = infer(tmp_path / "a.tif", tmp_path / "b.tif", tmp_path / "c.tif", "-o", tmp_path / "out")
+    assert_one_line(ran, "1 of 3 scenes was not mapped")
+    failed = [line for line in ran.err.splitlines() if line.startswith("failed: ")]
+    assert ["b.tif" in line for line in failed] == [True]
+    assert names(tmp_path / "out") == expected("a", "c")
 
 
 def test_current_folder_by_default(infer, scene, tmp_path):
