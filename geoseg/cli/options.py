@@ -266,6 +266,11 @@ vector_options = all_of(
         help="Simplify outlines by up to this many metres; default: the bundle's, else 0.",
     ),
     click.option(
+        "--fill-holes-m2",
+        type=click.FloatRange(min=0),
+        help="Fill holes of polygons smaller than this; default: 2, but 0 where outlines follow the pixels.",
+    ),
+    click.option(
         "--regularize",
         type=ClassNames(),
         is_flag=False,
@@ -321,6 +326,7 @@ NETWORK_FIELDS = (
 VECTOR_FIELDS = (
     "min_area_m2",
     "simplify_m",
+    "fill_holes_m2",
     "regularize",
     "split_touching",
     "connectivity",

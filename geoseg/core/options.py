@@ -71,6 +71,7 @@ class VectorOptions:
     Attributes:
         min_area_m2: smallest polygon kept; None: the bundle's.
         simplify_m: tolerance in metres; None: the bundle's; 0: none.
+        fill_holes_m2: holes smaller than this are filled; None: 2, in outlines that leave the pixels' edges.
         regularize: right angles where the object has them: True or False, or the names of the classes; None:
             classes named building, house or roof, and those that nobody has named.
         split_touching: cut apart objects that touch, by edges, without them by dips in the scores; None:
@@ -81,6 +82,7 @@ class VectorOptions:
 
     min_area_m2: float | None = None
     simplify_m: float | None = None
+    fill_holes_m2: float | None = None
     regularize: bool | tuple[str, ...] | None = None
     split_touching: bool | None = None
     connectivity: int = 4
@@ -89,7 +91,7 @@ class VectorOptions:
     def __post_init__(self) -> None:
         if self.connectivity not in (4, 8):
             raise OptionError(f"connectivity {self.connectivity}", "use 4 or 8")
-        for name in ("min_area_m2", "simplify_m"):
+        for name in ("min_area_m2", "simplify_m", "fill_holes_m2"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise OptionError(f"{name} {value}", "use 0 or more")

@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
+from geoseg.vector.clean import FILL_HOLES_M2, FILL_HOLES_PX, Cleaner
 from geoseg.vector.flat import FlatPolygons, first_corners, starts
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.outline import add_junctions, group_stops, simplify
@@ -35,6 +36,7 @@ class Rules:
         min_area: (classes,) smallest object kept, in square metres; without a CRS in pixels.
         simplify_m: tolerance of outlines in metres; without a CRS in pixels; 0: none.
         straight: (classes,) whether outlines are straightened.
+        fill_holes: (classes,) smallest hole that is not filled, in square metres; without a CRS in pixels.
         multi: whether parts are joined to multipolygons.
     """
 
@@ -42,6 +44,7 @@ class Rules:
     min_area: Floats
     simplify_m: float
     straight: NDArray[np.bool_]
+    fill_holes: Floats
     multi: bool
 
     @classmethod
@@ -56,9 +59,14 @@ class Rules:
         ]
         usual = context.simplify_m if grid.crs else 0.0  # metres, which pixels are not
         simplify = usual if options.simplify_m is None else options.simplify_m
-        return cls(
-            grid, np.array(limits), simplify, _straightened(classes, options), options.connectivity == 8
-        )
+        straight = _straightened(classes, options)
+        usual_fill = (
+            FILL_HOLES_M2 if grid.crs else FILL_HOLES_PX
+        )  # of what is redrawn; pixel outlines are exact
+        fill = np.where(straight | (simplify > 0), usual_fill, 0.0)
+        if options.fill_holes_m2 is not None:
+            fill = np.full(len(classes), float(options.fill_holes_m2))
+        return cls(grid, np.array(limits), simplify, straight, fill, options.connectivity == 8)
 
     @property
     def redraws(self) -> bool:
@@ -75,38 +83,53 @@ def _straightened(classes: ClassList, options: VectorOptions) -> Mask:
     return np.isin(np.arange(len(classes)), classes.ids_of(wanted, "--regularize"))
 
 
-def finish(parts: Parts, rules: Rules) -> Features:
-    """Measure objects, drop those that are too small, draw their outlines."""
+def finish(parts: Parts, rules: Rules, cleaner: Cleaner) -> Features:
+    """Drop objects that are too small, draw and clean outlines, measure them."""
     frames, placed = _frames(rules.grid, *_centres(parts))
     objects, first = _objects(parts, rules.multi)
     sizes = _sizes(parts, frames, rules.grid).where(placed)
-    label = parts.label[first]
-    keep = ~(np.bincount(objects, sizes.area, len(first)) < rules.min_area[label])  # sizes may be unknown
-    if rules.redraws and len(parts):
-        shapes, straight = np.full(len(parts), None, object), np.zeros(len(parts), bool)
-        group = np.unique(parts.group, return_inverse=True)[1]
-        some = np.flatnonzero(groups_with(group, keep[objects]))  # of the others nothing is left
-        if len(some):
-            shapes[some], straight[some] = _redrawn(parts.take(some), frames[some], rules)
-        if rules.multi:
-            traced = parts.polygons(rules.grid.transform)
-            shapes, straight = _kept_apart(shapes, straight, traced, objects)
-        sizes = _sizes_on_map(shapes, frames, rules.grid).where(placed)
-    else:
-        shapes, straight = parts.polygons(rules.grid.transform), np.zeros(len(parts), bool)
+    small = np.bincount(objects, sizes.area, len(first)) < rules.min_area[parts.label[first]]
+    kept = np.flatnonzero(~small[objects])  # sizes may be unknown
+    parts, frames, placed, sizes = parts.take(kept), frames[kept], placed[kept], sizes.take(kept)
+    if not cleaner.changes or not len(parts):
+        return _features(
+            parts, _Drawn(parts.polygons(rules.grid.transform), np.zeros(len(parts), bool), sizes), rules
+        )
+    pixel_m2 = np.abs(np.linalg.det(frames))
+    parts = cleaner.before(parts, pixel_m2)
+    shapes, straight = _redrawn(parts, frames, rules)
     if rules.multi:
-        shapes = _joined(shapes, objects)
-    area, perimeter = (
-        np.bincount(objects, s, len(first)).astype(np.float64)[keep] for s in (sizes.area, sizes.perimeter)
-    )
+        traced = parts.polygons(rules.grid.transform)
+        shapes, straight = _kept_apart(shapes, straight, traced, _objects(parts, True)[0])
+    shapes = cleaner.after(shapes, parts, pixel_m2)
+    left = np.flatnonzero(shapes != None)  # noqa: E711 - element by element
+    shapes = shapes[left]
+    sizes = _sizes_on_map(shapes, frames[left], rules.grid).where(placed[left])
+    return _features(parts.take(left), _Drawn(shapes, straight[left], sizes), rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Outlines of parts on the map, which of them were straightened, and their sizes."""
+
+    shapes: Geometries
+    straight: Mask
+    sizes: Sizes
+
+
+def _features(parts: Parts, drawn: _Drawn, rules: Rules) -> Features:
+    """Parts joined to objects."""
+    objects, first = _objects(parts, rules.multi)
+    sums = (np.bincount(objects, s, len(first)) for s in (drawn.sizes.area, drawn.sizes.perimeter))
+    area, perimeter = (total.astype(np.float64) for total in sums)
     return Features(
-        geometry=shapes[keep],
-        label=label[keep],
-        mean=_mean(parts, objects)[keep],
-        minimum=_minimum(parts, objects)[keep],
+        geometry=_joined(drawn.shapes, objects) if rules.multi else drawn.shapes,
+        label=parts.label[first],
+        mean=_mean(parts, objects),
+        minimum=_minimum(parts, objects),
         sizes=Sizes(area, perimeter),
-        touches=(np.bincount(objects, parts.touches, len(first)) > 0)[keep],
-        regularized=(np.bincount(objects, ~straight, len(first)) == 0)[keep],
+        touches=np.bincount(objects, parts.touches, len(first)) > 0,
+        regularized=np.bincount(objects, ~drawn.straight, len(first)) == 0,
     )
 
 
@@ -119,7 +142,9 @@ def _frames(grid: GeoGrid, cols: Floats, rows: Floats) -> tuple[Floats, Mask]:
 
 
 def _redrawn(parts: Parts, frames: Floats, rules: Rules) -> tuple[Geometries, Mask]:
-    """Outlines on the map that leave the pixels' edges, and which of them were straightened."""
+    """Outlines on the map, and which of them were straightened."""
+    if not rules.redraws:
+        return parts.polygons(rules.grid.transform), np.zeros(len(parts), bool)
     stops = group_stops(parts)
     group = np.repeat(np.arange(len(stops)), np.diff(stops, prepend=0))
     own = frames[starts(stops)][group]  # a group has one frame, so that shared edges stay shared

@@ -109,6 +109,10 @@ class Sizes:
         """Those that are known."""
         return Sizes(np.where(known, self.area, np.nan), np.where(known, self.perimeter, np.nan))
 
+    def take(self, order: NDArray[np.int64]) -> Sizes:
+        """Some of them, in another order."""
+        return Sizes(self.area[order], self.perimeter[order])
+
     def compactness(self) -> Floats:
         """Polsby-Popper: 1 for a disc, 0.785 for a square, less for what is long or frayed."""
         round_area = np.maximum(self.perimeter, 1e-12) ** 2 / (4 * np.pi)

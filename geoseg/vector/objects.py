@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from geoseg.core import NODATA, ClassList, GeoGrid, LabelClass, VectorOptions, usual_colour
 from geoseg.core.objects import ObjectList, ObjectRows
+from geoseg.vector.clean import Cleaner
 from geoseg.vector.finish import Rules, finish
 from geoseg.vector.measure import Sizes
 from geoseg.vector.runs import (
@@ -64,6 +65,9 @@ class ObjectStream:
         layout: of the raster.
         options: the user's choices.
         context: the defaults where the user has none.
+
+    Attributes:
+        cleaner: what cleans the polygons, and counts that.
     """
 
     def __init__(self, layout: ObjectLayout, options: VectorOptions, context: PolygonContext) -> None:
@@ -71,7 +75,8 @@ class ObjectStream:
         self._missing = layout.objects.pixels.copy()
         self._rules = _rules(layout, options, context)
         self._min_area = options.min_area_m2 or 0.0
-        self._tracer = Tracer(layout.source.width, together=self._rules.redraws)
+        self.cleaner = Cleaner(layout.source, self._rules.fill_holes, None, self._rules.redraws)
+        self._tracer = Tracer(layout.source.width, together=self.cleaner.changes)
         self._waiting: Features | None = None
 
     def add(self, rows: ObjectRows) -> Iterator[Features]:
@@ -86,7 +91,7 @@ class ObjectStream:
     def _finished(self, parts: Parts) -> Iterator[Features]:
         for some in parts.batches(PARTS_AT_ONCE):
             np.subtract.at(self._missing, some.label, some.pixels)
-            drawn = finish(some, self._rules)
+            drawn = finish(some, self._rules, self.cleaner)
             known = drawn if self._waiting is None else Features.concatenate([self._waiting, drawn])
             complete = self._missing[known.label] == 0
             self._waiting = known.take(np.flatnonzero(~complete))
@@ -136,6 +141,7 @@ def _rules(layout: ObjectLayout, options: VectorOptions, context: PolygonContext
         rules,
         min_area=np.broadcast_to(rules.min_area[1], each),
         straight=np.broadcast_to(rules.straight[1], each),
+        fill_holes=np.broadcast_to(rules.fill_holes[1], each),
     )
 
 

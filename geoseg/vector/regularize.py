@@ -22,6 +22,7 @@ from geoseg.vector.directions import BLUNT, Directions
 from geoseg.vector.flat import FlatPolygons
 from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.ragged import FEW, MANY, THINNED, Drawing, Ties, groups_with, square_up
+from geoseg.vector.stairs import find_stairs
 from geoseg.vector.trace import Parts
 from geoseg.vector.walls import Fit, Outlines, Place, Rings, Walls, Way
 
@@ -54,6 +55,8 @@ PRICES = np.array([0.0, 0.4, 0.025, 0.006])
 RAGGED, FRAYED, SKEWED, SMALL = 2, 0.08, 10.0, 9.0
 """An outline is ragged with at least so many walls, which make up at least this share of it, that are more
 than so many degrees off its direction and shorter than so many tolerances."""
+COARSE = 2.5
+"""Tolerances within which stairs along a slanted wall are a straight line."""
 LOSS = 1.5
 """How many times the area that may be lost few walls may seem to lose, for them to be tried first."""
 CIRCLE = 9.0
@@ -105,14 +108,58 @@ def regularize(parts: Parts, place: Place, tolerance_m: float, wanted: Mask) -> 
     if not len(parts):
         return np.empty(0, object), np.zeros(0, bool)
     tolerance = np.maximum(tolerance_m, TOLERANCE_PX * np.sqrt(np.abs(np.linalg.det(place.frames))))
+    shapes, straight = _straightened(parts, place, tolerance, (wanted, np.zeros(len(parts), bool)))
+    stairs = straight & find_stairs(shapes, place)
+    if stairs.any():
+        _mend_stairs(parts, place, tolerance, (wanted, stairs), (shapes, straight))
+    return shapes, straight
+
+
+def _mend_stairs(
+    parts: Parts, place: Place, tolerance: Floats, how: tuple[Mask, Mask], drawn: tuple[Geometries, Mask]
+) -> None:
+    """Draw groups in which there are stairs again, changing ``drawn``; what still has stairs is not straight.
+
+    A group stays as it was if fewer of its parts came out straight. What has stairs and stands alone is
+    thinned more.
+    """
+    (wanted, stairs), (shapes, straight) = how, drawn
+    straight &= ~stairs
+    group = np.unique(parts.group, return_inverse=True)[1]
+    some = np.flatnonzero(groups_with(group, stairs))
+    few, mine = Place(place.frames[some], place.transform), group[some]
+    again = parts.take(some)
+    new, squared = _straightened(again, few, tolerance[some], (wanted[some], stairs[some]))
+    squared &= ~find_stairs(new, few)
+    better = np.bincount(mine, squared) >= np.bincount(mine, straight[some])
+    chosen = better[mine]
+    shapes[some[chosen]], straight[some[chosen]] = new[chosen], squared[chosen]
+    alone = (np.bincount(group) == 1)[mine] & ~straight[some]
+    if alone.any():
+        place = Place(few.frames[alone], place.transform)
+        outlines = Outlines.of(again.take(np.flatnonzero(alone)), place, COARSE * tolerance[some[alone]])
+        walls = Walls.of(outlines)
+        thinned = outlines.way.draw(walls.rings(walls.at, np.arange(len(walls.at))))
+        valid = thinned.is_valid()
+        shapes[some[alone][valid]] = thinned.to_shapely(valid)[valid]
+
+
+def _straightened(
+    parts: Parts, place: Place, tolerance: Floats, how: tuple[Mask, Mask]
+) -> tuple[Geometries, Mask]:
+    """The same for a tolerance in metres of each; ``how``: which are wanted, and which come out as stairs."""
+    wanted, stairs = how
     outlines = Outlines.of(parts, place, tolerance)
     walls, way = Walls.of(outlines), outlines.way
     thinned = way.draw(walls.rings(walls.at, np.arange(len(walls.at))))
     valid = thinned.is_valid()
     found = Directions.of(walls)
+    if stairs.any():  # which all run along the pixels: seen from farther away they are walls
+        coarse = Directions.of(Walls.of(Outlines.of(parts, place, COARSE * tolerance)))
+        found = replace(found, own=np.where(stairs[:, None], coarse.own, found.own))
     role = np.where(valid & wanted, STRAIGHT, STAYS)
     rules = _Rules(role, thinned, valid, tolerance, found.own, np.zeros(len(parts), np.int64))
-    ragged = _ragged(walls, found.own) & wanted & valid
+    ragged = (_ragged(walls, found.own) | stairs) & wanted & valid
     fitting = _Fitting(outlines, replace(rules, own=_agreed(found, ragged)), outlines.circles())
     level, circular = fitting.start(ragged)
     shapes, straight = square_up(Ties(way.group, found.neighbours), level, fitting.draw)

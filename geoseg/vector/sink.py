@@ -83,11 +83,15 @@ class PolygonSink:
         self._files.abort()
 
     def summary(self) -> dict[str, Any]:
-        """Polygons by class, their whole area, and how many have none: their CRS has no place there."""
+        """Polygons by class, their whole area, what was cleaned, and how many have no area.
+
+        Those lie where their CRS has no place.
+        """
         found: dict[str, Any] = {c.name: int(self._counts[c.id]) for c in self._table.drawn}
         unit = "area_px" if self._table.crs is None else "area_m2"
         found[unit] = round(float(self._areas.sum()), 2)
-        return found | ({"not_measured": self._not_measured} if self._not_measured else {})
+        cleaned = {what: count for what, count in self._stream.cleaner.counts.items() if count}
+        return found | cleaned | ({"not_measured": self._not_measured} if self._not_measured else {})
 
     def _keep(self, batches: Iterable[Features]) -> None:
         count = len(self._counts)

@@ -11,6 +11,7 @@ import numpy as np
 
 from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Strip, VectorOptions, Window
 from geoseg.errors import OptionError
+from geoseg.vector.clean import Cleaner
 from geoseg.vector.finish import Rules, finish
 from geoseg.vector.hollows import ScoreEdges
 from geoseg.vector.runs import find_runs
@@ -30,6 +31,7 @@ class Traceable(Protocol):
         network: grid that the network ran on.
         classes: what labels mean.
         has_edges: whether strips hold edges.
+        aoi: GeoJSON text of the polygons that limit the output, in the scene's CRS, or None.
     """
 
     @property
@@ -44,6 +46,9 @@ class Traceable(Protocol):
     @property
     def has_edges(self) -> bool: ...  # noqa: D102
 
+    @property
+    def aoi(self) -> str | None: ...  # noqa: D102
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -53,6 +58,7 @@ class Layout:
     network: GeoGrid
     classes: ClassList
     has_edges: bool
+    aoi: str | None = None
 
 
 class PolygonStream:
@@ -62,6 +68,9 @@ class PolygonStream:
         plan: of the run.
         options: the user's choices.
         context: the bundle's choices where the user has none.
+
+    Attributes:
+        cleaner: what cleans the polygons, and counts that.
     """
 
     def __init__(self, plan: Traceable, options: VectorOptions, context: PolygonContext) -> None:
@@ -69,7 +78,8 @@ class PolygonStream:
         self._traced = np.arange(256) < len(plan.classes)
         self._traced[0] = options.background
         self._traced[NODATA] = False
-        self._tracer = Tracer(plan.source.width, options.connectivity, self._rules.redraws)
+        self.cleaner = Cleaner(plan.source, self._rules.fill_holes, plan.aoi, self._rules.redraws)
+        self._tracer = Tracer(plan.source.width, options.connectivity, self.cleaner.changes)
         self._splitter, self._score_edges = self._split_with(plan, options)
 
     def add(self, strip: Strip) -> Iterator[Features]:
@@ -115,7 +125,7 @@ class PolygonStream:
 
     def _finished(self, parts: Parts) -> Iterator[Features]:
         for some in parts.batches(PARTS_AT_ONCE):
-            features = finish(some, self._rules)
+            features = finish(some, self._rules, self.cleaner)
             if len(features):
                 yield features
 
@@ -136,6 +146,7 @@ def load_kernels(plan: Traceable, options: VectorOptions, context: PolygonContex
     labels = np.zeros((rows, cols), np.uint8)
     labels[:4, :4] = labels[4:-4, 4:-4] = 1
     labels[-4:, 4:-4] = len(plan.classes) - 1
+    labels[6, 6] = 0  # a hole
     labels[8:10, 8:10] = labels[10:12, 10:12] = 0  # a ring that touches itself
     edges = np.zeros_like(labels)
     edges[:, cols // 2] = LEVELS

@@ -70,7 +70,7 @@ class Features:
         """Some of them, in another order."""
         rest: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sizes"}
         arrays: dict[str, Any] = {n: None if array is None else array[order] for n, array in rest.items()}
-        return Features(sizes=Sizes(self.sizes.area[order], self.sizes.perimeter[order]), **arrays)
+        return Features(sizes=self.sizes.take(order), **arrays)
 
     @classmethod
     def concatenate(cls, several: Sequence[Features]) -> Features:

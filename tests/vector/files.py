@@ -34,6 +34,7 @@ class Layout:
     network: GeoGrid
     classes: ClassList = CLASSES
     has_edges: bool = False
+    aoi: str | None = None
 
 
 def layout(

@@ -10,7 +10,7 @@ import shapely
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rasterio.features import rasterize
+from rasterio.features import rasterize, shapes
 from shapely import affinity
 
 from geoseg.core import IDENTITY, VectorOptions
@@ -228,18 +228,24 @@ def test_only_buildings_are_straightened(tmp_path):
 
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_what_is_too_small_changes_nothing_else(connectivity, tmp_path):
-    """The same as all objects, the small ones left out afterwards: of groups, in groups, and all of them."""
+    """The same as from a mask without the small objects: they pin no corner of those that stay."""
     rng = np.random.default_rng(3)
     labels = np.kron(rng.choice([0, 0, 1, 2], (24, 24)).astype(np.uint8), np.ones((6, 7), np.uint8))
+    components = list(shapes(labels, labels > 0, connectivity=connectivity))
+    small = [shape for shape, _ in components if shapely.geometry.shape(shape).area * 0.25 < 30.0]
+    without = np.where(rasterize(small, labels.shape, dtype="uint8") > 0, np.uint8(0), labels)
     found = {}
-    for limit in (0.0, 30.0, 1e9):
+    for name, mask, limit in (("large", labels, 30.0), ("without", without, 0.0), ("none", labels, 1e9)):
         options = VectorOptions(connectivity=connectivity, min_area_m2=limit)
-        write(labels, [tmp_path / f"{limit}.gpkg"], options=options)
-        found[limit] = read(tmp_path / f"{limit}.gpkg")
-    large = found[30.0]
-    everything = found[0.0].set_index(found[0.0].geometry.to_wkb())
+        write(mask, [tmp_path / f"{name}.gpkg"], options=options)
+        found[name] = read(tmp_path / f"{name}.gpkg")
 
-    assert 0 < len(large) < len(found[0.0])
-    assert len(found[1e9]) == 0
-    assert set(large.geometry.to_wkb()) <= set(everything.index)
-    assert (everything.loc[~everything.index.isin(large.geometry.to_wkb()), "area_m2"] < 40).all()
+    assert 0 < len(small) < len(components)
+    assert len(components) - len(small) == len(found["large"])
+    assert 0 == len(found["none"])
+    one, other = (np.array(found[name].geometry, object) for name in ("large", "without"))
+    mine, yours = shapely.STRtree(other).query(one, predicate="intersects")
+    iou = np.zeros(len(one))
+    np.maximum.at(iou, mine, _iou(one[mine], other[yours]))
+    assert (iou > 1 - 1e-6).mean() > 0.9  # of objects that overlap with others another one may be cut
+    assert iou.min() > 0.95

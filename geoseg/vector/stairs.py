@@ -1,0 +1,63 @@
+"""Outlines that follow a slanted wall in stairs: what a coarse mask looks like, and no building."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoseg.vector.flat import FlatPolygons, starts
+from geoseg.vector.measure import Floats, Geometries
+from geoseg.vector.walls import Place
+
+Mask = NDArray[np.bool_]
+RISE, RUN, SQUARE = 4.5, 12.0, 20.0
+"""Of two steps that follow each other one is shorter than ``RISE`` pixels and the other than ``RUN``; between
+them an outline turns by a right angle, give or take so many degrees, one way and then the other."""
+STEPS = 3
+"""Steps in a row that are stairs: two make the corner of a notch."""
+SHARE = 0.05
+"""Of an outline that stairs make up: less is a frayed corner."""
+
+
+def find_stairs(shapes: Geometries, place: Place) -> Mask:
+    """Which outlines have stairs.
+
+    Args:
+        shapes: (count,) polygons on the map, or None.
+        place: where their pixels lie.
+    """
+    there = np.flatnonzero(shapes != None)  # noqa: E711 - element by element
+    if not len(there):
+        return np.zeros(len(shapes), bool)
+    flat = FlatPolygons.of(shapes[there])
+    corners = np.diff(flat.ring_stop, prepend=0) - 1  # rings are closed
+    ring_stop = np.cumsum(corners)
+    ring = np.repeat(np.arange(len(corners)), corners)
+    part = np.repeat(there, np.diff(flat.part_stop, prepend=0))[ring]
+    xy = _in_metres(np.delete(flat.xy, flat.ring_stop - 1, axis=0), place.frames[part], place)
+    index = np.arange(len(ring))
+    before = np.where(index > starts(ring_stop)[ring], index - 1, ring_stop[ring] - 1)
+    after = np.where(index + 1 < ring_stop[ring], index + 1, starts(ring_stop)[ring])
+    step = xy[after] - xy
+    angle = np.degrees(np.arctan2(step[:, 1], step[:, 0]))
+    turn = (angle - angle[before] + 180.0) % 360.0 - 180.0
+    square = np.abs(np.abs(turn) - 90.0) < SQUARE
+    length = np.hypot(*step.T) / np.sqrt(np.abs(np.linalg.det(place.frames)))[part]
+    climbs = (length < RUN) & square & square[after] & (turn * turn[after] < 0)
+    run = climbs
+    for _ in range(STEPS - 1):
+        run = climbs & run[after] & (np.minimum(length, length[after]) < RISE)
+    stairs = run
+    for _ in range(STEPS - 1):
+        run = run[before]
+        stairs = stairs | run
+    share = np.bincount(part, length * stairs, len(shapes)) / np.maximum(
+        np.bincount(part, length, len(shapes)), 1e-12
+    )
+    return np.asarray(share > SHARE)
+
+
+def _in_metres(xy: Floats, frames: Floats, place: Place) -> Floats:
+    a, b, _, d, e, _ = place.transform
+    frames = frames @ np.linalg.inv(np.array([[a, b], [d, e]]))
+    return np.asarray(np.einsum("nij,nj->ni", frames, xy))
