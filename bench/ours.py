@@ -21,6 +21,8 @@ from geoseg.pipeline.segment import OutputOptions, SegmentResult, plan_segment, 
 from geoseg.raster import MaskSink, open_scene, read_rows
 
 READY_PATCHES = 64
+NO_CLASSES = ("area_m2", "area_px", "not_measured", "holes_filled", "spikes_cut", "left_out")
+"""What a summary of polygons counts besides the polygons of each class."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class _Timed:
             "seconds": self.seconds,
             "start_s": self.start_s,
             "patches": counts["patches"],
-            "polygons": sum(n for what, n in found.items() if not what.startswith("area")),
+            "polygons": sum(n for what, n in found.items() if what not in NO_CLASSES),
             "timings": dict(self.result.record.timings),
             "network": f"{plan['bundle']} on {plan['runtime']} {plan['precision']}, batch {plan['batch']}",
         }

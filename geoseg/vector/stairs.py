@@ -13,10 +13,10 @@ Mask = NDArray[np.bool_]
 RISE, RUN, SQUARE = 4.5, 12.0, 20.0
 """Of two steps that follow each other one is shorter than ``RISE`` pixels and the other than ``RUN``; between
 them an outline turns by a right angle, give or take so many degrees, one way and then the other."""
-STEPS = 3
-"""Steps in a row that are stairs: two make the corner of a notch."""
-SHARE = 0.05
-"""Of an outline that stairs make up: less is a frayed corner."""
+STEPS, MANY = 3, 6
+"""Steps in a row that are stairs, two make the corner of a notch; and those that are in any case."""
+SHARE = 0.08
+"""Of an outline that shorter stairs make up: less is a frayed corner."""
 
 
 def find_stairs(shapes: Geometries, place: Place) -> Mask:
@@ -44,17 +44,24 @@ def find_stairs(shapes: Geometries, place: Place) -> Mask:
     square = np.abs(np.abs(turn) - 90.0) < SQUARE
     length = np.hypot(*step.T) / np.sqrt(np.abs(np.linalg.det(place.frames)))[part]
     climbs = (length < RUN) & square & square[after] & (turn * turn[after] < 0)
-    run = climbs
-    for _ in range(STEPS - 1):
-        run = climbs & run[after] & (np.minimum(length, length[after]) < RISE)
-    stairs = run
+    pairs = climbs & climbs[after] & (np.minimum(length, length[after]) < RISE)
+    stairs = run = _runs(pairs, climbs, after, STEPS)
     for _ in range(STEPS - 1):
         run = run[before]
         stairs = stairs | run
-    share = np.bincount(part, length * stairs, len(shapes)) / np.maximum(
-        np.bincount(part, length, len(shapes)), 1e-12
+    many = _runs(pairs, climbs, after, MANY)
+    of_stairs, whole, long = (
+        np.bincount(part, each, len(shapes)) for each in (length * stairs, length, many)
     )
-    return np.asarray(share > SHARE)
+    return np.asarray((of_stairs > SHARE * whole) | (long > 0))
+
+
+def _runs(pairs: Mask, climbs: Mask, after: NDArray[np.int64], steps: int) -> Mask:
+    """Where so many steps in a row begin."""
+    run = climbs
+    for _ in range(steps - 1):
+        run = pairs & run[after]
+    return run
 
 
 def _in_metres(xy: Floats, frames: Floats, place: Place) -> Floats:
