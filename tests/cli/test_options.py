@@ -26,6 +26,7 @@ def parse(arguments: list[str]) -> SegmentOptions:
     @options.vector_options
     @options.format_option
     @click.option("--probabilities", is_flag=True)
+    @click.option("--full-extent", is_flag=True)
     def command(**values: Any) -> None:
         caught.append(options.segment_from(values))
 
