@@ -24,6 +24,8 @@ VALID = ("garden-plots",)
 ROWS = (*LEFT_OUT, *VALID, "chips", "banepa", "rio", "vegas")
 EVERY = {"austin": 2, "dark-haze": 2, "garden-plots": 2, "chips": 5}
 """Of large sets so many-th images, in the order of their names, are enough."""
+GSD_M = {"austin": 0.3, "kitsap": 0.3, "dark-haze": 0.4, "tin-roofs": 0.4, "garden-plots": 0.4, "chips": 0.4}
+"""Of images that do not say it, as the Makefile states it to `geoseg prepare`."""
 BANEPA_EAST = 2048
 """First column of the scene that nothing was trained on."""
 
@@ -122,7 +124,7 @@ def cells(total: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Map all scenes by one command, then print one line for each row."""
+    """Map all scenes of one pixel size by one command, then print one line for each row."""
     parser = argparse.ArgumentParser(description="Figures of a bundle on places that it has not seen.")
     parser.add_argument("made", type=Path, help="folder that the Makefile filled")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("GEOSEG_DATA", "../shared/data")))
@@ -134,9 +136,14 @@ def main() -> None:
     given = parser.parse_args()
     rows = {name: row_of(name, given.data, given.made) for name in given.rows}
     folder = given.made / "measured" / given.name
-    scenes = [scene for row in rows.values() for scene in row.scenes]
     maps = folder / "maps"
-    _geoseg("infer", *scenes, "-o", maps, "--format", "gpkg", "--overwrite", *given.infer.split())
+    for gsd_m in sorted({GSD_M.get(name, 0.0) for name in rows}):
+        scenes = [
+            scene for name, row in rows.items() if GSD_M.get(name, 0.0) == gsd_m for scene in row.scenes
+        ]
+        stated = ("--gsd-m", str(gsd_m)) if gsd_m else ()
+        more = (*stated, *given.infer.split())
+        _geoseg("infer", *scenes, "-o", maps, "--format", "gpkg", "--overwrite", *more)
     head = "measured on | pixel IoU | footprint F1 | predicted by true polygons | true"
     sys.stdout.write(f"| {head} |\n|---|---|---|---|---|\n")
     for name, row in rows.items():

@@ -19,7 +19,7 @@ from geoseg.core.classes import ClassList, least_score
 from geoseg.core.grid import GeoGrid
 from geoseg.core.options import NetworkOptions, SegmentOptions
 from geoseg.core.patches import PatchGrid
-from geoseg.core.scale import network_grid, scale_warnings
+from geoseg.core.scale import area_warning, network_grid, scale_warnings
 from geoseg.core.scene import SceneInfo
 from geoseg.core.window import Window
 from geoseg.errors import OptionError, ResourceError
@@ -214,7 +214,7 @@ def make_plan(
         aoi=options.aoi,
         memory=0,
         disk=0,
-        warnings=tuple(w for w in (band_warning, *scale_warnings(info, spec.gsd_range_m, gsd_m)) if w),
+        warnings=_warnings(info, spec, options, band_warning),
     )
     return fit_memory(plan, info, options, machine)
 
@@ -223,6 +223,16 @@ def threshold_level(spec: BundleSpec, options: SegmentOptions) -> int:
     """Level from which a pixel of a sigmoid bundle is class 1."""
     threshold = spec.threshold if options.threshold is None else options.threshold
     return least_score(threshold)
+
+
+def _warnings(
+    info: SceneInfo, spec: BundleSpec, options: SegmentOptions, band_warning: str | None
+) -> tuple[str, ...]:
+    """What was taken for what, in one line each."""
+    told = [band_warning, *scale_warnings(info, spec.gsd_range_m, options.network.gsd_m)]
+    if options.vectors.min_area_m2 is None and options.formats:
+        told.append(area_warning(info, spec.min_area_m2, spec.gsd_range_m, options.network.gsd_m))
+    return tuple(line for line in told if line)
 
 
 def wants_stretch(info: SceneInfo, spec: BundleSpec, options: NetworkOptions) -> bool:

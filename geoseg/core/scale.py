@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from geoseg.core.grid import GeoGrid
 from geoseg.core.scene import SceneInfo
 from geoseg.errors import SceneError
@@ -99,3 +101,38 @@ def scale_warnings(scene: SceneInfo, gsd_range_m: Range | None, gsd_m: float | N
             + (" (--gsd-m states the pixel size)" if info.gsd_m is None else "")
         )
     return told
+
+
+def least_areas(
+    scene: SceneInfo, areas_m2: Mapping[str, float], gsd_range_m: Range | None, gsd_m: float | None = None
+) -> dict[str, float]:
+    """A bundle's smallest areas in the units of a scene: square metres, or pixels where there is no CRS.
+
+    Args:
+        scene: as it says itself.
+        areas_m2: of the bundle, by class.
+        gsd_range_m: finest and coarsest pixel that the bundle knows; None: any.
+        gsd_m: side of a pixel in metres as the user states it; None: unknown.
+    """
+    if scene.grid.crs is not None:
+        return dict(areas_m2)
+    side = _side_taken(gsd_range_m, gsd_m)
+    return {name: area / side**2 for name, area in areas_m2.items()} if side else {}
+
+
+def area_warning(
+    scene: SceneInfo, areas_m2: Mapping[str, float], gsd_range_m: Range | None, gsd_m: float | None = None
+) -> str | None:
+    """What is dropped of a scene without a CRS, and how to say otherwise; None: nothing is."""
+    areas = least_areas(scene, areas_m2, gsd_range_m, gsd_m)
+    if scene.grid.crs is not None or not any(areas.values()):
+        return None
+    return (
+        f"polygons below {max(areas.values()):.3g} px are dropped ({max(areas_m2.values()):g} m² at "
+        f"{_side_taken(gsd_range_m, gsd_m):g} m a pixel; --min-area-m2, here in pixels, says otherwise)"
+    )
+
+
+def _side_taken(gsd_range_m: Range | None, gsd_m: float | None) -> float | None:
+    """Of pixels without a size: as stated, else the coarsest that the bundle knows: nothing large is lost."""
+    return gsd_m or (gsd_range_m[1] if gsd_range_m else None)

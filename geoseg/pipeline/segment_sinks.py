@@ -9,6 +9,7 @@ from pathlib import Path
 
 from geoseg.core import Plan, Sink
 from geoseg.core.queues import BackgroundSink
+from geoseg.core.scale import least_areas
 from geoseg.pipeline.segment_job import Job
 from geoseg.raster import MaskSink, ProbabilitySink
 from geoseg.raster.mask import RUN_TAG
@@ -40,13 +41,13 @@ def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
 
 def context_of(job: Job) -> PolygonContext:
     """What the polygons of a run have in common."""
-    spec = job.bundle.spec
+    spec, info = job.bundle.spec, job.scene.info
     return PolygonContext(
-        scene=job.scene.info.name,
-        acquired=job.scene.info.acquired,
+        scene=info.name,
+        acquired=info.acquired,
         bundle=spec.name,
         run=job.run,
-        min_area_m2=spec.min_area_m2,
+        min_area=least_areas(info, spec.min_area_m2, spec.gsd_range_m, job.options.network.gsd_m),
         simplify_m=spec.simplify_m,
     )
 

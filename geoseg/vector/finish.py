@@ -50,7 +50,7 @@ class Rules:
     @classmethod
     def of(cls, grid: GeoGrid, classes: ClassList, options: VectorOptions, context: PolygonContext) -> Rules:
         """The user's choices, else the bundle's."""
-        bundle = context.min_area_m2 if grid.crs else {}
+        bundle = context.min_area
         limits = [
             bundle.get(c.name, bundle.get(str(c.id), 0.0))
             if options.min_area_m2 is None

@@ -27,7 +27,8 @@ class PolygonContext:
         acquired: acquisition date (ISO 8601), or None.
         bundle: name of the bundle, or an empty string.
         run: name of the run, or an empty string.
-        min_area_m2: smallest polygon kept, by class name or id as text, unless the options say otherwise.
+        min_area: smallest polygon kept, in square metres, without a CRS in pixels; by class name or id as
+            text, unless the options say otherwise.
         simplify_m: tolerance of outlines in metres, unless the options say otherwise.
     """
 
@@ -35,7 +36,7 @@ class PolygonContext:
     acquired: str | None = None
     bundle: str = ""
     run: str = ""
-    min_area_m2: Mapping[str, float] = field(default_factory=dict)
+    min_area: Mapping[str, float] = field(default_factory=dict)
     simplify_m: float = 0.0
 
 

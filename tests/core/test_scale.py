@@ -7,7 +7,7 @@ import math
 import pytest
 
 from geoseg.core import Band, GeoGrid, SceneInfo
-from geoseg.core.scale import network_grid, scale_warnings
+from geoseg.core.scale import area_warning, least_areas, network_grid, scale_warnings
 from geoseg.errors import SceneError
 
 KNOWN = (0.2, 0.5)
@@ -82,3 +82,34 @@ def test_pixels_without_a_size_are_left_alone() -> None:
     """Where nothing is known, nothing is resampled."""
     assert network_grid(scene((5, 5), None), KNOWN).size == (5, 5)
     assert network_grid(scene((5, 5), (math.inf, 1.0)), None).size == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("crs", "known", "stated", "expected"),
+    [
+        ("EPSG:32628", KNOWN, None, 10.0),
+        ("EPSG:32628", KNOWN, 0.1, 10.0),
+        (None, KNOWN, None, 40.0),
+        (None, KNOWN, 0.1, 1000.0),
+        (None, None, 0.1, 1000.0),
+    ],
+)
+def test_a_smallest_area_holds_without_a_crs(
+    crs: str | None, known: tuple[float, float] | None, stated: float | None, expected: float
+) -> None:
+    """10 m² are 1,000 pixels of 0.1 m; of pixels without a size as many as of the coarsest that is known."""
+    found = least_areas(scene((5, 5), None, crs), {"1": 10.0}, known, stated)
+    assert found == {"1": pytest.approx(expected)}
+
+
+def test_a_smallest_area_in_pixels_is_said() -> None:
+    """In one line, with the way to say otherwise; nothing is said or dropped where no size can be known."""
+    picture = scene((5, 5), None, None)
+    assert area_warning(picture, {"1": 10.0}, KNOWN) == (
+        "polygons below 40 px are dropped (10 m² at 0.5 m a pixel; --min-area-m2, here in pixels, says "
+        "otherwise)"
+    )
+    assert least_areas(picture, {"1": 10.0}, None) == {}
+    assert area_warning(picture, {"1": 10.0}, None) is None
+    assert area_warning(picture, {}, KNOWN) is None
+    assert area_warning(scene((5, 5), (0.3, 0.3)), {"1": 10.0}, KNOWN) is None

@@ -334,6 +334,28 @@ def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
     assert Rules.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0
 
 
+@pytest.mark.parametrize(("stated", "pixels"), [(None, 4), (0.4, 6.25)])
+def test_a_bundles_smallest_area_holds_without_a_crs(stated, pixels, bundle, tmp_path):
+    """A square metre is pixels of the coarsest size that it knows, or of the size that the user states."""
+    whole = load_bundle(bundle)
+    known = replace(whole, spec=replace(whole.spec, min_area_m2={"1": 1.0}, gsd_range_m=(0.3, 0.5)))
+    scene = write_scene(tmp_path / "plain.tif", (150, 200), crs=None, transform=Affine.identity())
+    network = replace(SMALL, gsd_m=stated)
+    results = [
+        segment(
+            scene, known, OutputOptions(tmp_path / name), SegmentOptions(network=network, vectors=vectors)
+        )
+        for name, vectors in (("usual", VectorOptions()), ("said", VectorOptions(min_area_m2=pixels)))
+    ]
+    usual, said = (geopandas.read_file(tmp_path / name / "plain_polygons.gpkg") for name in ("usual", "said"))
+
+    assert len(usual)
+    assert usual["area_px"].min() >= pixels
+    assert usual.geometry.tolist() == said.geometry.tolist()
+    assert any(f"below {pixels:.3g} px" in line for line in results[0].record.warnings)
+    assert not any("are dropped" in line for line in results[1].record.warnings)
+
+
 def test_a_first_run_says_that_it_compiles(scene, bundle, tmp_path, monkeypatch):
     """A user is told when loops are compiled, and not when they are only loaded, however long that takes."""
     told = []
