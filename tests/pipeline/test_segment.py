@@ -347,7 +347,8 @@ def test_a_bundles_smallest_area_holds_without_a_crs(stated, pixels, bundle, tmp
         )
         for name, vectors in (("usual", VectorOptions()), ("said", VectorOptions(min_area_m2=pixels)))
     ]
-    usual, said = (geopandas.read_file(tmp_path / name / "plain_polygons.gpkg") for name in ("usual", "said"))
+    paths = [tmp_path / name / "plain_polygons.gpkg" for name in ("usual", "said")]
+    usual, said = (geopandas.read_file(path, layer="plain_polygons") for path in paths)
 
     assert len(usual)
     assert usual["area_px"].min() >= pixels
