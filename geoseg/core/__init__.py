@@ -3,7 +3,7 @@
 from geoseg.core.bands import bind_bands
 from geoseg.core.bundle import BundleSpec, Precision, Scaling
 from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, least_score, usual_colour
-from geoseg.core.grid import IDENTITY, GeoGrid, Transform
+from geoseg.core.grid import IDENTITY, UNPLACED, GeoGrid, Transform
 from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
 from geoseg.core.plan import InputScaling, Machine, Plan, make_plan, wants_stretch
@@ -18,6 +18,7 @@ __all__ = [
     "LEVELS",
     "NODATA",
     "TAPERS",
+    "UNPLACED",
     "Band",
     "BundleSpec",
     "ClassList",

@@ -10,6 +10,9 @@ Transform = tuple[float, float, float, float, float, float]
 """``(a, b, c, d, e, f)``: ``x = a * col + b * row + c`` and ``y = d * col + e * row + f``."""
 
 IDENTITY: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""What rasterio gives for a file without a transform; GeoTIFF has no way to state it."""
+UNPLACED: Transform = (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+"""Where a raster without a georeference lies: pixel (col, row) at (col, -row), as QGIS shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class GeoGrid:
 
     height: int
     width: int
-    transform: Transform = IDENTITY
+    transform: Transform = UNPLACED
     crs: str | None = None
 
     def __post_init__(self) -> None:
@@ -42,7 +45,12 @@ class GeoGrid:
     @property
     def has_georeference(self) -> bool:
         """Whether pixels have a place on the ground, or at least on a map without a name."""
-        return self.crs is not None or self.transform != IDENTITY
+        return self.crs is not None or self.transform != UNPLACED
+
+    @property
+    def file_transform(self) -> Transform:
+        """The transform as files have it: none, which reads as the identity, without a georeference."""
+        return self.transform if self.has_georeference else IDENTITY
 
     def xy(self, col: float, row: float) -> tuple[float, float]:
         """Map coordinates of a point in pixel coordinates (0, 0 is the outer upper left corner)."""

@@ -131,12 +131,12 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
 
     Args:
         path: GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile, in any CRS.
-        scenes: georeferenced rasters.
+        scenes: rasters; without a georeference, pixel (column, row) lies at (column, -row).
         labels: how features become labels.
 
     Raises:
-        VectorError: if the file cannot be read, or has no CRS.
-        InputError: if a scene has no CRS, classes are not as said, or no feature hits any scene.
+        VectorError: if the file cannot be read, or has no CRS where a scene has one.
+        InputError: if classes are not as said, or no feature hits any scene.
         SceneError: if a scene is damaged.
     """
     found = read_polygons(path, None, Layer(labels.layer))
@@ -148,28 +148,34 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
     by_stem: dict[str, Path] = {}
     features: dict[str, Features] = {}
     hit = np.zeros(len(frame), np.bool_)
+    grids: dict[str, GeoGrid] = {}
+    warnings: tuple[str, ...] = ()
     for scene in scenes:
         stem = safe_stem([scene.stem])
         if stem in by_stem:
             raise InputError(f"{scene} and {by_stem[stem]} have one name", "rename one of them")
         by_stem[stem] = scene
-        grid = _placed_grid(scene)
+        grid, told = _grid(scene)
+        grids[stem] = grid
+        warnings += told
         if grid.crs not in by_crs:
-            by_crs[grid.crs] = place_frame(frame, str(grid.crs), path).geometry.to_numpy()
+            there = frame if grid.crs is None else place_frame(frame, grid.crs, path)
+            by_crs[grid.crs] = there.geometry.to_numpy()
         placed = by_crs[grid.crs]
         bounds = shapely.bounds(placed)
         on_it = known & np.isfinite(bounds).all(axis=1) & _meets(bounds, grid)
         hit |= on_it
         features[stem] = _ordered(placed[on_it], ids[on_it])
     if not hit.any():
-        reason = why_elsewhere(frame[known], [_placed_grid(scene) for scene in by_stem.values()])
+        reason = why_elsewhere(frame[known], list(grids.values()))
         raise InputError(
             f"{path}: none of its {int(known.sum()):,} features lies on {_places(frame, scenes)}"
-            + (f"; {reason}" if reason else ""),
+            + "".join(f"; {line}" for line in (reason, *warnings[:SHOWN]) if line),
             "check that both are of one place, and that their coordinate systems are declared rightly",
         )
     outside, unusable = int((known & ~hit).sum()), int((~known).sum()) + found.left_out
-    notes = (*found.notes, *_one_class(path, frame, labels), *_unnamed(path, labels, int((~known).sum())))
+    notes = (*found.notes, *_without_crs(grids), *_one_class(path, frame, labels))
+    notes += _unnamed(path, labels, int((~known).sum()))
     return VectorSet(path, classes, labels, by_stem, features, outside, unusable, notes)
 
 
@@ -219,15 +225,25 @@ def _class_names(path: Path, frame: Any, labels: VectorLabels) -> list[str | Non
     return texts(frame[labels.class_field])
 
 
-def _placed_grid(path: Path) -> GeoGrid:
+def _grid(path: Path) -> tuple[GeoGrid, tuple[str, ...]]:
     with open_scene(path) as scene:
-        grid = scene.info.grid
-        known = "".join(f"; {line}" for line in scene.warnings)
-    if grid.crs is None:
-        raise InputError(
-            f"{path}: has no coordinate reference system{known}", "give it one: gdal_translate -a_srs"
-        )
-    return grid
+        return scene.info.grid, tuple(scene.warnings)
+
+
+def _without_crs(grids: Mapping[str, GeoGrid]) -> tuple[str, ...]:
+    """What polygons on scenes without a CRS are taken for."""
+    pictures = [stem for stem, grid in grids.items() if not grid.has_georeference]
+    maps = [stem for stem, grid in grids.items() if grid.has_georeference and grid.crs is None]
+    told = (
+        "no georeference: polygons are read in pixels, x = column and y = -row, as QGIS shows it",
+        pictures,
+    )
+    others = ("no CRS: the coordinates of polygons are read as those of its transform", maps)
+    return tuple(f"{stems[0]}{_and_more(stems)}: {text}" for text, stems in (told, others) if stems)
+
+
+def _and_more(stems: Sequence[str]) -> str:
+    return f" and {len(stems) - 1:,} more" if len(stems) > 1 else ""
 
 
 def _meets(bounds: npt.NDArray[np.float64], grid: GeoGrid) -> npt.NDArray[np.bool_]:

@@ -92,8 +92,6 @@ def _apart(files: SceneFiles, bounds: Bounds, crs: str | None) -> VectorError:
 def _reason(path: Path, layer: Layer, grid: GeoGrid, other: str) -> str:
     """A guess, where a usual mistake explains it."""
     frame = read_polygons(path, None, layer).frame
-    if frame.crs is None or grid.crs is None:
-        return ""
     found = why_elsewhere(frame, [grid]).replace("the scene's", f"{other}'s")
     return f"; those of {path.name}: {found}" if found else ""
 

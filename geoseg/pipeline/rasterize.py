@@ -126,7 +126,7 @@ def rasterize(
 def _elsewhere(vectors: Path, layer: Layer, scene: Scene) -> VectorError:
     """The error of polygons none of which lies on a raster, with what explains it."""
     frame = read_polygons(vectors, None, layer).frame
-    reason = why_elsewhere(frame, [scene.info.grid]) if frame.crs is not None and scene.info.grid.crs else ""
+    reason = why_elsewhere(frame, [scene.info.grid])
     west, south, east, north = frame.total_bounds
     return VectorError(
         f"no polygon of {vectors} lies on {scene.path}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to "

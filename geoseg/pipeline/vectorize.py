@@ -97,6 +97,7 @@ def vectorize(
             listener.told(line)
         if scene.info.grid.crs is None:
             listener.told("no CRS: lengths and areas, and options in metres, are in pixels")
+            _check_degrees(targets, scene.info.name)
         for folder in {target.parent for target in targets}:
             make_folder(folder)
             remove_leftovers(folder)
@@ -111,6 +112,16 @@ def vectorize(
         finally:
             strips.close()
             sink.abort()
+
+
+def _check_degrees(targets: Sequence[Path], name: str) -> None:
+    """Refuse GeoJSON, which is in degrees, for a raster without a CRS."""
+    for target in targets:
+        if target.suffix.lower() == ".geojson":
+            raise OptionError(
+                f"{target.name}: {name} has no CRS, and GeoJSON is in degrees",
+                f"use -o {target.with_suffix('.gpkg').name}",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class CogWriter:
         with unplaced(), rasterio.open(self._final.temp, driver="GTiff") as dataset:
             grid = self.layout.grid
             lies = (dataset.height, dataset.width), tuple(dataset.transform)[:6], dataset.crs
-            if lies != (grid.size, grid.transform, self._crs):
+            if lies != (grid.size, grid.file_transform, self._crs):
                 raise OutputError(f"{self.target}: the file does not lie where it should", "check the disk")
             checksums = [0] * self._channels
             for row in range(0, dataset.height, BLOCK):

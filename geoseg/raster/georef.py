@@ -11,7 +11,7 @@ from pyproj.exceptions import ProjError
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from geoseg.core import IDENTITY, GeoGrid
+from geoseg.core import IDENTITY, UNPLACED, GeoGrid
 from geoseg.core.files import is_file
 from geoseg.core.grid import Transform
 
@@ -34,7 +34,7 @@ def grid_of(path: Path, dataset: DatasetReader) -> tuple[GeoGrid, list[str]]:
         notes += [note] if note else []
     if not is_usable(transform):
         notes.append(f"{path.name}: its transform {transform} is no grid; read as a plain picture")
-        transform = IDENTITY
+        transform = UNPLACED
     sidecar = path.with_name(path.name + ".aux.xml")
     if is_file(sidecar) and _says_more(sidecar):
         notes.append(f"{sidecar.name} is not read: what it says about place or nodata is not used")
@@ -45,14 +45,19 @@ def grid_of(path: Path, dataset: DatasetReader) -> tuple[GeoGrid, list[str]]:
 
 def _without_transform(path: Path, dataset: DatasetReader) -> tuple[Transform, str | None]:
     found, problem = world_file(path)
+    if found == IDENTITY:
+        return (
+            UNPLACED,
+            f"{path.name}: its world file says what no GeoTIFF can, rows that lead north; not used",
+        )
     if found is not None:
         return found, None
     if problem:
-        return IDENTITY, problem
+        return UNPLACED, problem
     how = "ground control points" if dataset.gcps[0] else "rational polynomials (RPC)" if dataset.rpcs else ""
     if not how:
-        return IDENTITY, None
-    return IDENTITY, (
+        return UNPLACED, None
+    return UNPLACED, (
         f"{path.name} is placed by {how} only, which are not applied: outputs have no georeference "
         "(use gdalwarp first)"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import ProjError
 
-from geoseg.core.grid import GeoGrid
+from geoseg.core.grid import IDENTITY, GeoGrid
 
 Points = NDArray[np.float64]
 
@@ -18,6 +19,17 @@ def corner_points(grid: GeoGrid) -> Points:
     """The outer corners of a grid in its own map units, in a ring's order: (4, 2), x and y."""
     corners = ((0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height))
     return np.array([grid.xy(col, row) for col, row in corners])
+
+
+def in_one_direction(grids: Sequence[GeoGrid]) -> list[GeoGrid]:
+    """Grids of patches of one raster, where the patch in its corner may have no transform.
+
+    geoseg cuts a raster without a georeference with y = -row. rasterio's windows have y = row: there the
+    patch in the corner has it too.
+    """
+    if any(grid.transform[:2] + grid.transform[3:5] == (1.0, 0.0, 0.0, 1.0) for grid in grids):
+        return [grid if grid.has_georeference else replace(grid, transform=IDENTITY) for grid in grids]
+    return list(grids)
 
 
 def corners_lonlat(grids: Sequence[GeoGrid]) -> Points:

@@ -109,7 +109,7 @@ class LabelFile:
 
     def _check(self) -> None:
         with unplaced(), rasterio.open(self._path, driver="GTiff") as dataset:
-            if tuple(dataset.transform)[:6] != self._layout.grid.transform:
+            if tuple(dataset.transform)[:6] != self._layout.grid.file_transform:
                 raise OutputError(
                     f"{self._path}: a GeoTIFF cannot hold the image's transform", "use gdalwarp on it first"
                 )

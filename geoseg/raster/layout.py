@@ -111,7 +111,7 @@ def create_tiff(path: Path, layout: RasterLayout, crs: CRS | None, **creation: A
             dtype=layout.dtype,
             nodata=layout.nodata,
             crs=crs,
-            transform=Affine(*grid.transform),
+            transform=Affine(*grid.file_transform),
             bigtiff="IF_SAFER",
             num_threads=1,
             **creation,
@@ -141,7 +141,7 @@ def storable_crs(grid: GeoGrid, target: Path) -> CRS | None:
     wanted = CRS.from_wkt(grid.crs)
     profile = {"driver": "GTiff", "height": 1, "width": 1, "count": 1, "dtype": "uint8"}
     with unplaced(), MemoryFile() as memory:
-        memory.open(crs=wanted, transform=Affine(*grid.transform), **profile).close()
+        memory.open(crs=wanted, transform=Affine(*grid.file_transform), **profile).close()
         with memory.open() as dataset:
             stored = dataset.crs
     if stored != wanted and not _same_places(wanted, stored, grid):

@@ -190,5 +190,5 @@ def _check(path: Path, target: Path, layout: RasterLayout, patch: Patch) -> None
         same = dataset.read(window=window).tobytes() == patch.pixels.tobytes()
         if layout.masked:
             same = same and bool(np.array_equal(dataset.read_masks(1) > 0, patch.valid))
-        if not same or tuple(dataset.transform)[:6] != layout.grid.transform:
+        if not same or tuple(dataset.transform)[:6] != layout.grid.file_transform:
             raise OutputError(f"{target}: the file does not hold what was written", "check the disk")

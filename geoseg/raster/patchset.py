@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.core import IDENTITY, GeoGrid, Window
+from geoseg.core import UNPLACED, GeoGrid, Window
 from geoseg.core.strip import Mask
 from geoseg.errors import InputError, SceneError
 from geoseg.raster.canvas import Pixels
+from geoseg.raster.ground import in_one_direction
 from geoseg.raster.layout import RasterLayout
 from geoseg.raster.patchfiles import layout_of
 from geoseg.raster.scene import open_scene
@@ -114,7 +115,8 @@ def _check_alike(path: Path, layout: RasterLayout, first_path: Path, first: Rast
 
 def _place(paths: Sequence[Path], grids: Sequence[GeoGrid]) -> tuple[list[Window], GeoGrid]:
     """Windows of all patches, and the grid from the first pixel of any to the last of any."""
-    if len(grids) > 1 and all(g.transform == IDENTITY for g in grids):
+    grids = in_one_direction(grids)
+    if len(grids) > 1 and all(g.transform == UNPLACED for g in grids):
         corners = [_named_place(path) for path in paths]
     else:
         corners = [_offset(path, grid, grids[0]) for path, grid in zip(paths, grids, strict=True)]
@@ -130,7 +132,7 @@ def _place(paths: Sequence[Path], grids: Sequence[GeoGrid]) -> tuple[list[Window
 def _grid_from(windows: Sequence[Window], grids: Sequence[GeoGrid], size: tuple[int, int]) -> GeoGrid:
     # the patch in the corner has the scene's own numbers; others give them back but for rounding
     window, grid = min(zip(windows, grids, strict=True), key=lambda pair: pair[0])
-    if (window.row, window.col) == (0, 0) or all(g.transform == IDENTITY for g in grids):
+    if (window.row, window.col) == (0, 0) or all(g.transform == UNPLACED for g in grids):
         return replace(grid, height=size[0], width=size[1])
     return replace(grid.crop(Window(-window.row, -window.col, 1, 1)), height=size[0], width=size[1])
 

@@ -44,7 +44,10 @@ def write_picture(
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 3, "height": grid.height, "width": grid.width}
     profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "interleave": "pixel"}
     profile |= {"compress": "JPEG", "jpeg_quality": QUALITY, "photometric": "YCBCR"}
-    profile |= {"crs": CRS.from_wkt(grid.crs) if grid.crs else None, "transform": Affine(*grid.transform)}
+    profile |= {
+        "crs": CRS.from_wkt(grid.crs) if grid.crs else None,
+        "transform": Affine(*grid.file_transform),
+    }
     with PendingFile(target, overwrite=True) as pending:
         with (
             writing(target, *GDAL_ERRORS),

@@ -167,7 +167,7 @@ def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") ->
 
 def header_hash(files: Sequence[Path], grid: GeoGrid) -> str:
     """Sha256 of files' sizes, modification times and first 64 KiB, and of the grid, which others may tell."""
-    digest = hashlib.sha256(repr((grid.transform, grid.crs)).encode())
+    digest = hashlib.sha256(repr((grid.file_transform, grid.crs)).encode())
     for path in files:
         about = path.stat()
         digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode())

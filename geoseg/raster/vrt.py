@@ -19,7 +19,7 @@ import rasterio.crs
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RioWindow
 
-from geoseg.core import IDENTITY, Band, GeoGrid
+from geoseg.core import IDENTITY, UNPLACED, Band, GeoGrid
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.alpha import ALPHA, AlphaBands, settle_alpha
@@ -276,14 +276,15 @@ def _grid(path: Path, root: ET.Element) -> GeoGrid:
         c, a, b, f, d, e = numbers
         if not is_usable((a, b, c, d, e, f)):
             raise ValueError("its pixels have no size")
-        grid = GeoGrid(height, width, (a, b, c, d, e, f))
+        transform = (a, b, c, d, e, f)
+        grid = GeoGrid(height, width, UNPLACED if transform == IDENTITY else transform)
     except ValueError as error:
         raise SceneError(f"{path}: has no size or a damaged transform", "make it anew") from error
     text = (root.findtext("SRS") or "").strip()
     if not text:
         return grid
     try:
-        return GeoGrid(height, width, grid.transform or IDENTITY, rasterio.crs.CRS.from_string(text).to_wkt())
+        return GeoGrid(height, width, grid.transform, rasterio.crs.CRS.from_string(text).to_wkt())
     except (RasterioError, ValueError) as error:
         raise SceneError(f"{path}: its CRS cannot be read: {error}", "make it anew") from error
 

@@ -123,7 +123,7 @@ def test_rims_and_contacts_are_classes(tmp_path: Path) -> None:
 
 
 def test_what_misses_is_counted_and_told(tmp_path: Path) -> None:
-    """Some outside: counted. All outside: where they are. No CRS on either side: said so."""
+    """Some outside: counted. All outside: where they are. No CRS: coordinates are compared."""
     scene = write_scene(tmp_path / "scene.tif", (40, 50))
     far = shapely.affinity.translate(pixels(0, 0, 5, 5), 5000)
     some = write_vectors(tmp_path / "some.gpkg", [pixels(0, 0, 5, 5), far, far])
@@ -133,8 +133,11 @@ def test_what_misses_is_counted_and_told(tmp_path: Path) -> None:
     assert 2 == read_vector_set(some, [scene], VectorLabels()).outside
     with pytest.raises(InputError, match=r"none of its 1 features lies on scene.tif: they lie at 505000"):
         read_vector_set(none, [scene], VectorLabels())
-    with pytest.raises(InputError, match="has no coordinate reference system"):
-        read_vector_set(some, [plain], VectorLabels())
+    on_plain = read_vector_set(some, [plain], VectorLabels())
+    assert (2, 1) == (on_plain.outside, len(on_plain.features["plain"].shapes))
+    assert ["plain: no CRS: the coordinates of polygons are read as those of its transform"] == list(
+        on_plain.notes
+    )
     with pytest.raises(VectorError, match="does not say its CRS"):
         read_vector_set(write_vectors(tmp_path / "bare.gpkg", [far], None), [scene], VectorLabels())
     with pytest.raises(InputError, match="one name"):

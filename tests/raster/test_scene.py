@@ -14,7 +14,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from geoseg.core import IDENTITY, GeoGrid
+from geoseg.core import UNPLACED, GeoGrid
 from geoseg.errors import SceneError
 from geoseg.raster import measure_stretch, open_scene, sample_values
 from geoseg.raster.georef import ground_distance, parse_world_file
@@ -79,7 +79,7 @@ def test_without_crs_there_are_no_metres(tmp_path: Path) -> None:
     """A plain picture works; its pixels have no size."""
     path = write_raster(tmp_path / "s.tif", PIXELS, crs=None, transform=Affine.identity())
     with open_scene(path) as scene:
-        assert (None, IDENTITY, None) == (scene.info.gsd_m, scene.info.grid.transform, scene.info.grid.crs)
+        assert (None, UNPLACED, None) == (scene.info.gsd_m, scene.info.grid.transform, scene.info.grid.crs)
 
 
 @pytest.mark.parametrize("name", ["s.tfw", "s.TFW", "s.tifw", "s.wld"])
@@ -104,7 +104,7 @@ def test_broken_world_files_are_ignored(tmp_path: Path, text: bytes) -> None:
     path = write_raster(tmp_path / "s.tif", PIXELS, crs=None, transform=Affine.identity())
     (tmp_path / "s.tfw").write_bytes(text)
     with open_scene(path) as scene:
-        assert IDENTITY == scene.info.grid.transform
+        assert UNPLACED == scene.info.grid.transform
         assert "not a world file" in scene.warnings[0]
 
 
@@ -113,7 +113,7 @@ def test_control_points_are_told(tmp_path: Path) -> None:
     points = [GroundControlPoint(r, c, c * 1.0, r * 1.0) for r, c in [(0, 0), (0, 50), (30, 0)]]
     path = write_raster(tmp_path / "s.tif", PIXELS, transform=None, crs=CRS.from_epsg(4326), gcps=points)
     with open_scene(path) as scene:
-        assert IDENTITY == scene.info.grid.transform
+        assert UNPLACED == scene.info.grid.transform
         assert any("control points" in w for w in scene.warnings)
 
 

@@ -16,7 +16,7 @@ from geoseg.dataset.items import DataSet, Item
 from geoseg.dataset.split.names import named_places
 from geoseg.dataset.split.options import FAR_M
 from geoseg.raster import open_scene
-from geoseg.raster.ground import corner_points, corners_lonlat, in_metres, on_sphere
+from geoseg.raster.ground import corner_points, corners_lonlat, in_metres, in_one_direction, on_sphere
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -136,7 +136,7 @@ def place(grids: Sequence[GeoGrid], stems: Sequence[str], sources: Sequence[str]
 def _origin(grids: Sequence[GeoGrid], corners: Floats, unit: Ints) -> None:
     """Images without a place get the shape they have, so that sides are known."""
     for i in np.flatnonzero(unit == NOWHERE).tolist():
-        corners[i] = corner_points(GeoGrid(*grids[i].size))
+        corners[i] = corner_points(GeoGrid(*grids[i].size, IDENTITY))
 
 
 def _pixel(ring: Floats, grid: GeoGrid) -> float:
@@ -158,13 +158,17 @@ def _maps(lonlat: Floats) -> Ints:
 
 def _transform_places(grids: Sequence[GeoGrid], scenes: Mapping[int, str]) -> dict[int, tuple[str, Floats]]:
     """Corners in pixels of images with a transform but no CRS; the first patch of a scene has none."""
-    placed = {scene for i, scene in scenes.items() if grids[i].transform != IDENTITY}
+    placed = sorted({scene for i, scene in scenes.items() if grids[i].has_georeference})
     found = {}
+    members_of: dict[str, list[int]] = {}
     for i, scene in scenes.items():
-        if scene in placed:
-            a, b, _, d, e, _ = grids[i].transform
+        members_of.setdefault(scene, []).append(i)
+    for scene in placed:
+        members = members_of[scene]
+        for i, grid in zip(members, in_one_direction([grids[i] for i in members]), strict=True):
+            a, b, _, d, e, _ = grid.transform
             side = float(np.sqrt(abs(a * e - b * d)))
-            found[i] = f"{scene}\n{side:.9g}", corner_points(grids[i]) / side
+            found[i] = f"{scene}\n{side:.9g}", corner_points(grid) / side
     return found
 
 
@@ -183,7 +187,7 @@ def _name_places(
         scale = [1 if step >= side / 4 else side for step, side in zip(steps, sizes.max(axis=0), strict=True)]
         for i, cell in zip(members, cells * scale, strict=True):
             shift = np.array([cell[1], cell[0]], np.float64)
-            found[i] = scene, np.asarray(corner_points(GeoGrid(*grids[i].size)) + shift)
+            found[i] = scene, np.asarray(corner_points(GeoGrid(*grids[i].size, IDENTITY)) + shift)
     return found
 
 
