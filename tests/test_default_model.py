@@ -373,5 +373,5 @@ def test_from_nothing_to_polygons(data: Path, out: Path) -> None:
         kinds = {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - no dict
     assert kinds == {"F16", "I64"}
     spec = load_bundle(str(bundle)).spec
-    assert (spec.has_edges, spec.gsd_range_m, spec.min_area_m2) == (True, (0.2, 0.5), {"1": 10.0})
+    assert (spec.has_edges, spec.gsd_range_m, spec.min_area_m2) == (True, (0.2, 0.5), {"1": 15.0})
     assert json.loads((out / "map" / "scene_1000000_run.json").read_text())
