@@ -9,10 +9,14 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyogrio
+import shapely
+from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geoseg.core.files import PendingFile, writing
@@ -20,6 +24,7 @@ from geoseg.errors import OutputError
 from geoseg.vector.geojson import write_geojson
 from geoseg.vector.parquet import write_parquet
 from geoseg.vector.paths import plain_path
+from geoseg.vector.stored_crs import crs_of_file, same_places, spellings
 from geoseg.vector.style import add_styles, class_style
 from geoseg.vector.table import GEOMETRY, TableFormat
 
@@ -77,9 +82,21 @@ class PolygonFiles:
         self._kept.abort()
 
     def _write(self, pending: PendingFile, batches: Batches) -> int:
+        """Write a file in the first spelling of the CRS that it gives back."""
+        suffix = pending.target.suffix.lower()
         with writing(pending.target, *LIBRARY_ERRORS):
-            writer = WRITERS[pending.target.suffix.lower()]
-            return writer(batches, pending, self._table)
+            if suffix == ".geojson":  # always in degrees
+                return WRITERS[suffix](batches, pending, self._table)
+            points = _first_points(batches())
+            for crs in spellings(self._table.crs):
+                pending.temp.unlink(missing_ok=True)
+                count = WRITERS[suffix](batches, pending, replace(self._table, crs=crs))
+                if same_places(self._table.crs, crs_of_file(pending.temp), points):
+                    return count
+        raise OutputError(
+            f"{pending.target}: polygons would lie elsewhere, since the format does not keep the scene's CRS",
+            "use parquet, or give the scene a CRS with an EPSG code (gdalwarp -t_srs)",
+        )
 
     def _rehearse(self) -> None:
         """Write each file without polygons: what a format cannot hold is known before hours of work."""
@@ -115,6 +132,15 @@ class PolygonFiles:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(self._kept.temp), "rb") as source, pa.ipc.open_stream(source) as stream:
             yield from stream
+
+
+def _first_points(batches: Iterator[pa.RecordBatch]) -> NDArray[np.float64]:
+    """Coordinates of the first polygons: (count, 2)."""
+    first = next(batches, None)
+    if first is None:
+        return np.empty((0, 2))
+    wkb = first.column(GEOMETRY).slice(0, 1).to_numpy(zero_copy_only=False)
+    return np.asarray(shapely.get_coordinates(shapely.from_wkb(wkb)))
 
 
 def check_formats(targets: Iterable[Path]) -> None:
