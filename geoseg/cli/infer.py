@@ -14,7 +14,7 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar, duration
 from geoseg.cli.scenes import each_scene, find_scenes
-from geoseg.core import Plan, SegmentOptions
+from geoseg.core import Plan, SegmentOptions, Window
 from geoseg.core.text import counted
 from geoseg.errors import Interrupted
 
@@ -184,6 +184,15 @@ class _Job:
         show.table([*rows, ("record", str(result.record_path), f"{_seconds(record.timings)}")])
 
 
+def window_text(window: Window) -> str:
+    """Say which part of a scene the rasters of a run over an area cover."""
+    return (
+        f"the mask covers rows {window.row:,} to {window.stop_row:,} and columns {window.col:,} to "
+        f"{window.stop_col:,} of the scene: {window.width:,} x {window.height:,} px; "
+        "--full-extent writes the whole"
+    )
+
+
 class Announcer:
     """Tells the plan and the progress of one scene on stderr.
 
@@ -226,6 +235,8 @@ class Announcer:
         click.echo(f"{self._place}{self._path}: {show.size_text(plan.source.size)}, {plan.bundle}", err=True)
         click.echo(f"device: {show.device_text(plan, _device_name(plan))}", err=True)
         click.echo(show.plan_text(plan), err=True)
+        if plan.window:
+            click.echo(window_text(plan.window), err=True)
         for text in plan.warnings:
             show.warn(text)
         self.told = plan.warnings

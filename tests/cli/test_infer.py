@@ -140,7 +140,9 @@ def test_area_file_in_another_crs(scene: Path, bundle: Path) -> None:
     assert inside[22:58, 34:78].all()
 
 
-def test_only_the_part_around_a_small_area_is_mapped(tmp_path: Path, bundle: Path) -> None:
+def test_only_the_part_around_a_small_area_is_mapped(
+    tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It lies on the scene's grid, and holds what a run over the whole scene gives, to the last score."""
     scene = write_scene(tmp_path / "wide.tif", (260, 350))
     with rasterio.open(scene) as dataset:
@@ -149,7 +151,9 @@ def test_only_the_part_around_a_small_area_is_mapped(tmp_path: Path, bundle: Pat
     box = f"--bbox={left},{bottom},{right},{top}"
     words = ("infer", scene, "--runtime", "torch", "--bundle", bundle, "--format", "none", "--probabilities")
     assert geoseg(*words, "-o", tmp_path / "full", "--full-extent", box) == 0
+    assert "--full-extent" not in capsys.readouterr().err
     assert geoseg(*words, "-o", tmp_path / "part", box) == 0
+    said = capsys.readouterr().err.replace("\n", " ")
     for kind in ("mask", "probabilities"):
         with (
             rasterio.open(tmp_path / f"full/wide_{kind}.tif") as full,
@@ -159,6 +163,7 @@ def test_only_the_part_around_a_small_area_is_mapped(tmp_path: Path, bundle: Pat
             assert (round(col), round(row)) == pytest.approx((col, row), abs=1e-6)
             assert part.height * part.width < 0.35 * full.height * full.width
             top_row, left_col = round(row), round(col)
+            assert f"the mask covers rows {top_row} to {top_row + part.height} and columns {left_col}" in said
             inside = np.s_[:, top_row : top_row + part.height, left_col : left_col + part.width]
             whole = full.read()
             np.testing.assert_array_equal(part.read(), whole[inside])
