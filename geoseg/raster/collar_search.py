@@ -171,13 +171,15 @@ class _Search:
 
     def _read(self, window: Window) -> Mask:
         pixels, valid = self._source.read(self._bands, _area(window))
-        same: Mask = valid & (pixels == self._value).all(axis=0)
+        same: Mask = valid.copy()
+        for band, value in zip(pixels, self._value, strict=True):
+            same &= band == value
         if len(self._others) <= FEW:
             self._others.update(np.unique(pixels[0][valid & ~same]).tolist())
-        if self._source.dtype == np.uint8:
-            beside = valid & ~same & _beside(same)
-            self._beside += int(np.count_nonzero(beside))
-            self._nearly += int(np.count_nonzero(beside & self._near(pixels)))
+        if self._source.dtype == np.uint8 and same.any():
+            beside = np.nonzero(valid & ~same & _beside(same))
+            self._beside += len(beside[0])
+            self._nearly += int(np.count_nonzero(self._near(pixels[:, beside[0], beside[1]][:, None])))
         return same
 
     def _near(self, pixels: Pixels) -> Mask:

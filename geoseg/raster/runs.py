@@ -30,9 +30,9 @@ class Runs:
     @classmethod
     def of(cls, mask: Mask) -> Runs:
         """The runs of a mask (height, width)."""
-        step = np.diff(mask.astype(np.int8), axis=1, prepend=0, append=0)
-        row, start = np.nonzero(step == 1)
-        stop = np.nonzero(step == -1)[1]
+        padded = np.pad(mask, ((0, 0), (1, 1)))
+        row, ends = np.nonzero(padded[:, 1:] != padded[:, :-1])
+        row, start, stop = row[::2], ends[::2], ends[1::2]
         return cls(*(values.astype(np.int32) for values in (row, start, stop)))
 
     @classmethod
