@@ -25,14 +25,14 @@ ARROWS: dict[str, set[str]] = {
     "pipeline": {"raster", "model", "predict", "vector"},
     "dataset": {"raster", "vector", "report"},
     "evaluate": {"raster", "vector", "report"},
-    "train": {"dataset", "evaluate", "model", "predict", "report"},
+    "train": {"dataset", "evaluate", "model", "pipeline", "predict", "raster", "report", "vector"},
     "batch": {"pipeline", "raster", "vector", "report"},
 }
 ARROWS["cli"] = set(ARROWS)
 NETWORK_ROOMS = {"model", "predict"}
 """Of the pipeline, only ``segment`` and its job reach them: whatever else runs there starts without torch."""
 
-VECTOR_ROOMS = {"vector", "dataset", "evaluate"}
+VECTOR_ROOMS = {"vector", "dataset", "evaluate", "train.validation"}
 OWNERS: dict[str, set[str]] = {
     "rasterio": {"raster", "cli.doctor"},  # a diagnosis looks at everything
     "rasterio.features": set(ARROWS),

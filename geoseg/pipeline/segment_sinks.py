@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from geoseg.core import Plan, Sink
+from geoseg.core import BundleSpec, Plan, SceneInfo, Sink
 from geoseg.core.queues import BackgroundSink
 from geoseg.core.scale import least_areas
 from geoseg.pipeline.segment_job import Job
@@ -41,13 +41,26 @@ def _make_sinks(job: Job, plan: Plan) -> Iterator[Sink]:
 
 def context_of(job: Job) -> PolygonContext:
     """What the polygons of a run have in common."""
-    spec, info = job.bundle.spec, job.scene.info
+    return polygon_context(job.scene.info, job.bundle.spec, job.options.network.gsd_m, job.run)
+
+
+def polygon_context(
+    info: SceneInfo, spec: BundleSpec, gsd_m: float | None = None, run: str = ""
+) -> PolygonContext:
+    """Return what the polygons of a scene say about their origin, and the bundle's defaults for them.
+
+    Args:
+        info: the scene.
+        spec: the bundle.
+        gsd_m: the size of a pixel in metres, where the user stated it.
+        run: its name.
+    """
     return PolygonContext(
         scene=info.name,
         acquired=info.acquired,
         bundle=spec.name,
-        run=job.run,
-        min_area=least_areas(info, spec.min_area_m2, spec.gsd_range_m, job.options.network.gsd_m),
+        run=run,
+        min_area=least_areas(info, spec.min_area_m2, spec.gsd_range_m, gsd_m),
         simplify_m=spec.simplify_m,
     )
 

@@ -178,3 +178,17 @@ def crs_name(grid: GeoGrid) -> str:
     crs = CRS.from_wkt(grid.crs)
     code = crs.to_epsg(min_confidence=EPSG_CONFIDENCE)
     return f"EPSG:{code} ({crs.name})" if code else crs.name
+
+
+def at_gsd(grid: GeoGrid, gsd_m: float) -> GeoGrid:
+    """Give a picture without a place square pixels of a known size, so that metres mean something.
+
+    Args:
+        grid: without a CRS.
+        gsd_m: side of a pixel on the ground in metres.
+
+    Returns:
+        The grid in a transverse Mercator projection around its upper left corner, at no place in particular.
+    """
+    crs = CRS.from_proj4("+proj=tmerc +lat_0=0 +lon_0=0 +k=1 +datum=WGS84 +units=m +no_defs").to_wkt()
+    return GeoGrid(grid.height, grid.width, (gsd_m, 0.0, 0.0, 0.0, -gsd_m, 0.0), crs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,13 +43,19 @@ class Agreement:
         return Precision(round(self.mean_abs, 6), round(self.max_abs, 4), TOLERANCE, agrees)
 
 
-def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
+def compare_precisions(bundle: Bundle, patches: Patches, thresholds: Sequence[float]) -> Agreement:
     """Run patches in both precisions on this machine, through the runtime that geoseg would take.
+
+    Args:
+        bundle: whose threshold may still be chosen.
+        patches: to run.
+        thresholds: that a bundle of one class may get; that of the most differences counts.
 
     Raises:
         ValueError: there are no patches.
     """
-    total = largest = flipped = 0.0
+    total = largest = 0.0
+    flipped = np.zeros(len(thresholds))
     count = 0
     predictors: list[Any] = []
     for patch in patches:
@@ -60,18 +66,21 @@ def compare_precisions(bundle: Bundle, patches: Patches) -> Agreement:
         difference = np.abs(exact - rounded)
         total += float(difference.sum(dtype=np.float64))
         largest = max(largest, float(difference.max()))
-        flipped += float((_classes(exact, bundle.spec) != _classes(rounded, bundle.spec)).mean())
+        flipped += [_flipped(exact, rounded, bundle.spec, threshold) for threshold in thresholds]
         count += 1
     if not count:
         raise ValueError("no patches to compare precisions on")
-    return Agreement(total / (count * difference.size), largest, flipped / count)
+    return Agreement(total / (count * difference.size), largest, float(flipped.max()) / count)
 
 
-def _classes(probabilities: npt.NDArray[np.float32], spec: BundleSpec) -> npt.NDArray[np.intp]:
-    """Class ids ``(height, width)`` that a map would show; a boundary output is no class."""
+def _flipped(
+    exact: npt.NDArray[np.float32], rounded: npt.NDArray[np.float32], spec: BundleSpec, threshold: float
+) -> float:
+    """Share of the pixels whose class on a map would differ; a boundary output is no class."""
     if spec.channels == 1:
-        return np.asarray(probabilities[0] >= spec.threshold, np.intp)
-    return np.asarray(probabilities[: spec.channels].argmax(axis=0), np.intp)
+        return float(((exact[0] >= threshold) != (rounded[0] >= threshold)).mean())
+    one, other = (answer[: spec.channels].argmax(axis=0) for answer in (exact, rounded))
+    return float((one != other).mean())
 
 
 def _answer(predictor: Any, patch: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from geoseg.core import BundleSpec
+from geoseg.core import BundleSpec, Window
 from geoseg.core.bundle import Precision, Scaling
 from geoseg.core.files import writing
 from geoseg.model.bundle import Bundle
@@ -21,9 +21,10 @@ from geoseg.model.pack import describe, write_bundle
 from geoseg.train.agreement import compare_precisions
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.images import Part
-from geoseg.train.measure import Findings, findings, look, windows
+from geoseg.train.operating_point import OperatingPoint, choose_operating_point, thresholds_of
 from geoseg.train.recipe import Recipe
 from geoseg.train.start import arguments_of
+from geoseg.train.validation import predict_images
 
 _PATCH, _OVERLAP = 512, 128
 _COMPARED = 12
@@ -34,24 +35,28 @@ _LIBRARIES = ("geoseg", "torch", "lightning", "segmentation-models-pytorch", "to
 def make_bundle(
     network: nn.Module, data: TrainingData, recipe: Recipe, target: Path, done: Callable[[int], None]
 ) -> Bundle:
-    """Measure a network on the validation images and write it as a bundle, which replaces an earlier one.
+    """Choose a network's operating point and write it as a bundle, which replaces an earlier one.
+
+    The validation images are predicted by the code of ``geoseg infer`` from a draft of the bundle, whose
+    weights and precision are those of the bundle itself.
 
     Args:
         network: in evaluation mode.
         data: what it was trained on.
         recipe: how.
         target: the bundle's folder.
-        done: told of every window that was measured on.
+        done: told how many validation images more were predicted.
 
     Raises:
         OutputError: the bundle cannot be written.
     """
-    found = findings(look(network, data.valid, recipe, data.classes, done), recipe, data.classes)
-    spec = describe_bundle(data, recipe, found)
+    spec = describe_bundle(data, recipe)
     tensors = network.cpu().state_dict()
     with tempfile.TemporaryDirectory() as folder:
         draft = write_bundle(Path(folder) / "draft", spec, tensors, half=recipe.half)
-        spec = replace(spec, precision=_precision(draft, data, recipe))
+        draft = replace(draft, spec=replace(spec, precision=_precision(draft, data, recipe)))
+        predictions = predict_images(draft, data.valid, done)
+        spec = with_operating_point(draft.spec, choose_operating_point(predictions, recipe, data.classes))
     return _replace_bundle(target, spec, tensors, card(spec, data), recipe.half)
 
 
@@ -72,16 +77,22 @@ def _replace_bundle(
     return replace(bundle, folder=target)
 
 
-def measured_windows(data: TrainingData, recipe: Recipe) -> int:
-    """How many windows `make_bundle` measures on."""
-    return len(windows(data.valid, recipe))
+def with_operating_point(spec: BundleSpec, point: OperatingPoint) -> BundleSpec:
+    """Return a bundle's description with what was chosen and measured on the validation images."""
+    area = point.min_area_m2
+    return replace(
+        spec,
+        threshold=point.threshold,
+        min_area_m2={str(c.id): area for c in spec.classes.foreground} if area else {},
+        metrics={f"validation, {point.images} images": point.metrics},
+        calibration=point.calibration,
+    )
 
 
-def describe_bundle(data: TrainingData, recipe: Recipe, found: Findings) -> BundleSpec:
-    """The bundle's description, without the digests of its files."""
+def describe_bundle(data: TrainingData, recipe: Recipe) -> BundleSpec:
+    """Describe the bundle, without an operating point and the digests of its files."""
     given = recipe.input
     binary = data.classes.is_binary
-    area = found.min_area_m2
     return BundleSpec(
         name=recipe.name,
         architecture=recipe.network.architecture,
@@ -96,12 +107,8 @@ def describe_bundle(data: TrainingData, recipe: Recipe, found: Findings) -> Bund
         gsd_range_m=given.gsd_m,
         has_edges=recipe.network.edges,
         activation="sigmoid" if binary else "softmax",
-        threshold=found.threshold,
-        min_area_m2={str(c.id): area for c in data.classes.foreground} if area else {},
         simplify_m=0.5 * given.gsd_m[0] if given.gsd_m else 0.0,
         value_range=_value_range(data),
-        metrics={f"validation, {found.images} images": found.metrics},
-        calibration=found.calibration,
         data=_sources(data, recipe),
         licence=recipe.licence,
         training=_provenance(data, recipe),
@@ -133,8 +140,9 @@ def card(spec: BundleSpec, data: TrainingData) -> str:
         "|---|---|---|",
         *figures,
         "",
-        "All pixels pooled, on the network's grid; footprints by SpaceNet's rule at IoU 0.5. The same images "
-        "chose the threshold, the smallest area and the best epoch: measure on others as well.",
+        "All pixels pooled; footprints by SpaceNet's rule at IoU 0.5, of the polygons that `geoseg infer` "
+        "writes. The same images chose the threshold, the smallest area and the best epoch, so these metrics "
+        "are slightly optimistic: evaluate on other images.",
         "",
         *threshold,
         f"Expected calibration error: {spec.calibration.get('ece', float('nan')):.3f}.",
@@ -179,16 +187,14 @@ def _provenance(data: TrainingData, recipe: Recipe) -> dict[str, Any]:
 
 
 def _precision(draft: Bundle, data: TrainingData, recipe: Recipe) -> Precision:
-    """How far bfloat16 agrees with float32, on patches of validation images."""
-    every = windows(data.valid, recipe)
-    chosen: Sequence[int] = np.linspace(0, len(every) - 1, min(_COMPARED, len(every))).astype(int).tolist()
+    """Compare bfloat16 with float32 on patches from the middle of validation images."""
+    sizes = data.valid.sizes
+    chosen: Sequence[int] = np.linspace(0, len(sizes) - 1, min(_COMPARED, len(sizes))).astype(int).tolist()
     patches = []
     for number in chosen:
-        place = every[number][0]
-        side = _PATCH
-        window = replace(place.window, height=side, width=side)
-        patches.append(_filled(data.valid.read(place.image, window), recipe))
-    return compare_precisions(draft, patches).precision()
+        top, left = (max(0, (length - _PATCH) // 2) for length in sizes[number])
+        patches.append(_filled(data.valid.read(number, Window(top, left, _PATCH, _PATCH)), recipe))
+    return compare_precisions(draft, patches, thresholds_of(recipe, data.classes)).precision()
 
 
 def _filled(part: Part, recipe: Recipe) -> npt.NDArray[Any]:

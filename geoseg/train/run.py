@@ -25,7 +25,7 @@ from geoseg.errors import GeosegError, OptionError, OutputError, ResourceError, 
 from geoseg.model.allocator import keep_memory
 from geoseg.model.bundle import Bundle
 from geoseg.train.board import Board, quiet_writer
-from geoseg.train.bundle import make_bundle, measured_windows
+from geoseg.train.bundle import make_bundle
 from geoseg.train.callbacks import (
     BEST,
     CURVES,
@@ -43,6 +43,7 @@ from geoseg.train.loaders import Loaders
 from geoseg.train.module import Segmentation
 from geoseg.train.recipe import Recipe, read_entries
 from geoseg.train.start import start_network, without_weights
+from geoseg.train.validation import chosen_images
 
 RECIPE, FINGERPRINT, BUNDLE, BOARD = "recipe.json", "fingerprint.json", "bundle", "tensorboard"
 
@@ -165,7 +166,7 @@ class Run:
 
         Args:
             interrupted: whether the user stopped the run.
-            measuring: told how many windows will be measured on; returns what is told of each.
+            measuring: told how many validation images will be predicted; returns what is told of each.
 
         Raises:
             ResumeError: no epoch has ended yet.
@@ -177,7 +178,7 @@ class Run:
         network = start_network(without_weights(self.recipe), self.data.classes)
         own = {n.removeprefix("network."): t for n, t in state["state_dict"].items()}
         network.load_state_dict(own)
-        done = measuring(measured_windows(self.data, self.recipe))
+        done = measuring(len(chosen_images(self.data.valid)))
         bundle = make_bundle(network.eval(), self.data, self.recipe, self.folder / BUNDLE, done)
         return Outcome(bundle, int(state["epoch"]) + 1, interrupted)
 

@@ -14,11 +14,12 @@ from geoseg.model.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.losses import Truth, segmentation_loss
-from geoseg.train.measure import windows
 from geoseg.train.module import logits_of
 from geoseg.train.recipe import Recipe
 from geoseg.train.run import Hardware
 from geoseg.train.start import start_network, without_weights
+from geoseg.train.validation import chosen_images
+from geoseg.train.windows import zoom_of
 
 _TRIED = 4
 """Batches on which speed is measured; the first does not count."""
@@ -77,10 +78,17 @@ def estimate(recipe: Recipe, data: TrainingData, hardware: Hardware, began: floa
     loaders = Loaders(data, recipe, 0)
     area = recipe.sampling.patch**2
     tiles = len(loaders.tiles) * loaders.side**2 / area
-    measured = sum(side * side for _, side in windows(data.valid, recipe)) / area
+    measured = _predicted_pixels(data, recipe) / area
     epoch = patch_s * (recipe.sampling.patches_per_epoch + _VALIDATED * tiles)
     end = patch_s * (_MEASURED * measured + _PACKED_PATCHES * _PATCH_PIXELS / area)
     return Duration(time.monotonic() - began, epoch, end)
+
+
+def _predicted_pixels(data: TrainingData, recipe: Recipe) -> float:
+    """Pixels of the network's grid that choosing the operating point predicts, overlaps left out."""
+    images = data.valid
+    zooms = {k: zoom_of(images.items[k].gsd_m, recipe.input.gsd_m) for k in chosen_images(images)}
+    return sum(images.sizes[k][0] * images.sizes[k][1] / zoom**2 for k, zoom in zooms.items())
 
 
 def seconds_per_patch(recipe: Recipe, data: TrainingData, hardware: Hardware) -> float:

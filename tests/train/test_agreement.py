@@ -19,11 +19,11 @@ def test_precisions_are_compared_on_patches(tmp_path: Path) -> None:
     """bf16 is near fp32."""
     bundle = load_bundle(make_test_bundle(tmp_path / "b"))
     patches = np.random.default_rng(0).integers(0, 255, (2, 3, 64, 64), dtype=np.uint8)
-    agreement = compare_precisions(bundle, iter(patches))
+    agreement = compare_precisions(bundle, iter(patches), [0.5])
 
     assert 0 <= agreement.mean_abs <= agreement.max_abs < 0.5
     with pytest.raises(ValueError, match="no patches"):
-        compare_precisions(bundle, [])
+        compare_precisions(bundle, [], [0.5])
 
 
 def test_agreement_is_a_matter_of_mean_and_sides() -> None:
@@ -45,7 +45,7 @@ def test_answers_may_be_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(agreement, "make_predictor", lambda bundle, plan: Elsewhere())
     bundle = load_bundle(make_test_bundle(tmp_path / "b"))
-    found = compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)])
+    found = compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)], [0.5])
 
     assert found.max_abs == 0.25
 
@@ -70,7 +70,7 @@ def test_classes_are_compared_not_the_first_channel(tmp_path: Path, monkeypatch:
                 return self.answer
 
         monkeypatch.setattr(agreement, "make_predictor", lambda bundle, plan: Fixed(plan.precision))
-        return compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)]).flipped
+        return compare_precisions(bundle, [np.zeros((3, 64, 64), np.uint8)], [0.5]).flipped
 
     assert flipped(crossing) == 0.0
     assert flipped(swapping) == 0.5
