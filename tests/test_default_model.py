@@ -350,6 +350,24 @@ def test_figures_of_a_bundle(data: Path, out: Path) -> None:
     assert measure.cells(total) == "0.512 | 0.400 | 1.50 | 20"
 
 
+def test_polygons_below_an_area_are_not_counted(tmp_path: Path) -> None:
+    """A speck beside the building found is false, until the smallest area is above its own."""
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:30, 10:30] = 1
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    shutil.copyfile(tmp_path / "a.png", tmp_path / "a_mask.tif")
+    shapes = [shapely.box(10, 10, 30, 30), shapely.box(40, 40, 43, 43)]
+    columns = {"area_px": [400.0, 9.0], "confidence": [0.9, 0.8]}
+    frame = geopandas.GeoDataFrame(columns, geometry=shapes)
+    frame.to_file(tmp_path / "a_polygons.gpkg", layer="a_polygons")
+    module = script("least_area")
+    scene = module.read(tmp_path / "a_mask.tif", tmp_path / "a.png", 0.5)
+
+    assert module.score([scene], 0.0) == (pytest.approx(2 / 3), 2.0)
+    assert module.score([scene], 2.25) == (pytest.approx(2 / 3), 2.0)
+    assert module.score([scene], 2.5) == (1.0, 1.0)
+
+
 @pytest.mark.slow
 def test_from_nothing_to_polygons(data: Path, out: Path) -> None:
     """A short training gives a bundle of 16-bit weights that `infer` takes; the same command goes on."""
