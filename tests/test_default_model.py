@@ -383,7 +383,7 @@ def test_from_nothing_to_polygons(data: Path, out: Path) -> None:
     make("train", data, out, TRAIN="--device cpu --workers 0")
     bundle = out / "run" / "bundle"
     geoseg = Path(sys.executable).parent / "geoseg"
-    scene = str(out / "scenes" / "scene_1000000.tif")
+    scene = str(out / "scenes" / "generated" / "scene_1000000.tif")
     command = [str(geoseg), "infer", scene, "--bundle", str(bundle), "-o", str(out / "map"), "--json"]
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
 
