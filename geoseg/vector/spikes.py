@@ -105,7 +105,8 @@ def _without(shape: shapely.Polygon, to_pixels: _Affine, to_map: _Affine) -> tup
 def _spikes(shape: shapely.Polygon) -> list[tuple[shapely.Polygon, Floats]]:
     """Spikes of a polygon in pixels, and the two ends (2, 2) of the line that each is attached by."""
     shrunk = shapely.buffer(shape, -WIDTH / 2, join_style="mitre", mitre_limit=MITRE)
-    rest = shapely.buffer(shrunk, WIDTH / 2, join_style="mitre", mitre_limit=MITRE)
+    # buffers with mitred corners are not always valid, which set operations want
+    rest = shapely.make_valid(shapely.buffer(shrunk, WIDTH / 2, join_style="mitre", mitre_limit=MITRE))
     if shrunk.is_empty:
         return []
     found = []

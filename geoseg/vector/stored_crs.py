@@ -48,7 +48,8 @@ def crs_of_file(path: Path) -> str | None:
         found = next(iter(about["columns"].values())).get("crs")
         return None if found is None else json.dumps(found)
     with plain_path(path) as plain:
-        told = pyogrio.read_info(plain)["crs"]
+        layer = str(pyogrio.list_layers(plain)[0, 0])  # named, as styles are a layer too
+        told = pyogrio.read_info(plain, layer=layer)["crs"]
     return None if told is None else str(told)
 
 

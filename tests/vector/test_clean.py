@@ -217,3 +217,17 @@ def test_stairs_of_a_coarse_mask_are_no_walls(slope):
     assert 1 == len(shapes)
     assert not (stairs & straight).any()
     assert shapely.get_num_coordinates(shapes[0]) < 16
+
+
+def test_a_polygon_whose_mitred_buffer_is_not_valid() -> None:
+    """It is cut as others are: what a buffer gives is made valid before it is taken away."""
+    outer = [(871.62, 1200.37), (823.47, 1302.19), (1071.68, 1319.06)]
+    holes = [
+        [(892.23, 1262.4), (888.57, 1260.46), (887.44, 1253.7), (889.12, 1250.54), (894.63, 1257.86)],
+        [(891.73, 1241.47), (881.47, 1260.84), (898, 1264), (888.98, 1272.52), (858.15, 1282.34)],
+    ]
+    shape = shapely.Polygon(outer, holes)
+    cut, _ = cut_spikes(np.array([shape], object), PIXELS)
+
+    assert shapely.is_valid(cut[0])
+    assert cut[0].area <= shape.area
