@@ -10,7 +10,7 @@ from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.walls import Place
 
 Mask = NDArray[np.bool_]
-RISE, RUN, SQUARE = 4.5, 12.0, 20.0
+RISE, RUN, SQUARE = 4.5, 12.5, 20.0
 """Of two steps that follow each other one is shorter than ``RISE`` pixels and the other than ``RUN``; between
 them an outline turns by a right angle, give or take so many degrees, one way and then the other."""
 STEPS, MANY = 3, 6
