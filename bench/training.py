@@ -12,7 +12,7 @@ import torch
 
 from geoseg.core.files import make_folder
 from geoseg.dataset.store import open_dataset
-from geoseg.model.allocator import keep_memory
+from geoseg.runtime.allocator import keep_memory
 from geoseg.train.callbacks import Step
 from geoseg.train.choose import choose, usual_network
 from geoseg.train.fingerprint import TrainingData, look_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -17,16 +18,17 @@ EVERYBODY = {"core", "errors"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "core": set(),
-    "raster": set(),
-    "model": set(),
+    "runtime": set(),
+    "raster": {"runtime"},
+    "model": {"runtime"},
     "predict": set(),
-    "vector": set(),
+    "vector": {"runtime"},
     "report": {"raster", "vector"},
-    "pipeline": {"raster", "model", "predict", "vector"},
+    "pipeline": {"raster", "model", "predict", "runtime", "vector"},
     "dataset": {"raster", "vector", "report"},
     "evaluate": {"raster", "vector", "report"},
-    "train": {"dataset", "evaluate", "model", "pipeline", "predict", "raster", "report", "vector"},
-    "batch": {"pipeline", "raster", "vector", "report"},
+    "train": {"dataset", "evaluate", "model", "pipeline", "predict", "raster", "report", "runtime", "vector"},
+    "batch": {"pipeline", "raster", "vector", "report", "runtime"},
 }
 ARROWS["cli"] = set(ARROWS)
 NETWORK_ROOMS = {"model", "predict"}
@@ -43,7 +45,7 @@ OWNERS: dict[str, set[str]] = {
     "pyogrio": VECTOR_ROOMS | {"cli.doctor"},
     "pyarrow": {"vector", "raster.spool"},
     "pyproj": {"raster", "vector"},
-    "torch": {"model", "predict", "train", "dataset.torch_dataset"},
+    "torch": {"model", "predict", "train", "dataset.torch_dataset", "runtime.computing"},
     "torchvision": {"train", "model._torchvision_guard"},
     "lightning": {"train"},
     "tensorboard": {"train"},
@@ -69,6 +71,21 @@ OWNERS: dict[str, set[str]] = {
     "tqdm": {"cli"},
 }
 CORE_LIBRARIES = {"numpy"}
+
+OWN_PROCESS = {"runtime.process", "runtime.allocator"}
+"""What changes a process for good: for the command line, and for processes that geoseg starts."""
+OWNS_A_PROCESS = {"cli", "batch", "train.loaders"}
+CHANGES_THE_PROCESS = re.compile(
+    r"os\.(putenv|unsetenv|dup2|umask|chdir)|os\.environ(\.(update|pop|clear|setdefault|popitem))?$"
+    r"|(set|del)_gdal_config|set_gdal_config_options|GDAL_SKIP|OGR_SKIP|GDAL_CACHEMAX|.*\bmallopt"
+    r"|.*\bset_num(_interop)?_threads|(pa|pyarrow)\.set_(io|cpu)_.*|numba\.config\..*"
+    r"|warnings\.(filterwarnings|simplefilter|catch_warnings|filters|resetwarnings)"
+    r"|signal\.(signal|alarm|setitimer)|faulthandler\..*|sys\.(modules|excepthook|setrecursionlimit|stderr|stdout)$"
+    r"|threading\.excepthook|torch\.(use_|set_)(?!rng).*|torch\.backends\..*|(torch|np)\.(random\.)?(manual_)?seed"
+    r"|.*\.setLevel|logging\.(disable|basicConfig|captureWarnings)|(multiprocessing|mp)\.set_.*"
+    r"|locale\.setlocale|matplotlib\.use|np\.seterr|gc\.(disable|freeze|set_.*)|atexit\.register"
+)
+"""Calls, assignments and names that change the process."""
 
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
@@ -222,6 +239,78 @@ def test_imports_stand_at_the_top(module: str) -> list[str]:
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
+
+
+def changes_of_the_process(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and text of what a module calls, assigns or deletes of the process's own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            touched = [node.func]
+        elif isinstance(node, ast.Assign | ast.Delete):
+            touched = list(node.targets)
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            touched = [node.target]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value in ("GDAL_SKIP", "OGR_SKIP", "GDAL_CACHEMAX"):
+                yield node.lineno, node.value
+            continue
+        else:
+            continue
+        for one in touched:
+            text = ast.unparse(one.value if isinstance(one, ast.Subscript) else one)
+            reads = isinstance(node, ast.Call) and text == "os.environ"
+            if CHANGES_THE_PROCESS.match(text) and not reads:
+                yield node.lineno, text
+
+
+def test_only_the_runtime_changes_the_process() -> None:
+    """A program that uses geoseg is left as it was; the room that can do otherwise is looked at closely."""
+    wrong = [
+        f"{where(module, line)}: {text}"
+        for module in MODULES
+        if room(module) != "runtime"
+        for line, text in changes_of_the_process(tree_of(module))
+    ]
+
+    assert [] == wrong
+
+
+def test_only_own_processes_are_set_up() -> None:
+    """What a process is set up by for good is called by the command line and in geoseg's own workers."""
+    wrong = [
+        f"{where(module, line)} imports geoseg.{name}"
+        for module in ROOMS
+        if not within(module, OWNS_A_PROCESS) and room(module) != "runtime"
+        for line, name in own_imports(module)
+        if name in OWN_PROCESS
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.environ['A'] = 'b'",
+        "os.environ.update(A='b')",
+        "del os.environ['A']",
+        "set_gdal_config('A', 1)",
+        "ctypes.CDLL(None).mallopt(-4, 0)",
+        "torch.set_num_threads(1)",
+        "torch.manual_seed(1)",
+        "warnings.simplefilter('ignore')",
+        "with warnings.catch_warnings(): pass",
+        "signal.signal(2, f)",
+        "sys.modules['a'] = None",
+        "sys.stderr = stream",
+        "torch.backends.cudnn.benchmark = True",
+        "rasterio.Env(**{'GDAL_CACHEMAX': 64})",
+        "logging.getLogger('a').setLevel(40)",
+    ],
+)
+def test_changes_of_the_process_are_seen(code: str) -> None:
+    """The check above sees what it should."""
+    assert [1] == [line for line, _ in changes_of_the_process(ast.parse(code))]
 
 
 def test_no_circles() -> None:

@@ -6,18 +6,13 @@ only.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import traceback
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
 
 import click
 
 from geoseg.errors import GeosegError
+from geoseg.runtime import process
 
 INTERRUPTED = 130
 RESUMABLE = {
@@ -41,9 +36,9 @@ def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one
         The process's exit code; what went wrong was said on stderr.
     """
     debug = "--debug" in arguments
-    _obey_sigterm()
+    process.obey_sigterm()
     if not debug:
-        warnings.simplefilter("ignore")  # libraries' remarks; what the user should know is printed by us
+        process.ignore_warnings()
     try:
         code = group.main(args=arguments, prog_name="geoseg", standalone_mode=False)
         sys.stdout.flush()
@@ -56,7 +51,7 @@ def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one
     except (KeyboardInterrupt, click.Abort):
         return _fail(f"stopped{_how_to_go_on(arguments)}", INTERRUPTED, debug)
     except BrokenPipeError:
-        _silence_stdout()
+        process.silence_stdout()
         return 1
     except MemoryError:
         return _fail("out of memory (use --max-memory, a smaller --patch, or a larger machine)", 1, debug)
@@ -89,42 +84,3 @@ def _missing(error: ModuleNotFoundError) -> str:
 
 def _how_to_go_on(arguments: list[str]) -> str:
     return next((f" ({how})" for name, how in RESUMABLE.items() if name in arguments), "")
-
-
-@contextmanager
-def own_words(arguments: Sequence[str]) -> Iterator[None]:
-    """Let nobody but geoseg write to stderr; everybody with ``--debug``.
-
-    On a full disk libtiff and GDAL print lines of their own there, past Python and GDAL's error handlers.
-    """
-    before = sys.__stderr__
-    if "--debug" in arguments or before is None or before is not sys.stderr:
-        yield  # nobody listens, or a host program has put its own stream there
-        return
-    before.flush()
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    with os.fdopen(terminal, "w", encoding=before.encoding, errors="backslashreplace", buffering=1) as mine:
-        os.dup2(nowhere, 2)
-        sys.stderr = mine
-        try:
-            yield
-        finally:
-            mine.flush()
-            sys.stderr = before
-            os.dup2(terminal, 2)
-            os.close(nowhere)
-
-
-def _obey_sigterm() -> None:
-    """Let a polite kill clean up as Ctrl-C does; Windows knows only Ctrl-C."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if hasattr(signal, "SIGTERM") and os.name == "posix":
-        signal.signal(signal.SIGTERM, stop)
-
-
-def _silence_stdout() -> None:
-    # Python would complain about the closed pipe once more when it flushes at exit
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

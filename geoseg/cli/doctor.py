@@ -121,7 +121,7 @@ def _machine() -> str:
 
 
 def _allocator() -> str:
-    from geoseg.model.allocator import keep_memory
+    from geoseg.runtime.allocator import keep_memory
 
     if keep_memory():
         return "glibc, set to keep big blocks"

@@ -148,6 +148,7 @@ class _Job:
 
         with open_scene(path, alpha=chosen.network.alpha) as scene:
             plan = plan_segment(scene, self.bundle, chosen)
+        _prepare(plan)
         seconds = expected_seconds(self.bundle, plan)
         if self.as_json:
             show.as_json({"scene": str(path), "seconds": seconds, "plan": plan.to_json()}, indent=None)
@@ -232,6 +233,7 @@ class Announcer:
             self._bar.close()
 
     def _planned(self, plan: Plan) -> None:
+        _prepare(plan)
         click.echo(f"{self._place}{self._path}: {show.size_text(plan.source.size)}, {plan.bundle}", err=True)
         click.echo(f"device: {show.device_text(plan, _device_name(plan))}", err=True)
         click.echo(show.plan_text(plan), err=True)
@@ -276,6 +278,14 @@ class Announcer:
                 f"about {duration(seconds)} more at this speed, up to {show.bytes_text(self._disk)} of disk; "
                 "it may be stopped with Ctrl-C and goes on with --resume"
             )
+
+
+def _prepare(plan: Plan) -> None:
+    """Torch's networks on a CPU want memory that is kept."""
+    if (plan.runtime, plan.device) == ("torch", "cpu"):
+        from geoseg.runtime.allocator import keep_memory
+
+        keep_memory()
 
 
 def _device_name(plan: Plan) -> str:

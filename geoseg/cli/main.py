@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import click
 
-from geoseg.cli.boundary import own_words, run
+from geoseg.cli.boundary import run
 from geoseg.cli.lazy import LazyGroup
+from geoseg.runtime import process
 
 COMMANDS = {
     "info": "Tell what a scene is, and whether the model suits it.",
@@ -62,6 +64,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with own_words(words):
+    process.set_up()
+    with nullcontext() if "--debug" in words else process.own_words():
         code = run(cli, words)
     sys.exit(code)

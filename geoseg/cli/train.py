@@ -160,9 +160,11 @@ def _rate(text: str) -> float:
 
 
 def import_training() -> Any:
-    """The training room, which takes seconds to load."""
+    """The training room, which takes seconds to load; its networks want memory that is kept."""
+    from geoseg.runtime.allocator import keep_memory
     from geoseg.train import job
 
+    keep_memory()
     return job
 
 

@@ -6,9 +6,10 @@ neither operator: declaring their schemas is enough. Any other failure is left a
 """
 
 import importlib
-import sys
 
 import torch
+
+from geoseg.runtime.temporary import forget_module
 
 _MISSING = "operator torchvision::nms does not exist"
 _SCHEMAS = (
@@ -34,16 +35,10 @@ def import_torchvision() -> bool:
             raise
     else:
         return bool(_declared)
-    _forget_half_imported()
+    forget_module("torchvision")  # so that the second attempt runs what the first one has left half done
     library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
         library.define(schema)  # type: ignore[no-untyped-call]
     _declared.append(library)
     importlib.import_module("torchvision")
     return True
-
-
-def _forget_half_imported() -> None:
-    """Drop the modules that the failed import left behind, so that the second attempt runs them again."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        del sys.modules[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from geoseg.model.mlm import Asset, item_of
 from geoseg.model.openvino_graph import INPUT, OUTPUT, openvino, to_openvino
 from geoseg.model.openvino_predictor import shared_core
 from geoseg.model.patch_plan import plan_patches
+from geoseg.runtime.temporary import quiet_logger, without_warnings
 
 try:
     import onnx
@@ -172,11 +171,5 @@ def _write(path: Path, overwrite: bool, write: Callable[[Path], None]) -> None:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Without the exporters' remarks."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logger.setLevel(level)
+    with quiet_logger("torch.onnx")(), without_warnings():
+        yield

@@ -7,34 +7,19 @@ before geoseg has it report that.
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from geoseg.model.threads import one_thread
+from geoseg.runtime.computing import one_thread
+from geoseg.runtime.temporary import without_module, without_warnings
 
 _REPORTER = "openvino_telemetry"
 
 
-@contextmanager
-def _unreported() -> Iterator[None]:
-    """While OpenVINO is imported, its reporter cannot be: it then takes an empty one that it brings along."""
-    before = sys.modules.get(_REPORTER)
-    sys.modules[_REPORTER] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[_REPORTER]
-        if before is not None:
-            sys.modules[_REPORTER] = before
-
-
 try:
-    with _unreported():
+    with without_module(_REPORTER):  # OpenVINO then takes an empty one that it brings along
         import openvino
 except ImportError:  # there are no wheels for some platforms; torch serves there
     openvino = None
@@ -56,7 +41,7 @@ def to_openvino(graph: nn.Module, sample: torch.Tensor, shape: Sequence[int]) ->
         shape: of the input; -1: of any length.
     """
     # The tracer warns of other shapes than the one that is run.
-    with torch.inference_mode(), one_thread(), warnings.catch_warnings(action="ignore"):
+    with torch.inference_mode(), one_thread(), without_warnings():
         traced = torch.jit.trace(graph, sample, check_trace=False)  # type: ignore[no-untyped-call]
     reader = FrontEndManager().load_by_framework("pytorch")
     decoder = TorchScriptPythonDecoder(traced, shared_memory=False)  # it has to live as long as it is read

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geoseg.core import Plan
-from geoseg.model.allocator import keep_memory
 from geoseg.model.graph import ProbabilityGraph
+from geoseg.runtime.computing import repeatable
 
 
 class TorchPredictor:
@@ -32,8 +32,6 @@ class TorchPredictor:
         self._bf16 = plan.precision == "bf16"
         # mypy does not know that `to` takes a memory format alone
         self._graph = graph.to(self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self._device.type == "cpu":
-            keep_memory()
 
     def predict(self, patches: NDArray[np.generic]) -> Any:
         """Probabilities of a batch: float32 (batch, outputs, height, width); on a GPU a tensor there.
@@ -43,7 +41,7 @@ class TorchPredictor:
         """
         with (
             torch.inference_mode(),
-            _repeatable(),
+            repeatable(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
             values = self._graph.scale(self._send(patches)).contiguous(memory_format=torch.channels_last)
@@ -62,7 +60,3 @@ class TorchPredictor:
             return tensor
         # Pinned memory is only reused once the copy from it is done; torch sees to that.
         return tensor.pin_memory().to(self._device, non_blocking=True)
-
-
-def _repeatable() -> Any:
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

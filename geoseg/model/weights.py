@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from geoseg.errors import BundleError
 from geoseg.model.networks import build_network
+from geoseg.runtime.computing import kept_random_state
 
 MAX_HEADER_BYTES = 1_000_000
 _DTYPES = ("F16", "BF16", "F32", "F64", "I64")
@@ -91,7 +92,7 @@ def expected_shapes(architecture: str, arguments: Mapping[str, Any]) -> dict[str
     Raises:
         BundleError: the network is not on the allow list.
     """
-    with _Shapes():
+    with _Shapes(), kept_random_state():
         network = build_network(architecture, arguments)
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
@@ -126,7 +127,8 @@ def check_shapes(
 
 def fill_network(architecture: str, arguments: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
     """Build the network and give it checked weights; in evaluation mode."""
-    network = build_network(architecture, arguments)
+    with kept_random_state():
+        network = build_network(architecture, arguments)
     network.load_state_dict(dict(tensors))
     return network.eval().requires_grad_(False)
 

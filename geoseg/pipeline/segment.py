@@ -44,7 +44,6 @@ from geoseg.errors import (
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import Predictors, make_predictor
-from geoseg.model.threads import one_thread
 from geoseg.pipeline.segment_job import (
     Job,
     OutputOptions,
@@ -65,6 +64,7 @@ from geoseg.raster import (
 )
 from geoseg.raster.aoi import Aoi, check_aoi
 from geoseg.raster.spool import Spool, differs, open_spool
+from geoseg.runtime.computing import one_thread
 from geoseg.vector.compiling import told_when_compiling
 from geoseg.vector.stream import load_kernels
 

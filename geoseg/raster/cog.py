@@ -22,10 +22,11 @@ from rasterio.windows import Window as RasterioWindow
 
 from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
-from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
-from geoseg.raster.safety import GDAL_ERRORS
+from geoseg.raster.gdal import GDAL_ERRORS, unplaced, with_options
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
 
 BLOCK = 512
+OVERVIEW_SETTINGS = {"COMPRESS_OVERVIEW": "packbits", "GDAL_TIFF_OVR_BLOCKSIZE": str(BLOCK)}
 TEMP_ROWS = 128
 """Height of the temporary file's blocks: rows are held back until they fill one."""
 STALE = (".aux.xml", ".ovr", ".msk")
@@ -52,12 +53,10 @@ class CogWriter:
         self._checksums = [0] * self._channels
         self._held: NDArray[Any] = np.empty((self._channels, 0, layout.grid.width), layout.dtype)
         self._dataset: Any = None
-        with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-            self._crs = storable_crs(layout.grid, target)
-            with ExitStack() as undo:
-                undo.callback(self.abort)
-                self._dataset = self._create()
-                undo.pop_all()
+        with writing(self.target, *GDAL_ERRORS), ExitStack() as undo:
+            undo.callback(self.abort)
+            with_options(GDAL_SETTINGS, self._begin)
+            undo.pop_all()
 
     @property
     def target(self) -> Path:
@@ -81,8 +80,8 @@ class CogWriter:
         whole = rows.shape[1] if last else rows.shape[1] // TEMP_ROWS * TEMP_ROWS
         self._held = rows[:, whole:].copy()
         if whole:
-            with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-                self._put(rows[:, :whole])
+            with writing(self.target, *GDAL_ERRORS):
+                with_options(GDAL_SETTINGS, lambda: self._put(rows[:, :whole]))
 
     def finish(self) -> None:
         """Make the final file under its temporary name and check it.
@@ -92,13 +91,10 @@ class CogWriter:
         """
         if self._next_row != self.layout.grid.height:
             raise AssertionError(f"{self._next_row} of {self.layout.grid.height} rows were written")
-        with writing(self.target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
+        with writing(self.target, *GDAL_ERRORS):
             if self.layout.nearest and not self.layout.masked:
-                self._add_overviews()
-            self._dataset.close()
-            rasterio.shutil.copy(str(self._rows.temp), str(self._final.temp), driver="COG", **self._options())
-            self._rows.abort()
-            self._check()
+                with_options(GDAL_SETTINGS | OVERVIEW_SETTINGS, self._add_overviews)
+            with_options(GDAL_SETTINGS, self._convert)
 
     def commit(self) -> None:
         """Rename the file into place.
@@ -123,13 +119,20 @@ class CogWriter:
         self._rows.abort()
         self._final.abort()
 
+    def _convert(self) -> None:
+        self._dataset.close()
+        rasterio.shutil.copy(str(self._rows.temp), str(self._final.temp), driver="COG", **self._options())
+        self._rows.abort()
+        self._check()
+
     @property
     def _channels(self) -> int:
         return self.layout.bands + int(self.layout.masked)
 
-    def _create(self) -> Any:
+    def _begin(self) -> None:
+        self._crs = storable_crs(self.layout.grid, self.target)
         creation = {"tiled": True, "blockxsize": BLOCK, "blockysize": TEMP_ROWS, "interleave": "band"}
-        return create_tiff(
+        self._dataset = create_tiff(
             self._rows.temp, self.layout, self._crs, compress="packbits", sparse_ok=True, **creation
         )
 
@@ -147,8 +150,7 @@ class CogWriter:
         size = max(self.layout.grid.size)
         factors = [2**n for n in range(1, size.bit_length()) if size >> (n - 1) > BLOCK]
         if factors:
-            with rasterio.Env(COMPRESS_OVERVIEW="packbits", GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK)):
-                self._dataset.build_overviews(factors, Resampling.nearest)
+            self._dataset.build_overviews(factors, Resampling.nearest)
 
     def _check(self) -> None:
         with unplaced(), rasterio.open(self._final.temp, driver="GTiff") as dataset:

@@ -20,9 +20,9 @@ from rasterio.windows import Window as RasterioWindow
 from geoseg.core import NODATA, ClassList, GeoGrid
 from geoseg.core.files import writing
 from geoseg.errors import OutputError
-from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
+from geoseg.raster.gdal import GDAL_ERRORS, unplaced, with_options
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
 from geoseg.raster.mask import mask_layout
-from geoseg.raster.safety import GDAL_ERRORS
 
 BLOCK = 256
 """All blocks of rows but the last should be a multiple of this high: GeoTIFF blocks are then written once."""
@@ -69,8 +69,9 @@ class LabelFile:
             return
         window = RasterioWindow(0, self._rows, self._layout.grid.width, block.shape[1])
         self._rows += block.shape[1]
-        with writing(self._path, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-            self._dataset.write(block, window=window)
+        dataset = self._dataset
+        with writing(self._path, *GDAL_ERRORS):
+            with_options(GDAL_SETTINGS, lambda: dataset.write(block, window=window))
 
     def _create(self) -> Any:
         grid = self._layout.grid
@@ -78,18 +79,16 @@ class LabelFile:
         if min(grid.size) >= 2 * BLOCK:
             blocks = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
         crs = storable_crs(grid, self._path)
-        with rasterio.Env(**GDAL_SETTINGS):
-            return create_tiff(
-                self._path, self._layout, crs, compress="deflate", zlevel=self._layout.level, **blocks
-            )
+        blocks |= {"compress": "deflate", "zlevel": self._layout.level}
+        return with_options(GDAL_SETTINGS, lambda: create_tiff(self._path, self._layout, crs, **blocks))
 
     def _finish(self) -> None:
-        with writing(self._path, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
+        with writing(self._path, *GDAL_ERRORS):
             if self._dataset is None:
                 self._save_png()
             else:
-                self._dataset.close()
-                self._check()
+                with_options(GDAL_SETTINGS, self._dataset.close)
+                with_options(GDAL_SETTINGS, self._check)
             with self._path.open("rb") as file:
                 os.fsync(file.fileno())
 

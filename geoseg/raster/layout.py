@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,13 @@ import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import transform
 
 from geoseg.core import GeoGrid
 from geoseg.errors import OutputError
-from geoseg.raster.safety import GDAL_ERRORS
+from geoseg.raster.gdal import GDAL_ERRORS, unplaced
 
 GDAL_SETTINGS = {
     "GDAL_TIFF_INTERNAL_MASK": True,
@@ -77,14 +74,6 @@ class RasterLayout:
     def predicts(self) -> bool:
         """Whether a TIFF predictor is used; complex numbers have none."""
         return self.predictor and np.dtype(self.dtype).kind in "uif"
-
-
-@contextmanager
-def unplaced() -> Iterator[None]:
-    """Without rasterio's warning that a raster has no place on the ground: a plain picture has none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
 
 
 def create_tiff(path: Path, layout: RasterLayout, crs: CRS | None, **creation: Any) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-import rasterio
-
+from geoseg.raster.gdal import logged
 from geoseg.raster.safety import open_checked
 from geoseg.raster.scene import Scene
 from geoseg.raster.source import FileSource
@@ -27,7 +26,7 @@ def open_overview(scene: Scene, factor: float) -> Scene | None:
     """
     if scene.path.suffix.lower() == ".vrt" or len(scene.source.files) > 1:
         return None
-    with rasterio.Env():
+    with logged():
         with open_checked(scene.path) as dataset:
             fitting = [(f, level) for level, f in enumerate(dataset.overviews(1)) if 1 < f <= factor]
         if not fitting:

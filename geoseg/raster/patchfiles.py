@@ -18,8 +18,9 @@ from geoseg.core import PatchGrid, Window
 from geoseg.core.files import PendingFile, writing
 from geoseg.core.strip import Mask
 from geoseg.errors import OutputError
-from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs, unplaced
-from geoseg.raster.safety import GDAL_ERRORS, open_checked
+from geoseg.raster.gdal import GDAL_ERRORS, unplaced, with_options
+from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
+from geoseg.raster.safety import open_checked
 from geoseg.raster.scene import Scene
 from geoseg.raster.source import colour_table
 
@@ -107,12 +108,11 @@ class PatchWriter:
         masked = bool((~patch.valid & implied_validity(patch.pixels, self._layout)).any())
         layout = replace(self._layout, grid=self._layout.grid.crop(patch.window), masked=masked)
         with PendingFile(target, self._overwrite) as pending:
-            with writing(target, *GDAL_ERRORS), rasterio.Env(**GDAL_SETTINGS):
-                self._put(pending.temp, layout, patch)
-                _check(pending.temp, target, layout, patch)
+            with writing(target, *GDAL_ERRORS):
+                with_options(GDAL_SETTINGS, lambda: self._put(pending.temp, target, layout, patch))
             pending.commit()
 
-    def _put(self, path: Path, layout: RasterLayout, patch: Patch) -> None:
+    def _put(self, path: Path, target: Path, layout: RasterLayout, patch: Patch) -> None:
         height, width = patch.window.size
         # whole patches in one block where that is legal and small, as tiles where they are big
         tiled = min(height, width) >= 2 * BLOCK
@@ -126,6 +126,7 @@ class PatchWriter:
             dataset.write(patch.pixels)
             if layout.masked:
                 dataset.write_mask(patch.valid)
+        _check(path, target, layout, patch)
 
 
 def layout_of(scene: Scene) -> RasterLayout:

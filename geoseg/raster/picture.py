@@ -13,8 +13,8 @@ from rasterio.transform import Affine
 
 from geoseg.core.files import PendingFile, writing
 from geoseg.core.grid import GeoGrid
+from geoseg.raster.gdal import GDAL_ERRORS, with_options
 from geoseg.raster.layout import GDAL_SETTINGS
-from geoseg.raster.safety import GDAL_ERRORS
 
 QUALITY = 90
 BLOCK = 256
@@ -48,13 +48,14 @@ def write_picture(
         "crs": CRS.from_wkt(grid.crs) if grid.crs else None,
         "transform": Affine(*grid.file_transform),
     }
-    with PendingFile(target, overwrite=True) as pending:
-        with (
-            writing(target, *GDAL_ERRORS),
-            rasterio.Env(**GDAL_SETTINGS),
-            rasterio.open(pending.temp, "w", **profile) as dataset,
-        ):
+
+    def write(path: Path) -> None:
+        with rasterio.open(path, "w", **profile) as dataset:
             dataset.update_tags(**(tags or {}))
             dataset.write(pixels)
             dataset.write_mask(valid)
+
+    with PendingFile(target, overwrite=True) as pending:
+        with writing(target, *GDAL_ERRORS):
+            with_options(GDAL_SETTINGS, lambda: write(pending.temp))
         pending.commit()

@@ -1,46 +1,33 @@
 """Opening rasters so that nothing but the named file is read, and nothing is allocated unchecked.
 
 One driver is chosen by the file's first bytes. Sibling files are never looked for; those that matter (world
-files, external masks) are opened by us, each checked like a scene. Drivers that reach for other files or the
-network are not even registered: ``GDAL_SKIP`` is set when this module is imported, which is before rasterio
-registers its drivers unless the host program has opened a raster already. Then the other fences have to do,
-and :func:`is_fenced` says so.
+files, external masks) are opened by us, each checked like a scene. None of this depends on what the process
+was set up for: a program that uses geoseg may have every driver of GDAL registered.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import threading
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-SKIPPED = "VRT WMS WMTS WCS HTTP GTI STACIT STACTA MRF KMLSUPEROVERLAY EEDA EEDAI PLMOSAIC DAAS Zarr"
-"""Drivers that reach for other files or the network."""
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 
-os.environ["GDAL_SKIP"] = " ".join([*os.environ.get("GDAL_SKIP", "").split(), *SKIPPED.split()])
-
-import numpy as np  # noqa: E402 - rasterio below reads GDAL_SKIP
-import rasterio  # noqa: E402
-from rasterio._err import CPLE_BaseError  # noqa: E402 - some failures reach us without rasterio's wrapping
-from rasterio.env import set_gdal_config  # noqa: E402
-from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: E402
-from rasterio.io import DatasetReader  # noqa: E402
-
-from geoseg.core.addresses import not_local  # noqa: E402
-from geoseg.errors import SceneError  # noqa: E402
+from geoseg.core.addresses import not_local
+from geoseg.errors import SceneError
+from geoseg.raster.gdal import GDAL_ERRORS, logged, unplaced, with_options
 
 DECODING = {"NUM_THREADS": "ALL_CPUS"}
 """How GeoTIFFs are opened. GDAL's threads do not live on in a process that was forked, which would wait for
 them forever: there, files are decoded by the thread that reads them."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=DECODING.clear)
-GDAL_ERRORS = (RasterioError, CPLE_BaseError)
-"""What rasterio raises when a file cannot be opened or decoded."""
 
 MAGIC = (
     (b"II*\0", "GTiff"),
@@ -74,7 +61,6 @@ ACCEPTED = "GeoTIFF, JPEG 2000, PNG, JPEG, ERDAS .img and, where named, VRT"
 CONVERT = "convert it with: gdal_translate -of GTiff -co TILED=YES INPUT scene.tif"
 MAX_NAME = 4096
 """Characters of a name that are looked at: what a VRT names may be a whole description."""
-CACHE_MB = 64
 MAX_BYTES = 1 << 44
 """Largest scene, uncompressed: 16 TiB, a square of some 2.4 million RGB pixels a side."""
 MAX_BLOCK_ROW_BYTES = 1 << 30
@@ -85,7 +71,6 @@ MOST_COMPRESSED = 40_000
 """How many equal bytes zstd, the best of them at that, makes one."""
 
 _FENCE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing"}
-_OPENING = threading.Lock()  # GDAL's options are the process's, not the thread's
 
 
 @contextmanager
@@ -96,7 +81,7 @@ def reading(path: Path) -> Iterator[None]:
         SceneError: in place of what rasterio raises.
     """
     try:
-        with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
+        with logged():
             yield
     except (*GDAL_ERRORS, OSError) as error:
         detail = str(error) if not isinstance(error, RasterioError) else str(error.__cause__ or error)
@@ -182,13 +167,6 @@ def driver_of(path: Path, head: bytes) -> str:
     raise SceneError(f"{path}: is {kind}; geoseg reads {ACCEPTED}", CONVERT)
 
 
-@cache
-def is_fenced() -> bool:
-    """Whether the drivers of ``SKIPPED`` are out of reach in this process."""
-    with rasterio.Env() as env:
-        return not set(SKIPPED.split()) & set(env.drivers())
-
-
 def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
     """Open one local file and nothing else, with its declared sizes checked.
 
@@ -204,16 +182,12 @@ def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
     options: dict[str, Any] = dict(DECODING) if driver == "GTiff" else {}
     if overview is not None:
         options["OVERVIEW_LEVEL"] = overview
-    is_fenced()
-    set_gdal_config("GDAL_CACHEMAX", CACHE_MB)
-    with _OPENING, rasterio.Env(**_FENCE), warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            dataset = rasterio.open(path, driver=driver, **options)
-        except (*GDAL_ERRORS, OSError, ValueError) as error:
-            raise SceneError(
-                f"{path}: cannot be opened as {driver}: {error}", "the file is damaged: get it again"
-            ) from error
+    try:
+        dataset = with_options(_FENCE, lambda: _open(path, driver, options))
+    except (*GDAL_ERRORS, OSError, ValueError) as error:
+        raise SceneError(
+            f"{path}: cannot be opened as {driver}: {error}", "the file is damaged: get it again"
+        ) from error
     try:
         _check_alone(path, dataset)
         check_sizes(path, dataset)
@@ -221,6 +195,11 @@ def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
         dataset.close()
         raise
     return dataset
+
+
+def _open(path: Path, driver: str, options: Mapping[str, Any]) -> DatasetReader:
+    with unplaced():
+        return rasterio.open(path, driver=driver, **options)
 
 
 def _check_alone(path: Path, dataset: DatasetReader) -> None:

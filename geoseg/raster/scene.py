@@ -9,16 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-import rasterio
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core import GeoGrid, SceneInfo, Window
 from geoseg.core.strip import Mask
 from geoseg.raster.collar import Collar, CollaredSource, Value
 from geoseg.raster.collar_search import find_collar
+from geoseg.raster.gdal import logged
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.orientation import read_orientation
-from geoseg.raster.safety import is_fenced, local_file, open_checked
+from geoseg.raster.safety import local_file, open_checked
 from geoseg.raster.source import FileSource, Pixels, Source
 from geoseg.raster.vrt import open_vrt
 
@@ -57,11 +57,6 @@ class Scene:
             self.warnings.append(
                 f"{source.path.name}: viewers show it turned (EXIF orientation {self.orientation.value}); "
                 "geoseg reads the pixels as they are stored, and results lie on those"
-            )
-        if not is_fenced():
-            self.warnings.append(
-                "rasterio was used before geoseg: drivers that reach for other files stay registered; "
-                "import geoseg.raster first, or set GDAL_SKIP"
             )
         self.info = SceneInfo(
             name=source.path.stem,
@@ -154,7 +149,7 @@ def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") ->
     Raises:
         SceneError: as :func:`open_scene`.
     """
-    with rasterio.Env():  # GDAL's messages go to the log, not to the terminal
+    with logged():
         if path.suffix.lower() == ".vrt":
             return open_vrt(path, alpha=alpha)
         dataset = open_checked(path)

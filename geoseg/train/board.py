@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from geoseg.core import NODATA, ClassList
+from geoseg.runtime.temporary import quiet_threads
 from geoseg.train.module import Segmentation
 from geoseg.train.recipe import Input
 from geoseg.train.samples import Tiles
@@ -86,20 +84,8 @@ class Board(Callback):
         return (shown.clamp(0, 1) * 255).to(torch.uint8)
 
 
-@contextmanager
-def quiet_writer() -> Iterator[None]:
-    """TensorBoard's thread shows a traceback of a full disk, of which its next call tells anyway."""
-    before = threading.excepthook
-
-    def tell(failure: threading.ExceptHookArgs) -> None:
-        if not isinstance(failure.exc_value, OSError):
-            before(failure)
-
-    threading.excepthook = tell
-    try:
-        yield
-    finally:
-        threading.excepthook = before
+quiet_writer = quiet_threads(OSError)
+"""TensorBoard's thread shows a traceback of a full disk, of which its next call tells anyway."""
 
 
 def confusion_picture(confusion: Tensor) -> Tensor:

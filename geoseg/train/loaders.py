@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from geoseg.core import NODATA
-from geoseg.model.allocator import keep_memory
+from geoseg.runtime import process
+from geoseg.runtime.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.recipe import Recipe
 from geoseg.train.samples import Sample, Tiles, TrainingSamples
@@ -143,7 +144,7 @@ def tile_side(recipe: Recipe) -> int:
 
 
 def _begin(worker: int) -> None:
-    """Of a process that prepares patches: next to a network in training, it has one core at most."""
+    """Of a process that prepares patches, which is geoseg's own; torch computes on one thread there."""
     del worker
+    process.set_up()
     keep_memory()
-    torch.set_num_threads(1)

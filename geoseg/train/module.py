@@ -58,7 +58,10 @@ class Segmentation(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Sample, batch_idx: int) -> None:
         """Chance within the network (dropout) depends on the step alone: a resumed run is the same."""
-        torch.manual_seed(seed_of(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank))
+        seed = seed_of(self.recipe.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def training_step(self, batch: Sample, batch_idx: int) -> Tensor:
         """The loss of a batch.

@@ -11,13 +11,12 @@ from lightning.pytorch.tuner.tuning import Tuner
 from torch import Tensor
 
 from geoseg.errors import InputError, OptionError
-from geoseg.model.allocator import keep_memory
 from geoseg.model.bundle import Bundle
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.module import Segmentation
 from geoseg.train.recipe import Recipe
-from geoseg.train.run import Hardware, make_trainer, quiet
+from geoseg.train.run import Hardware, make_trainer, quietly
 from geoseg.train.samples import Sample
 from geoseg.train.start import start_network
 
@@ -68,15 +67,13 @@ def find_rate(
     Raises:
         OptionError: the loss falls nowhere.
     """
-    quiet()
-    keep_memory()
     long = replace(recipe.sampling, patches_per_epoch=recipe.sampling.batch * (steps + 1))
     hardware = replace(hardware, devices=1, nodes=1)
     fitting = replace(recipe.fitting, schedule="constant", warm_up=0.0, encoder_share=1.0)
     recipe = replace(recipe, sampling=long, fitting=fitting)
     loaders = Loaders(data, recipe, hardware.workers)
     module = _Sweep(start_network(recipe, data.classes, init), recipe, len(data.classes), loaders.name_of())
-    with tempfile.TemporaryDirectory() as folder:
+    with quietly(), tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(recipe, hardware, Path(folder), [])
         finder = Tuner(trainer).lr_find(
             module,

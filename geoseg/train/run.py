@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import pickle
 import shutil
-import signal
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +19,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from geoseg.core.files import make_folder, remove_leftovers, write_json, writing
 from geoseg.errors import GeosegError, OptionError, OutputError, ResourceError, ResumeError
-from geoseg.model.allocator import keep_memory
 from geoseg.model.bundle import Bundle
+from geoseg.runtime.computing import kept_random_state
+from geoseg.runtime.temporary import kept_signals, kept_start_method, quiet_logger, without_warnings
 from geoseg.train.board import Board, quiet_writer
 from geoseg.train.bundle import make_bundle
 from geoseg.train.callbacks import (
@@ -148,8 +146,6 @@ class Run:
         """
         if resume is not None and _has_stopped(resume, self.recipe.fitting.patience):
             return False
-        quiet()
-        keep_memory()
         remove_leftovers(self.folder)
         start = self.recipe if resume is None else without_weights(self.recipe)
         network = start_network(start, self.data.classes, init)
@@ -157,8 +153,8 @@ class Run:
         module = Segmentation(network, self.recipe, len(self.data.classes), loaders.name_of())
         callbacks = self._callbacks(loaders, step, epoch)
         logger = TensorBoardLogger(self.folder, name=BOARD, version="")
-        trainer = make_trainer(self.recipe, self.hardware, self.folder, callbacks, logger)
-        with quiet_writer(), _plain_words(self.folder):
+        with quietly(), quiet_writer(), _plain_words(self.folder):
+            trainer = make_trainer(self.recipe, self.hardware, self.folder, callbacks, logger)
             return _fit(trainer, module, loaders, resume)
 
     def finish(self, interrupted: bool, measuring: Callable[[int], Callable[[int], None]]) -> Outcome:
@@ -325,22 +321,25 @@ def check_hardware(recipe: Recipe, hardware: Hardware) -> None:
         )
 
 
-def quiet() -> None:
-    """Let Lightning tell only what is wrong; geoseg tells the rest itself."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for source in ("lightning.*", "torch.*"):
-        warnings.filterwarnings("ignore", module=source)
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Lightning tells only what is wrong, geoseg the rest; what both change in the process is put back."""
+    with (
+        quiet_logger("lightning.pytorch")(),
+        quiet_logger("lightning.fabric")(),
+        without_warnings(module="lightning|torch"),
+        kept_random_state(),
+        kept_signals(),
+        kept_start_method(),
+    ):
+        yield
 
 
 def _fit(trainer: pl.Trainer, module: Segmentation, loaders: Loaders, resume: Path | None) -> bool:
-    before = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=loaders, ckpt_path=resume, weights_only=True)
     except SystemExit:  # how Lightning ends after Ctrl-C
         return True
-    finally:
-        signal.signal(signal.SIGINT, before)
     return False
 
 

@@ -16,6 +16,7 @@ from geoseg.model.bundle import Bundle
 from geoseg.model.checkpoint import match_names, read_weights
 from geoseg.model.networks import build_network, pretrained_network
 from geoseg.model.weights import expected_shapes
+from geoseg.runtime.computing import kept_random_state
 from geoseg.train.choose import LITE0_WEIGHTS
 from geoseg.train.imagenet import load_efficientnet_lite0
 from geoseg.train.recipe import Network, Recipe
@@ -46,8 +47,8 @@ def start_network(recipe: Recipe, classes: ClassList, init: Bundle | None = None
         BundleError: there is no such network, or the weights do not fit it.
     """
     arguments = arguments_of(recipe, classes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+    with kept_random_state():
+        torch.default_generator.manual_seed(recipe.seed)  # that of the CPU alone, where it is built
         network = build_network(recipe.network.architecture, arguments)
         if init is not None:
             network.load_state_dict(_adapted_bundle(init, recipe, classes, network.state_dict()))

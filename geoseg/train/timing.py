@@ -10,7 +10,6 @@ import torch
 from torch.utils.data import default_collate
 
 from geoseg.errors import OptionError
-from geoseg.model.allocator import keep_memory
 from geoseg.train.fingerprint import TrainingData
 from geoseg.train.loaders import Loaders
 from geoseg.train.losses import Truth, segmentation_loss
@@ -101,7 +100,6 @@ def try_patches(
     recipe: Recipe, data: TrainingData, hardware: Hardware, batches: int = _TRIED
 ) -> tuple[float, float]:
     """Seconds to load a patch, and to take a step with it; the first batch does not count."""
-    keep_memory()
     device = "cuda" if hardware.accelerator == "gpu" else "cpu"
     network = start_network(without_weights(recipe), data.classes)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -17,12 +17,12 @@ from geoseg.core import NODATA, Plan, SegmentOptions, Strip, VectorOptions, Wind
 from geoseg.evaluate.objects import Objects, Region, joined
 from geoseg.model.bundle import Bundle
 from geoseg.model.predictor import Predictors
-from geoseg.model.threads import one_thread
 from geoseg.pipeline.segment import plan_segment
 from geoseg.pipeline.segment_sinks import polygon_context
 from geoseg.predict import blend, class_labels, finish_strips
 from geoseg.raster import open_scene, read_rows
 from geoseg.raster.georef import at_gsd
+from geoseg.runtime.computing import one_thread
 from geoseg.train.images import LabelledImages
 from geoseg.vector.polygons import polygonal
 from geoseg.vector.stream import PolygonStream

@@ -17,6 +17,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from geoseg.runtime.temporary import setting
+
 _settings: Any = numba.config  # its settings are made at run time
 _HERE = Path(__file__).parent
 IMPORT = b"import kernel"
@@ -25,15 +27,13 @@ IMPORT = b"import kernel"
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called; it runs without Python's lock."""
-    before = _settings.CACHE_DIR
-    base = Path(before) if before else _HERE / "__pycache__"
-    _settings.CACHE_DIR = str(base / f"kernels-{_version():08x}")
+    base = Path(_settings.CACHE_DIR) if _settings.CACHE_DIR else _HERE / "__pycache__"
+    folder = str(base / f"kernels-{_version():08x}")
     try:  # numba looks at this setting now, and elsewhere by itself where that folder cannot be written
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        with setting(_settings, "CACHE_DIR", folder):
+            return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # no folder can be written to at all: each process compiles for itself
         return numba.njit(nogil=True, error_model="numpy")(function)
-    finally:
-        _settings.CACHE_DIR = before
 
 
 @cache

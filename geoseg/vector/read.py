@@ -87,8 +87,9 @@ def vector_kind(path: Path) -> str:
         raise VectorError(f"{path}: {error.strerror or error}", "check the path") from error
     if head[:15] == b"SQLite format 3" and head[68:72] in GPKG_IDS:
         return "gpkg"
-    # GDAL looks for a VRT anywhere in the first bytes, and before it looks for a FlatGeobuf
-    if head.startswith(FGB) and b"<OGRVRTDataSource" not in head:
+    # GDAL's drivers for descriptions look for theirs up to the first zero, and before that for a FlatGeobuf.
+    # The length of its header, which follows, is far below 2**24: the last of its bytes is a zero.
+    if head.startswith(FGB) and head[11:12] == b"\0" and b"<OGRVRTDataSource" not in head:
         return "fgb"
     if head[:4] == b"PAR1":
         return "parquet"

@@ -6,9 +6,8 @@ So memory stays flat however many there are, and each format is written in one g
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
+from geoseg.runtime.temporary import without_warnings
 from geoseg.vector.geojson import write_geojson
 from geoseg.vector.parquet import write_parquet
 from geoseg.vector.paths import plain_path
@@ -219,9 +219,6 @@ def _ogr(batches: Iterable[pa.RecordBatch], pending: PendingFile, table: TableFo
         return int(pyogrio.read_info(path, force_feature_count=True)["features"])
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """Without pyogrio's warning about a missing CRS, which the user has been told of."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*crs.*", category=UserWarning)
-        yield
+    return without_warnings(UserWarning, ".*crs.*")

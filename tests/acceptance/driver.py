@@ -51,12 +51,13 @@ class Commands:
 
     Args:
         folder: for what the commands print.
+        options: of ``server.py``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self._folder = folder
         self._numbers = itertools.count()
-        words = [sys.executable, "-m", "tests.acceptance.server"]
+        words = [sys.executable, "-m", "tests.acceptance.server", *options]
         self._server = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=quiet_environment()
         )

@@ -1,4 +1,7 @@
-"""Runs commands of geoseg in forked children, so that torch is imported once: ``python server.py``.
+"""Runs commands of geoseg in forked children, so that torch is imported once: ``python server.py [VRT]``.
+
+With a VRT, the process has opened it through rasterio, and used pyogrio, before it imports geoseg, as any
+program may: what the command line sets up comes too late then.
 
 Reads one JSON object a line (``args``, ``cwd``, ``stdout``, ``stderr``, ``timeout``, ``space``: whether
 the disk seems to have room whatever it has) and answers each with one (``code``, ``peak_mb``, ``seconds``). A
@@ -17,7 +20,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from geoseg.runtime import process
 from tests.limits import HANGS_S
+from tests.raster.open_all import use_rasterio
 
 MOST_ADDRESSES = 24 << 30
 """Of a child, in bytes: libraries reserve far more than they use; this only protects the machine."""
@@ -82,6 +87,11 @@ def _worked(child: int, seconds: float) -> float:
 
 def main() -> None:
     """Serve until stdin ends."""
+    if len(sys.argv) > 1:
+        use_rasterio(sys.argv[1])
+        importlib.import_module("pyogrio")
+    else:
+        process.set_up()
     for name in ("info", "infer", "tile", "mosaic", "preview", "vectorize"):
         importlib.import_module(f"geoseg.cli.{name}")
     for name in ("geoseg.pipeline.segment", "geoseg.pipeline.tiles", "geoseg.report.picture"):

@@ -1,4 +1,7 @@
-"""Law 10 at the command line: nothing that is opened reaches the network, runs code or reads other files."""
+"""Law 10 at the command line: nothing that is opened reaches the network, runs code or reads other files.
+
+Also where GDAL's drivers that do are registered, because the process has used rasterio and pyogrio before.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from tests.acceptance.driver import assert_done, assert_one_line
+from tests.acceptance.driver import Commands, assert_done, assert_one_line
 from tests.raster.canary import canary
 from tests.scenes import HALF_METRE, write_scene
 
@@ -25,6 +28,24 @@ def server():
     with canary() as running:
         yield running
         assert [] == running.requests
+
+
+@pytest.fixture(scope="module", params=["own process", "host of rasters"])
+def geoseg(request, tmp_path_factory):
+    """Runs ``geoseg ARGS`` in each of the two worlds."""
+    folder = tmp_path_factory.mktemp("printed")
+    options = [] if request.param == "own process" else [str(placed_vrt(folder))]
+    commands = Commands(folder, *options)
+    yield commands
+    commands.close()
+
+
+def placed_vrt(folder: Path) -> Path:
+    """A harmless VRT with a place on the ground, of a scene beside it."""
+    place = "<SRS>EPSG:32628</SRS><GeoTransform>5e5, 0.4, 0, 3e6, 0, -0.4</GeoTransform>"
+    text = vrt(str(constant(folder / "plain.tif", 90)))
+    (folder / "plain.vrt").write_text(text.replace("<VRTRasterBand", f"{place}<VRTRasterBand", 1))
+    return folder / "plain.vrt"
 
 
 def constant(path: Path, value: int) -> Path:

@@ -5,8 +5,8 @@ import torch
 
 from geoseg.errors import BundleError
 from geoseg.model import _torchvision_guard as guard
-from geoseg.model.allocator import keep_memory
 from geoseg.model.networks import ARCHITECTURES, build_network
+from geoseg.runtime.allocator import keep_memory
 
 SMALL = {"encoder_name": "tu-tf_efficientnet_lite0", "in_channels": 3, "classes": 2}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from geoseg.model.threads import one_thread
+from geoseg.runtime.computing import one_thread
 
 
 def test_threads_come_back() -> None:

@@ -1,7 +1,8 @@
 """Opens and reads each file named, in a process of its own; run by tests with a memory and time limit.
 
 A line each: ``name``, tab, ``ok``, ``refused`` or the type of an exception that should not have come, tab,
-details. ``--rasterio-first`` uses rasterio before geoseg, as a notebook may.
+details. ``--own`` sets the process up as the command line does; ``--host VRT`` opens one, and warps it,
+through rasterio before geoseg, as a notebook may.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ LIMIT = 4 << 30
 
 def main(names: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
-    if names[0] == "--rasterio-first":
-        import rasterio
+    if names[0] == "--own":
+        from geoseg.runtime import process
 
+        process.set_up()
         names = names[1:]
-        with rasterio.Env():
-            pass
+    elif names[0] == "--host":
+        use_rasterio(names[1])
+        names = names[2:]
     from geoseg.core import Window
     from geoseg.errors import SceneError
     from geoseg.raster import measure_stretch, open_scene, read_rows, sample_values
@@ -43,6 +46,16 @@ def main(names: list[str]) -> None:
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
             answer = f"{type(error).__name__}\t{error}"
         print(f"{Path(name).name}\t{answer}", flush=True)
+
+
+def use_rasterio(path: str) -> None:
+    """Open a VRT and warp it, as a program may before it imports geoseg."""
+    import rasterio
+    from rasterio.vrt import WarpedVRT
+
+    with rasterio.open(path) as mosaic, WarpedVRT(mosaic, crs="EPSG:4326") as warped:
+        mosaic.read()
+        warped.read()
 
 
 if __name__ == "__main__":
