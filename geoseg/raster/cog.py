@@ -55,7 +55,7 @@ class CogWriter:
         self._dataset: Any = None
         with writing(self.target, *GDAL_ERRORS), ExitStack() as undo:
             undo.callback(self.abort)
-            with_options(GDAL_SETTINGS, self._begin)
+            with_options(GDAL_SETTINGS, self._create)
             undo.pop_all()
 
     @property
@@ -129,7 +129,7 @@ class CogWriter:
     def _channels(self) -> int:
         return self.layout.bands + int(self.layout.masked)
 
-    def _begin(self) -> None:
+    def _create(self) -> None:
         self._crs = storable_crs(self.layout.grid, self.target)
         creation = {"tiled": True, "blockxsize": BLOCK, "blockysize": TEMP_ROWS, "interleave": "band"}
         self._dataset = create_tiff(
