@@ -46,10 +46,12 @@ class Cleaner:
         corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
         extent = shapely.Polygon([grid.xy(*corner) for corner in corners])
         self._inside = extent if aoi is None else shapely.intersection(extent, shapely.from_geojson(aoi))
-        shapely.prepare(self._inside)
-        self.changes = redrawn or aoi is not None or bool(fill.any())
         a, b, _, d, e, _ = grid.transform
         self._pixel = abs(a * e - b * d)
+        # what lies outside by less than doubles resolve is inside: clipping would only add corners
+        self._near = shapely.buffer(self._inside, 1e-6 * self._pixel**0.5, join_style="mitre")
+        shapely.prepare(self._near)
+        self.changes = redrawn or aoi is not None or bool(fill.any())
         self._neighbours = Neighbours(self._pixel)
 
     def before(self, parts: Parts, pixel_m2: Floats) -> Parts:
@@ -87,6 +89,6 @@ class Cleaner:
 
     def _clipped(self, shapes: Geometries) -> Geometries:
         clipped = shapes.copy()
-        for i in np.flatnonzero(~shapely.covers(self._inside, shapes)):
+        for i in np.flatnonzero(~shapely.covers(self._near, shapes)):
             clipped[i] = largest(shapely.intersection(shapes[i], self._inside))
         return clipped

@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 ALLOWED = re.compile(
-    r"warning: |device: |(scene \d+ of \d+, )?\d[\d,]* patch(es)? of "
+    r"warning: |device: |the mask covers rows |(scene \d+ of \d+, )?\d[\d,]* patch(es)? of "
     r"|.*: \d[\d,]* x \d[\d,]* px, |.*: \d+(/\d+)? (patches|rows)"
     r"|.*all done by an earlier|values\b|probabilities of |compiling the |note: |failed: "
 )
