@@ -81,6 +81,7 @@ def same_places(meant: str | None, stored: str | None, points: NDArray[np.float6
 def _furthest(here: NDArray[np.float64], there: NDArray[np.float64]) -> float:
     """Metres between longitudes and latitudes (2, count), of those that both have."""
     placed = np.isfinite(here).all(axis=0) & np.isfinite(there).all(axis=0)
+    placed &= (np.abs(here[1]) <= 90.0) & (np.abs(there[1]) <= 90.0)  # beyond the poles there is no distance
     if not placed.any():
         return math.inf if np.isfinite(here).any() else 0.0
     _, _, metres = Geod(ellps="WGS84").inv(*here[:, placed], *there[:, placed])
