@@ -24,8 +24,8 @@ smaller, in one of Austin, where one building has one, 439 of 530; of 176 courty
 cadastre of Vienna 24 are."""
 FILL_HOLES_PX = 8.0
 """The same where pixels have no size: those of half a metre."""
-ROUNDING = 5e-12
-"""Share of a polygon that may lie outside, as doubles do not resolve less."""
+ROUNDING = 1e-9
+"""Corners that clipping adds nearer to a straight line than this share of a polygon's extent are noise."""
 HOLES, SPIKES, LEFT_OUT = "holes_filled", "spikes_cut", "left_out"
 
 
@@ -91,6 +91,7 @@ class Cleaner:
         clipped = shapes.copy()
         for i in np.flatnonzero(~shapely.covers(self._inside, shapes)):
             inside = largest(shapely.intersection(shapes[i], self._inside))
-            if inside is None or shapes[i].area - inside.area > ROUNDING * shapes[i].area:
-                clipped[i] = inside  # else clipping would only add corners
+            low_x, low_y, high_x, high_y = shapes[i].bounds
+            # where a wall lies on the border but for rounding, clipping adds corners that are none
+            clipped[i] = shapely.simplify(inside, ROUNDING * max(high_x - low_x, high_y - low_y))
         return clipped
