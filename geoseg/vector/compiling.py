@@ -19,7 +19,7 @@ class _Listener(event.Listener):
             tell()
 
     def on_end(self, occasion: Any) -> None:
-        pass
+        """Do nothing: numba's interface wants the method."""
 
 
 @contextmanager

@@ -249,6 +249,6 @@ def test_by_command(tmp_path, monkeypatch):
     back = runner.invoke(rasterize_command.command, arguments)
 
     assert (0, 0) == (there.exit_code, back.exit_code)
-    assert "361 object" in there.stdout
+    assert "361 polygons (object)" in there.stdout
     assert "361 object numbers up to 361: written as uint32, 0 is none" in back.stderr
     assert numbers.tolist() == _pixels(tmp_path / "b.tif").tolist()
