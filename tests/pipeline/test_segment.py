@@ -205,16 +205,16 @@ def test_cut_off_while_writing(scene, bundle, tmp_path, monkeypatch):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
 
 
-def _write_nothing(batches, pending, table):
+def _write_no_polygons(batches, pending, table):
     if any(True for _ in batches()):
         raise RuntimeError("no more")
-    return 0
+    return write._geopackage(batches, pending, table)
 
 
 def test_polygons_that_cannot_be_written(scene, bundle, tmp_path, monkeypatch):
     """The mask and the spool stay; a resumed run with another format and threshold runs no network."""
     outputs = OutputOptions(tmp_path / "out")
-    monkeypatch.setitem(write.WRITERS, ".gpkg", _write_nothing)
+    monkeypatch.setitem(write.WRITERS, ".gpkg", _write_no_polygons)
     with pytest.raises(OutputError, match=r"--resume goes on.*another --format"):
         segment(scene, bundle, outputs, OPTIONS)
     left = sorted(path.name for path in (tmp_path / "out").iterdir())
