@@ -153,6 +153,8 @@ class _Search:
     def __init__(self, source: Readable, bands: Sequence[int], value: Value, tiling: Tiling) -> None:
         self._source, self._bands, self._tiling = source, bands, tiling
         self._value = np.array(value).astype(source.dtype)[:, None, None]
+        slack = NEAR if source.is_lossy and source.dtype == np.uint8 else 0  # lossy black may come out as 1
+        self._extreme = _is_extreme(value, source.dtype, slack)
         self._others: set[float] = set()
         self._beside = self._nearly = 0
 
@@ -160,14 +162,13 @@ class _Search:
         """Runs of the regions that are a collar, by tile; none where there is none."""
         height, width = self._tiling.size
         large = max(CORNER_PIXELS, min(LARGE_SHARE * height * width, LARGE_PIXELS))
-        # lossy black may come out as 1
-        slack = NEAR if self._source.is_lossy and self._source.dtype == np.uint8 else 0
-        extreme = _is_extreme(tuple(self._value.ravel().tolist()), self._source.dtype, slack)
         flood = Flood(self._tiling, self._read, starts)
         runs = flood.run(
-            lambda pixels, corners: pixels >= large or (extreme and corners > 0 and pixels >= CORNER_PIXELS)
+            lambda pixels, corners: (
+                pixels >= large or (self._extreme and corners > 0 and pixels >= CORNER_PIXELS)
+            )
         )
-        return runs if extreme or len(self._others) > FEW else {}
+        return runs if self._extreme or len(self._others) > FEW else {}
 
     def _read(self, window: Window) -> Mask:
         pixels, valid = self._source.read(self._bands, _area(window))
@@ -188,7 +189,8 @@ class _Search:
 
     def softened(self, runs: dict[Tile, Runs]) -> dict[Tile, Mask | Runs]:
         """The runs, or masks with the pixels beside them that compression changed; none if it fades out."""
-        gradient = self._nearly > GRADIENT * self._beside
+        # sensors saturate at black and white; beside another value the image may be of much the same grey
+        gradient = self._extreme and self._nearly > GRADIENT * self._beside
         if self._source.dtype != np.uint8 or not (self._source.is_lossy or gradient):
             return dict(runs)
         core = make_collar(self._tiling, (), dict(runs))

@@ -206,6 +206,14 @@ def test_edges_softened_before_the_file_was_made(tmp_path: Path) -> None:
     np.testing.assert_array_equal(collar_of(write_raster(tmp_path / "dark.tif", dark)), black)
 
 
+def test_grey_padding_beside_an_image_of_much_the_same_grey(tmp_path: Path) -> None:
+    """No sensor saturates there, so it does not fade out: all of it, and no more, in any file."""
+    pixels, padding = np.random.default_rng(5).integers(100, 156, (3, *SIZE)).astype("uint8"), half(SIZE)
+    pixels[:, padding] = 128
+
+    np.testing.assert_array_equal(collar_of(write_raster(tmp_path / "grey.tif", pixels)), padding)
+
+
 def test_what_fades_out_is_image(tmp_path: Path) -> None:
     """An overexposed area of a photo, exactly white in its middle, and a drawing in flat colours."""
     rows, cols = np.mgrid[:400, :400]
