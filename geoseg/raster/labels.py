@@ -31,6 +31,8 @@ MANY = 32
 """More values than this may be scores."""
 NEAR = 31
 """Grey levels by which JPEG blurs the 0 and 255 of a mask at most."""
+LOSSY_NEAR = 100
+"""The same where the file says that it was compressed with loss."""
 BLACK = colour_value(0, 0, 0)
 EDGE = "edge"
 
@@ -232,9 +234,15 @@ def _every_value(scene: Scene, options: ValueOptions) -> Labelling:
     palette = palette_of(scene)
     found = tuple(v for v in options.found if not is_colour(v) and (not palette or v in palette))
     found = found or distinct_values(scene, options.band)
-    if not palette and _blurred(found):
+    lossy = scene.source.is_lossy and not options.found
+    if not palette and _blurred(found, LOSSY_NEAR if lossy else NEAR):
         told = "values are near 0 or near 255, as JPEG leaves them: from 128 on = object"
         return Labelling(class_list(["object"]), (options.band,), told, (), 128, found=found)
+    if lossy and len(found) > MANY:
+        raise SceneError(
+            f"{scene.path}: {len(found)} different values, which compression with loss changed: no classes",
+            "cut them, e.g. --threshold 128, or save the mask again without loss",
+        )
     ground = _background(found, palette)
     values = tuple(value for value in found if value != ground)
     _check_nodata(scene, options, values)
@@ -277,11 +285,11 @@ def _background(found: Sequence[int], palette: Mapping[int, str]) -> int:
     return next((value for value in found if palette.get(value) == "#000000"), 0)
 
 
-def _blurred(found: Sequence[int]) -> bool:
-    """Whether values look like a mask of 0 and 255 that was saved as JPEG."""
-    low = [v for v in found if 0 < v <= NEAR]
-    high = [v for v in found if 255 - NEAR <= v < 255]
-    return bool(low and high) and all(0 <= v <= NEAR or 255 - NEAR <= v <= 255 for v in found)
+def _blurred(found: Sequence[int], near: int) -> bool:
+    """Tell whether values are a mask of 0 and 255 that lost up to ``near`` levels as JPEG."""
+    low = [v for v in found if 0 < v <= near]
+    high = [v for v in found if 255 - near <= v < 255]
+    return bool(low and high) and all(0 <= v <= near or 255 - near <= v <= 255 for v in found)
 
 
 def _some(words: Sequence[str]) -> str:

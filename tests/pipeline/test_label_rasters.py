@@ -236,6 +236,20 @@ def test_a_mask_that_was_saved_as_jpeg(tmp_path: Path) -> None:
     assert "values are near 0 or near 255, as JPEG leaves them: from 128 on = object" in told
 
 
+def test_masks_in_a_tiff_that_was_compressed_with_loss(tmp_path: Path) -> None:
+    """Values farther from 0 and 255 are two classes there too; those of several classes are refused."""
+    mask = np.kron((classes() > 0).astype(np.uint8) * np.uint8(255), np.ones((2, 2), np.uint8))
+    lossy = {"compress": "jpeg", "jpeg_quality": 40}
+    areas, told = traced(write_raster(tmp_path / "m.tif", mask, **lossy))
+
+    assert areas.keys() == {"object"}
+    assert areas["object"] == pytest.approx((mask > 0).sum(), rel=0.03)
+    assert "values are near 0 or near 255, as JPEG leaves them: from 128 on = object" in told
+    many = np.kron(classes() * np.uint8(60), np.ones((2, 2), np.uint8))
+    with pytest.raises(SceneError, match=r"compression with loss.*--threshold 128"):
+        traced(write_raster(tmp_path / "n.tif", many, **lossy))
+
+
 def test_many_values_may_be_scores(tmp_path: Path) -> None:
     """Percent and grey levels are taken for classes, and the line says how they are cut."""
     percent = np.tile(np.arange(100, dtype=np.uint8), (10, 1))
