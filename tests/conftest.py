@@ -10,6 +10,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
@@ -37,3 +38,28 @@ def sample_dir() -> Path:
     if not (folder / "scene.tif").exists():
         pytest.skip("sample_data/scene.tif is not there: make sample-data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def kernels() -> None:
+    """Loops compiled to machine code, and kept on disk, before the first limit of a command counts."""
+    from dataclasses import replace
+
+    from geoseg.core import VectorOptions
+    from geoseg.vector.stream import load_kernels
+    from geoseg.vector.table import PolygonContext
+    from tests.vector.files import layout
+
+    plan = layout((64, 64))
+    for channels, has_edges, connectivity in ((0, False, 4), (0, False, 8), (1, False, 4), (1, True, 4)):
+        options = VectorOptions(connectivity=connectivity)
+        context = PolygonContext("kernels", simplify_m=0.5)
+        load_kernels(replace(plan, has_edges=has_edges), options, context, channels)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let one test process compile the loops: two at once lose what the other keeps on disk."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with FileLock(tmp_path_factory.getbasetemp().parent / "kernels.lock"):
+            request.getfixturevalue("kernels")

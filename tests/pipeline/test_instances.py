@@ -16,8 +16,7 @@ from hypothesis.extra.numpy import arrays
 from rasterio.features import shapes
 from rasterio.transform import Affine
 
-from geoseg.cli import rasterize as rasterize_command
-from geoseg.cli import vectorize as vectorize_command
+from geoseg.cli.main import cli
 from geoseg.core import VectorOptions
 from geoseg.core.objects import ObjectList, ObjectRows
 from geoseg.errors import OptionError, SceneError, VectorError
@@ -244,9 +243,9 @@ def test_by_command(tmp_path, monkeypatch):
     numbers = _touching()
     _raster(tmp_path / "ids.tif", numbers)
     runner = CliRunner()
-    there = runner.invoke(vectorize_command.command, ["ids.tif", "--instances", "-o", "p.gpkg"])
-    arguments = ["p.gpkg", "--field", "id", "--like", "ids.tif", "-o", "b.tif"]
-    back = runner.invoke(rasterize_command.command, arguments)
+    there = runner.invoke(cli, ["vectorize", "ids.tif", "--instances", "-o", "p.gpkg"])
+    arguments = ["rasterize", "p.gpkg", "--field", "id", "--like", "ids.tif", "-o", "b.tif"]
+    back = runner.invoke(cli, arguments)
 
     assert (0, 0) == (there.exit_code, back.exit_code)
     assert "361 polygons (object)" in there.stdout
