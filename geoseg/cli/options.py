@@ -29,6 +29,18 @@ PATH, TARGET, PATH_TEXT, BUNDLE = paths.PATH, paths.TARGET, paths.PATH_TEXT, pat
 UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
 
 
+class RenamedOption(click.Option):
+    """An option whose last name is its former one: still accepted for one release, but not in the help."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Describe the option without its former name."""
+        names, self.opts = self.opts, self.opts[:-1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = names
+
+
 class Size(click.ParamType[tuple[int, int]]):
     """``512`` or ``512x384`` to ``(height, width)``."""
 
@@ -196,11 +208,14 @@ collar_option = click.option(
 )
 box_option = click.option("--bbox", type=Box(), help="Only inside this box, in the scene's CRS.")
 taper_option = click.option(
+    "--window",
     "--taper",
+    "taper",
+    cls=RenamedOption,
     type=click.Choice(TAPERS),
     default="hann",
     show_default=True,
-    help="How a patch's weight falls off towards its rim.",
+    help="Window function: how the weight of a patch decreases towards its border.",
 )
 patch_options = all_of(
     click.option(

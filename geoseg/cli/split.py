@@ -24,7 +24,10 @@ MOST_CLASSES = 12
 @click.command("split")
 @click.argument("dataset", type=options.PATH)
 @click.option(
+    "--strategy",
     "--by",
+    "by",
+    cls=options.RenamedOption,
     type=click.Choice(WAYS),
     default="auto",
     show_default=True,

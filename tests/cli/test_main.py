@@ -85,7 +85,7 @@ def test_each_option_has_help() -> None:
 
 def test_options_mean_the_same_everywhere() -> None:
     """An option of one name has one type and one help text wherever it is shared."""
-    shared = {"--json", "--debug", "--overwrite", "--bundle", "--bands", "--taper", "--simplify-m"}
+    shared = {"--json", "--debug", "--overwrite", "--bundle", "--bands", "--window", "--simplify-m"}
     seen: dict[str, set[str]] = {name: set() for name in shared}
     with click.Context(cli) as context:
         for name in COMMANDS:

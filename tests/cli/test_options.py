@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.cli import options
+from geoseg.cli.main import cli
 from geoseg.core import NetworkOptions, SegmentOptions, VectorOptions
 
 
@@ -44,7 +45,7 @@ def test_no_words_are_the_defaults() -> None:
 def test_every_option_arrives() -> None:
     """Each word changes its own field."""
     words = (
-        "--patch 256x384 --overlap 64 --taper linear --bands 3,2,nir --no-stretch --device cpu "
+        "--patch 256x384 --overlap 64 --window linear --bands 3,2,nir --no-stretch --device cpu "
         "--runtime torch --batch 2 --tta --max-memory 4GB --threshold 0.4 --min-area-m2 12 --simplify-m 0.3 "
         "--no-regularize --split-touching --format fgb,parquet --format gpkg "
         "--connectivity 8 --background --probabilities"
@@ -127,7 +128,7 @@ def test_format_none_writes_no_polygons() -> None:
         "--threshold 1.5",
         "--batch 0",
         "--min-area-m2 -1",
-        "--taper round",
+        "--window round",
     ],
 )
 def test_nonsense_is_a_usage_error(words: str) -> None:
@@ -159,3 +160,21 @@ def test_sizes_are_height_by_width(height: int, width: int) -> None:
 def test_memory(text: str, expected: int) -> None:
     """Amounts as people write them."""
     assert options.Memory().convert(text, None, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "new", "former"),
+    [
+        ("infer", "--window", "--taper"),
+        ("split", "--strategy", "--by"),
+        ("prepare coco", "--max-issues", "--max-irregular"),
+        ("prepare coco", "--keep-cleanest", "--best"),
+    ],
+)
+def test_former_names_are_taken_and_not_shown(command: str, new: str, former: str) -> None:
+    """An option that was renamed has both names for one release; the help shows the new one."""
+    shown = CliRunner().invoke(cli, [*command.split(), "--help"]).output
+    assert (new in shown, former in shown.split()) == (True, False)
+    wrong = [CliRunner().invoke(cli, [*command.split(), "x", name, "?"]) for name in (new, former)]
+    assert [result.exit_code for result in wrong] == [2, 2]
+    assert all("No such option" not in result.output and "'?'" in result.output for result in wrong)

@@ -90,7 +90,7 @@ def test_palette_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ["folders", "x", "--mask-nodata", "some"],
         ["merge", "x", "y", "--weight", "z"],
         ["vectors", "x"],
-        ["coco", "x", "--best", "0"],
+        ["coco", "x", "--keep-cleanest", "0"],
     ],
 )
 def test_wrong_words(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def test_masks_that_begin_with_1_are_trained_on(tmp_path: Path, capsys: pytest.C
     named = [word for name in ("pet", "ground", "rim") for word in ("--class", name)]
     words = ["prepare", "palette", str(write_pets(tmp_path / "pets")), "-o", str(made), "--label-offset", "1"]
     assert 0 == run(cli, [*words, *named])
-    assert 0 == run(cli, ["split", str(made), "--by", "random"])
+    assert 0 == run(cli, ["split", str(made), "--strategy", "random"])
     capsys.readouterr()
 
     code = run(cli, ["train", str(made), "-o", str(trained), "--workers", "0", "--json", *RECIPE])

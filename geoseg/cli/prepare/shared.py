@@ -40,12 +40,18 @@ choice_options = options.all_of(
         "--drop-empty", is_flag=True, help="Leave out images without objects; else they are background."
     ),
     click.option(
+        "--max-issues",
         "--max-irregular",
+        "max_irregular",
+        cls=options.RenamedOption,
         type=click.IntRange(min=0),
         help="Leave out images with more irregularities than this.",
     ),
     click.option(
+        "--keep-cleanest",
         "--best",
+        "best",
+        cls=options.RenamedOption,
         type=click.IntRange(min=1),
         help="Keep this many images: those with the fewest irregularities.",
     ),

@@ -111,7 +111,8 @@ def plan_cut(dataset: DataSet, options: SplitOptions, progress: Progress = lambd
     """
     if options.by not in ("auto", "blocks") or options.pattern or options.valid_list:
         raise OptionError(
-            f"{dataset.folder}: one image can only be cut into blocks", "leave --by and --valid-list out"
+            f"{dataset.folder}: one image can only be cut into blocks",
+            "leave --strategy and --valid-list out",
         )
     if not (dataset.folder / DESCRIPTION).is_file():
         raise InputError(

@@ -142,7 +142,7 @@ def _refuse_empty(dataset: DataSet, assigned: Assigned, shares: Shares) -> None:
                 "are too near or too like those of another part",
                 "list fewer images, or use a smaller --buffer"
                 if assigned.by == LISTED
-                else "a smaller --buffer leaves out less; --by random ignores neighbours",
+                else "a smaller --buffer leaves out less; --strategy random ignores neighbours",
             )
 
 
@@ -202,9 +202,13 @@ def _on_random(facts: Facts, parts: Parts) -> list[str]:
         pairs = counted(parted, "pair")
         return [f"patches that overlap lie on both sides ({pairs}): the scores will be too high"]
     if facts.places.known.any():
-        return ["neighbours may lie on both sides: the scores will be too high (--by blocks parts them)"]
+        return [
+            "neighbours may lie on both sides: the scores will be too high (--strategy blocks parts them)"
+        ]
     if look_like_sequences(sequence_names(facts.stems)):
-        return ["frames of one sequence lie on both sides: the scores will be too high (--by sequences)"]
+        return [
+            "frames of one sequence lie on both sides: the scores will be too high (--strategy sequences)"
+        ]
     return []
 
 

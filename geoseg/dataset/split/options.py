@@ -71,12 +71,12 @@ class SplitOptions:
 
     def __post_init__(self) -> None:
         if self.by not in WAYS:
-            raise OptionError(f"--by {self.by}", f"use one of {', '.join(WAYS)}")
+            raise OptionError(f"--strategy {self.by}", f"use one of {', '.join(WAYS)}")
         if self.buffer is not None and not 0 <= self.buffer < FAR_M:
             raise OptionError(f"--buffer {self.buffer:g}", f"use 0 to {FAR_M:,.0f}")
         if self.valid_list and self.by != "auto":
-            raise OptionError(f"--valid-list goes not with --by {self.by}", "leave one of them out")
+            raise OptionError(f"--valid-list goes not with --strategy {self.by}", "leave one of them out")
         if self.valid_list and self.shares.test:
             raise OptionError("--valid-list goes not with --test", "leave one of them out")
         if self.pattern is not None and (self.by not in ("auto", "sequences") or self.valid_list):
-            raise OptionError("--pattern is for sequences", "use it with --by sequences, or alone")
+            raise OptionError("--pattern is for sequences", "use it with --strategy sequences, or alone")

@@ -152,6 +152,6 @@ def _groups(facts: Facts, options: SplitOptions, groups: Ints, what: str) -> Par
     if parts is None:
         raise InputError(
             f"{groups.max() + 1} of {what} cannot be split into {1 + len(options.shares.held)} parts",
-            "--pattern names sequences; --by random ignores neighbours",
+            "--pattern names sequences; --strategy random ignores neighbours",
         )
     return parts

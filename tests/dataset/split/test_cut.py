@@ -85,7 +85,7 @@ def test_it_is_cut_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert {"train", "valid"} == set(parts_of(tmp_path / "set"))
     capsys.readouterr()
     for words, message in (
-        (["--by", "random"], "can only be cut into blocks"),
+        (["--strategy", "random"], "can only be cut into blocks"),
         (["--buffer", "300"], "leaves no"),
     ):
         assert 1 == run(cli, ["split", str(tmp_path / "set"), "--overwrite", *words])
