@@ -19,12 +19,12 @@ from geoseg.evaluate.objects import (
     Region,
     grid_outline,
     in_pixels,
-    outlines_as_objects,
-    places_on_earth,
 )
 from geoseg.evaluate.options import EvaluateOptions
 from geoseg.evaluate.pair import Pair, Piece, read_own_outlines
 from geoseg.evaluate.table import FootprintTable, Measure, Places, make_table
+from geoseg.raster.georef import ground_distance
+from geoseg.vector.measure import to_lonlat
 
 NO_SCORES: npt.NDArray[np.uint8] = np.zeros((0, 0, 0), np.uint8)
 IGNORED = ClassList((LabelClass(0, "known", "#000000"), LabelClass(1, "ignored", "#808080")))
@@ -70,7 +70,7 @@ class FootprintFinder:
     def __init__(self, pair: Pair, options: EvaluateOptions) -> None:
         self._pair = pair
         self._options = options
-        self._metric = places_on_earth(pair.crs, pair.grid)
+        self._metric = _has_metres(pair.crs, pair.grid)
         own = read_own_outlines(pair)
         self._prediction = own or (pair.prediction if isinstance(pair.prediction, OutlineLayer) else None)
         self._truth = pair.truth if isinstance(pair.truth, OutlineLayer) else None
@@ -127,7 +127,7 @@ class FootprintFinder:
 
     def _side(self, layer: OutlineLayer | None, tracer: ObjectTracer | None, region: Region) -> Objects:
         if layer is not None:
-            found = region.cut(outlines_as_objects(layer, self._ids(layer)))
+            found = region.cut(_as_objects(layer, self._ids(layer)))
         else:
             assert tracer is not None
             found = tracer.finish()
@@ -178,3 +178,21 @@ class FootprintFinder:
             side = max(*(bounds[2:] - bounds[:2]), 1e-12) / BLOCKS_ACROSS
         columns, rows = (max(1, math.ceil(length / side - 1e-6)) for length in bounds[2:] - bounds[:2])
         return Places((float(bounds[0]), float(bounds[1])), float(side), columns, rows)
+
+
+def _as_objects(layer: OutlineLayer, ids: dict[str, int]) -> Objects:
+    """Outlines of a file as objects.
+
+    Args:
+        layer: of the file.
+        ids: class id of each name; outlines of other names are no objects.
+    """
+    labels = np.array([ids.get(name, 0) for name in layer.side.names], np.int64)[layer.owner]
+    return Objects(layer.geometry, labels, layer.confidence).take(labels > 0)
+
+
+def _has_metres(crs: str | None, grid: GeoGrid | None) -> bool:
+    """Whether metres are known in a CRS, and where a grid lies if there is one."""
+    if crs is None or (grid is not None and ground_distance(replace(grid, crs=crs)) is None):
+        return False
+    return to_lonlat(crs) is not None

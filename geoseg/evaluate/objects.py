@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,7 @@ import shapely
 from rasterio.transform import Affine
 
 from geoseg.core import ClassList, GeoGrid
-from geoseg.evaluate.layers import OutlineLayer
-from geoseg.raster.georef import ground_distance
-from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid, to_lonlat
+from geoseg.vector.measure import LOCAL_M, local_frames, measure_ellipsoid
 from geoseg.vector.polygons import polygonal
 from geoseg.vector.runs import find_runs
 from geoseg.vector.trace import Parts, Tracer
@@ -130,17 +128,6 @@ class Region:
         return shapes
 
 
-def outlines_as_objects(layer: OutlineLayer, ids: dict[str, int]) -> Objects:
-    """Outlines of a file as objects.
-
-    Args:
-        layer: of the file.
-        ids: class id of each name; outlines of other names are no objects.
-    """
-    labels = np.array([ids.get(name, 0) for name in layer.side.names], np.int64)[layer.owner]
-    return Objects(layer.geometry, labels, layer.confidence).take(labels > 0)
-
-
 def grid_outline(grid: GeoGrid) -> shapely.Polygon:
     """The border of a grid, in its CRS."""
     height, width = grid.size
@@ -154,13 +141,6 @@ def in_pixels(shapes: Geometries, grid: GeoGrid) -> Geometries:
     inverse = ~Affine(*grid.transform)
     matrix, shift = np.array([[inverse.a, inverse.b], [inverse.d, inverse.e]]), (inverse.c, inverse.f)
     return np.asarray(shapely.transform(shapes, lambda xy: xy @ matrix.T + shift))
-
-
-def places_on_earth(crs: str | None, grid: GeoGrid | None) -> bool:
-    """Whether metres are known in a CRS, and where a grid lies if there is one."""
-    if crs is None or (grid is not None and ground_distance(replace(grid, crs=crs)) is None):
-        return False
-    return to_lonlat(crs) is not None
 
 
 def ground_areas(shapes: Geometries, crs: str | None) -> Floats:
