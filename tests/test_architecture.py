@@ -67,10 +67,11 @@ OWNERS: dict[str, set[str]] = {
     "matplotlib": {"report"},
     "dask": {"batch"},
     "distributed": {"batch"},
+    "psutil": {"core.files", "dataset.claim", "model.machine"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
-CORE_LIBRARIES = {"numpy"}
+CORE_LIBRARIES = {"numpy", "psutil"}
 
 OWN_PROCESS = {"runtime.process", "runtime.allocator"}
 """What changes a process for good: for the command line, and for processes that geoseg starts."""
@@ -223,7 +224,7 @@ def test_libraries_have_owners(module: str) -> list[str]:
         elif not within(module, owners):
             wrong.append(f"{where(module, line)}: {dotted} belongs to {', '.join(sorted(owners))}")
         elif room(module) == "core" and parts[0] not in CORE_LIBRARIES:
-            wrong.append(f"{where(module, line)}: core knows NumPy only, not {dotted}")
+            wrong.append(f"{where(module, line)}: core knows NumPy and psutil only, not {dotted}")
 
     return wrong
 

@@ -14,17 +14,15 @@ import platform
 import re
 import secrets
 import shutil
-import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from geoseg.errors import OutputError
+import psutil
 
-if sys.platform == "win32":
-    import ctypes
+from geoseg.errors import OutputError
 
 MB = 1_000_000
 NAME_BYTES = 255
@@ -49,7 +47,7 @@ def process_space() -> str:
 
 HOST = f"{zlib.crc32((platform.node() + process_space()).encode()):08x}"
 """Names this machine, or this container."""
-_TEMPORARY = re.compile(rf"\.geoseg-{HOST}-(\d+)-[0-9a-f]{{8}}\..*")
+_TEMPORARY = re.compile(rf"\.geoseg-{HOST}-(\d{{1,9}})-[0-9a-f]{{8}}\..*")
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "free some space, or write to another folder with -o"),
     errno.EDQUOT: ("the disk quota is used up", "free some space, or write to another folder with -o"),
@@ -212,7 +210,7 @@ def remove_leftovers(folder: Path) -> list[Path]:
     removed = []
     for path in folder.glob(f".geoseg-{HOST}-*"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match and not is_alive(int(match[1])):
+        if match and not psutil.pid_exists(int(match[1])):
             with suppress(OSError):
                 path.unlink()
                 removed.append(path)
@@ -236,21 +234,6 @@ def writing(path: Path, *library_errors: type[Exception]) -> Iterator[None]:
     except expected as error:
         what, remedy = _reason(error, path)
         raise OutputError(f"{path}: {what}", remedy) from error
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of that number runs on this machine."""
-    if sys.platform == "win32":
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
-        ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def _reason(error: Exception, path: Path) -> tuple[str, str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from geoseg.core.files import HOST, is_alive, writing
+import psutil
+
+from geoseg.core.files import HOST, writing
 from geoseg.errors import OutputError
 
 if sys.platform != "win32":
@@ -64,7 +67,7 @@ class Claim:
         host, _, number = self._file.read(100).partition(" ")
         if host and host != HOST:
             raise self._refusal("a run in another container or on another machine")
-        if not locked and number.isdigit() and int(number) != os.getpid() and is_alive(int(number)):
+        if not locked and re.fullmatch(r"\d{1,9}", number) and _is_of_another(int(number)):
             raise self._refusal(f"another run (process {number})")
         with writing(self._target):
             self._file.truncate(0)
@@ -87,6 +90,11 @@ class Claim:
         return OutputError(
             f"{self._target}: {who} makes it", f"wait for it; if it was killed, delete {self._path}"
         )
+
+
+def _is_of_another(number: int) -> bool:
+    """Whether another process of that number runs."""
+    return number != os.getpid() and psutil.pid_exists(number)
 
 
 def _is_still(path: Path, file: TextIO) -> bool:

@@ -7,6 +7,7 @@ import os
 import platform
 from pathlib import Path
 
+import psutil
 import torch
 
 from geoseg.core import Machine, NetworkOptions
@@ -18,8 +19,6 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/memory")
 _LIMITS = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
 """Files of a container's limit and of what it uses, in cgroups of version 2 and 1."""
 _CPUINFO = Path("/proc/cpuinfo")
-_MEMINFO = Path("/proc/meminfo")
-_UNKNOWN_MEMORY = 4_000_000_000  # where the system does not tell, plan for a small machine
 
 
 def describe_machine(options: NetworkOptions) -> Machine:
@@ -61,7 +60,10 @@ def _runtime(wish: str, device: str) -> str:
 
 def usable_cores() -> int:
     """Cores this process may use: by affinity and by the container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    process = psutil.Process()
+    cores = (
+        len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else os.cpu_count() or 1
+    )  # macOS has none
     quota, _, period = (_first_line(_CGROUP_V2 / "cpu.max") or "max").partition(" ")
     if quota.isdigit() and period.isdigit():
         cores = min(cores, math.ceil(int(quota) / int(period)))
@@ -69,10 +71,11 @@ def usable_cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can be taken now: by the system and by the container's limit."""
+    """Bytes that can be taken now: by the system, and by a container's limit, which psutil does not know."""
     folders = zip((_CGROUP_V2, _CGROUP_V1), _LIMITS, strict=True)
     within = (_container_memory(folder, *names) for folder, names in folders)
-    return min([_system_memory(), *(memory for memory in within if memory is not None)])
+    system = int(psutil.virtual_memory().available)
+    return min([system, *(memory for memory in within if memory is not None)])
 
 
 def _container_memory(folder: Path, limit_name: str, used_name: str) -> int | None:
@@ -84,17 +87,6 @@ def _container_memory(folder: Path, limit_name: str, used_name: str) -> int | No
     files = max(int(stat.get(name, 0)) for name in ("inactive_file", "total_inactive_file"))
     taken = int(used) - files - int(stat.get("slab_reclaimable", 0))
     return max(int(limit) - max(taken, 0), 0)
-
-
-def _system_memory() -> int:
-    for line in _lines(_MEMINFO):
-        name, _, amount = line.partition(":")
-        if name == "MemAvailable":
-            return int(amount.split()[0]) * 1024
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, ValueError, OSError):  # no sysconf (Windows), or no such name
-        return _UNKNOWN_MEMORY
 
 
 def _cpu_name() -> str:

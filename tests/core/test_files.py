@@ -14,7 +14,6 @@ from geoseg.core import files
 from geoseg.core.files import (
     PendingFile,
     check_space,
-    is_alive,
     make_folder,
     remove_leftovers,
     write_json,
@@ -211,13 +210,6 @@ def test_containers_are_machines_of_their_own(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os, "readlink", unknown)
     assert files.process_space() == ""
-
-
-def test_processes_are_alive_or_not() -> None:
-    """This one is; one that has ended is not."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    assert (is_alive(os.getpid()), is_alive(child.pid)) == (True, False)
 
 
 def test_too_little_space_is_said_beforehand(tmp_path: Path) -> None:
