@@ -21,6 +21,7 @@ COMMANDS = {
     "mosaic": "Put patches back together, bit for bit or blended.",
     "vectorize": "Turn a mask into polygons.",
     "rasterize": "Turn polygons into a mask, or a raster of object numbers.",
+    "regularize": "Make footprints rectangular where they nearly are.",
     "evaluate": "Compare results with the truth: pixels, and objects one by one.",
     "prepare": "Make a data set of images and labels of any form.",
     "train": "Train a model on data sets; the result is a bundle for `geoseg infer`.",

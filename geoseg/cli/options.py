@@ -269,17 +269,18 @@ area_options = all_of(
     ),
     box_option,
 )
+simplify_option = click.option(
+    "--simplify-m",
+    type=click.FloatRange(min=0),
+    help="Simplify outlines by up to this many metres; default: the bundle's, else 0; of `regularize` 0.5.",
+)
 vector_options = all_of(
     click.option(
         "--min-area-m2",
         type=click.FloatRange(min=0),
         help="Drop polygons smaller than this; default: the bundle's, else 0.",
     ),
-    click.option(
-        "--simplify-m",
-        type=click.FloatRange(min=0),
-        help="Simplify outlines by up to this many metres; default: the bundle's, else 0.",
-    ),
+    simplify_option,
     click.option(
         "--fill-holes-m2",
         type=click.FloatRange(min=0),

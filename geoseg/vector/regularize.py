@@ -127,7 +127,7 @@ def _mend_stairs(
     straight &= ~stairs
     group = np.unique(parts.group, return_inverse=True)[1]
     some = np.flatnonzero(groups_with(group, stairs))
-    few, mine = Place(place.frames[some], place.transform), group[some]
+    few, mine = replace(place, frames=place.frames[some]), group[some]
     again = parts.take(some)
     new, squared = _straightened(again, few, tolerance[some], (wanted[some], stairs[some]))
     squared &= ~find_stairs(new, few)
@@ -136,7 +136,7 @@ def _mend_stairs(
     shapes[some[chosen]], straight[some[chosen]] = new[chosen], squared[chosen]
     alone = (np.bincount(group) == 1)[mine] & ~straight[some]
     if alone.any():
-        place = Place(few.frames[alone], place.transform)
+        place = replace(few, frames=few.frames[alone])
         outlines = Outlines.of(again.take(np.flatnonzero(alone)), place, COARSE * tolerance[some[alone]])
         walls = Walls.of(outlines)
         thinned = outlines.way.draw(walls.rings(walls.at, np.arange(len(walls.at))))

@@ -34,10 +34,12 @@ class Place:
     Attributes:
         frames: (count, 2, 2) from pixels to metres, the same for all parts of a group.
         transform: from pixels to the map.
+        traced: whether all edges lead along rows or columns.
     """
 
     frames: Floats
     transform: Transform
+    traced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,10 @@ class Outlines:
         groups = parts.part_stop[stops - 1], place.frames[lead]
         count = corners.number_places(parts.xy, parts.ring_stop, *groups, (vid, corner_at, at))
         at, node = at[:count], np.empty(count, bool)
-        corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
+        if place.traced:
+            corners.find_nodes(vid, ring_stop, parts.xy, corner_at, node)
+        else:
+            node = _meeting(vid, ring_stop, count)
         corner, choice = np.zeros(count, bool), np.zeros(count, bool)
         own = tolerance[_owners(parts.part_stop)]
         thin.thin_outlines((vid, ring_stop), (at, node), own, CHOICES, (corner, choice))
@@ -257,6 +262,14 @@ class Walls:
         at, node = self.at[used], self.node[used]
         moment, length = self.moment[wall], self.length[wall]
         return Walls(begin, end, part, moment, length, rings, stops, at, node, self.tolerance[wanted])
+
+
+def _meeting(vid: Longs, ring_stop: Longs, count: int) -> Mask:
+    """Places where more than two edges meet, whichever way these lead: (count,)."""
+    following = np.roll(vid, -1)
+    following[ring_stop - 1] = vid[starts(ring_stop)]
+    edges = np.unique(np.sort(np.column_stack([vid, following]), axis=1), axis=0)
+    return np.asarray(np.bincount(edges.ravel(), minlength=count) > 2, np.bool_)
 
 
 def _owners(stops: Longs) -> Longs:
