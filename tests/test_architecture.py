@@ -30,11 +30,12 @@ ARROWS: dict[str, set[str]] = {
     "train": {"dataset", "evaluate", "model", "pipeline", "predict", "raster", "report", "runtime", "vector"},
     "batch": {"pipeline", "raster", "vector", "report", "runtime"},
 }
+ARROWS["library"] = set(ARROWS)
 ARROWS["cli"] = set(ARROWS)
 NETWORK_ROOMS = {"model", "predict"}
 """Of the pipeline, only ``segment`` and its job reach them: whatever else runs there starts without torch."""
 
-VECTOR_ROOMS = {"vector", "dataset", "evaluate", "train.validation"}
+VECTOR_ROOMS = {"vector", "library.vectors", "dataset", "evaluate", "train.validation"}
 OWNERS: dict[str, set[str]] = {
     "rasterio": {"raster", "cli.doctor"},  # a diagnosis looks at everything
     "rasterio.features": set(ARROWS),
@@ -69,7 +70,7 @@ OWNERS: dict[str, set[str]] = {
     "distributed": {"batch"},
     "psutil": {"core.files", "dataset.claim", "model.machine"},
     "click": {"cli"},
-    "tqdm": {"cli"},
+    "tqdm": {"cli", "library"},
 }
 CORE_LIBRARIES = {"numpy", "psutil"}
 

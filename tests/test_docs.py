@@ -15,6 +15,8 @@ from types import ModuleType
 
 import pytest
 
+import geoseg
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -79,6 +81,24 @@ def test_documented_python_runs(desk: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "mask" in done.stdout
+
+
+def test_documented_library_runs(desk: Path) -> None:
+    """The script that uses every public function, on the data set that the README prepares."""
+    for line in commands():
+        if (
+            line.startswith(("geoseg prepare coco", "geoseg split"))
+            and not (desk / "roofs" / "valid.txt").exists()
+        ):
+            subprocess.run([sys.executable, "-m", *shlex.split(line)], cwd=desk, check=False)
+    (code,) = blocks(ROOT / "docs" / "python.md", "python")
+    unused = {name for name in geoseg.__all__ if f"geoseg.{name}" not in code}
+    done = subprocess.run([sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, check=False)
+
+    assert unused == {"GeosegError", "__version__"}
+    assert len(code.splitlines()) <= 18
+    assert done.returncode == 0, done.stderr
+    assert "runs/python" in str(next((desk / "runs").iterdir()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

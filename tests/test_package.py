@@ -19,14 +19,16 @@ def test_public_names_are_pinned() -> None:
     """A name that users import does not come or go by accident."""
     assert geoseg.__all__ == [
         "GeosegError",
-        "NetworkOptions",
-        "OutputOptions",
-        "SegmentOptions",
-        "VectorOptions",
         "__version__",
-        "load_bundle",
-        "open_scene",
+        "evaluate",
+        "load_model",
+        "open",
+        "polygonize",
+        "predict",
+        "rasterize",
+        "regularize",
         "segment",
+        "train",
     ]
 
 
@@ -44,12 +46,30 @@ def test_unknown_names_are_attribute_errors() -> None:
 
 
 def test_import_is_light() -> None:
-    """``import geoseg`` loads nothing that takes time; ``open_scene`` loads no torch."""
+    """``import geoseg`` loads nothing that takes time; torch comes with what runs a network only."""
     code = (
         "import sys, geoseg\n"
         "assert not {'numpy', 'rasterio', 'torch', 'click'} & set(sys.modules), 'import geoseg'\n"
-        "geoseg.open_scene\n"
-        "assert 'rasterio' in sys.modules and 'torch' not in sys.modules, 'open_scene'\n"
+        "geoseg.open\n"
+        "assert 'rasterio' in sys.modules and 'torch' not in sys.modules, 'open'\n"
+        "geoseg.polygonize, geoseg.rasterize, geoseg.regularize, geoseg.evaluate\n"
+        "import geoseg.core.options\n"
+        "assert geoseg.core.options.OutputOptions\n"
+        "assert not {'torch', 'openvino', 'xarray'} & set(sys.modules), 'polygonize'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_functions_are_not_hidden_by_folders_of_the_same_name() -> None:
+    """Importing a module of such a folder would put the folder in the function's place."""
+    code = (
+        "import geoseg, geoseg.evaluate.run, geoseg.train.job, geoseg.predict.blending\n"
+        "from geoseg.evaluate import run\n"
+        "assert [f.__name__ for f in (geoseg.evaluate, geoseg.train, geoseg.predict)] "
+        "== ['evaluate', 'train', 'predict']\n"
+        "assert run.__name__ == 'geoseg.evaluate.run'\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

@@ -22,9 +22,10 @@ LONG_S, MEASURED_S = 600.0, 3.0
 """How long a run takes of which that is told at its beginning, and how long is measured for it."""
 
 if TYPE_CHECKING:
+    from geoseg.core import OutputOptions
     from geoseg.model.bundle import Bundle
     from geoseg.model.predictor import Predictors
-    from geoseg.pipeline.segment import OutputOptions, SegmentResult
+    from geoseg.pipeline.segment import SegmentResult
 
 
 @click.command("infer")
@@ -73,10 +74,10 @@ def command(
     if values["aoi"] and values["bbox"]:
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")
     chosen = options.segment_from(values)  # a mistake in the options is told before torch is loaded
+    from geoseg.core import OutputOptions
     from geoseg.model.bundle import load_bundle
     from geoseg.model.machine import describe_machine
     from geoseg.model.predictor import Predictors
-    from geoseg.pipeline.segment import OutputOptions
 
     bundle = load_bundle(values["bundle"])
     show.bundle_note(values["bundle"], bundle.folder)

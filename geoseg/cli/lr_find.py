@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from geoseg.cli import options, show
-from geoseg.cli.train import Follower, import_training, recipe_options, request_from
+from geoseg.cli.train import Follower, import_training, job_request, recipe_options
 
 
 @click.command("lr-find")
@@ -36,7 +36,7 @@ def command(datasets: tuple[Path, ...], output: Path, as_json: bool, **values: A
 
     job = import_training()
     PendingFile(output, values["overwrite"]).abort()  # refused before the work, not after it
-    request = request_from(datasets, output.with_suffix(""), values)
+    request = job_request(datasets, output.with_suffix(""), values)
     with Follower(as_json) as follower:
         rate, test = job.range_test(request, follower.listener(job.count_images(datasets)))
     draw_rates(output, test.rates, test.losses, rate)

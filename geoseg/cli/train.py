@@ -13,15 +13,13 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
 from geoseg.core.text import counted
-from geoseg.errors import Interrupted, OptionError
+from geoseg.errors import Interrupted
 
 if TYPE_CHECKING:
     from geoseg.train.callbacks import Epoch, Step
     from geoseg.train.job import Listener, Request
     from geoseg.train.recipe import Recipe
     from geoseg.train.run import Outcome
-
-_MOST_WORKERS = 4
 
 recipe_options: options.Decorator[Any] = options.all_of(
     click.option(
@@ -93,7 +91,7 @@ def command(datasets: tuple[Path, ...], output: Path, as_json: bool, dry_run: bo
     --resume goes on from the last epoch, after a crash too.
     """
     job = import_training()
-    request = request_from(datasets, output, values)
+    request = job_request(datasets, output, values)
     with Follower(as_json) as follower:
         if dry_run:
             recipe = job.plan(request, follower.listener(job.count_images(datasets)))
@@ -110,53 +108,11 @@ def command(datasets: tuple[Path, ...], output: Path, as_json: bool, dry_run: bo
         )
 
 
-def request_from(datasets: tuple[Path, ...], output: Path, values: Mapping[str, Any]) -> Request:
-    """What the user chose.
+def job_request(datasets: tuple[Path, ...], output: Path, values: Mapping[str, Any]) -> Request:
+    """What the user chose, once the training room is loaded."""
+    from geoseg.train.request import request_from
 
-    Raises:
-        OptionError: a value makes no sense.
-    """
-    from geoseg.train.job import Request
-    from geoseg.train.recipe import merged, parse_settings, read_entries
-    from geoseg.train.run import Hardware
-
-    entries = read_entries(values["recipe"]) if values["recipe"] else {}
-    entries = merged(entries, _entries(values))
-    entries = merged(entries, parse_settings(values["settings"]))
-    workers = values["workers"]
-    if workers is None:
-        workers = min(_MOST_WORKERS, (os.cpu_count() or 1) // 2)
-    return Request(
-        datasets,
-        output,
-        entries,
-        Hardware(values["device"], values["devices"], values["nodes"], workers),
-        values["init"],
-        values.get("minutes"),
-        values.get("lr") == "auto",
-        bool(values.get("resume")),
-        bool(values.get("overwrite")),
-    )
-
-
-def _entries(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries of the recipe that have an option of their own."""
-    network = {name: values[name] for name in ("architecture", "encoder", "encoder_weights") if values[name]}
-    if network.get("encoder_weights") == "none":
-        network["encoder_weights"] = None
-    fitting: dict[str, Any] = {"epochs": values["epochs"]} if values.get("epochs") else {}
-    if values.get("lr") not in (None, "auto"):
-        fitting["rate"] = _rate(values["lr"])
-    single = {name: values[name] for name in ("seed", "licence") if values.get(name) is not None}
-    groups = {"network": network, "fitting": fitting}
-    return {**{name: group for name, group in groups.items() if group}, **single}
-
-
-def _rate(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise OptionError(f"--lr {text!r} is no number", "for example --lr 0.001, or --lr auto") from None
+    return request_from(datasets, output, values)
 
 
 def import_training() -> Any:

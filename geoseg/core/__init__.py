@@ -4,7 +4,7 @@ from geoseg.core.bands import bind_bands
 from geoseg.core.bundle import BundleSpec, Precision, Scaling
 from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, least_score, usual_colour
 from geoseg.core.grid import IDENTITY, UNPLACED, GeoGrid, Transform
-from geoseg.core.options import NetworkOptions, SegmentOptions, VectorOptions
+from geoseg.core.options import NetworkOptions, OutputOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
 from geoseg.core.plan import InputScaling, Machine, Plan, make_plan, wants_stretch
 from geoseg.core.protocols import Output, Predictor, Progress, Sink
@@ -28,6 +28,7 @@ __all__ = [
     "Machine",
     "NetworkOptions",
     "Output",
+    "OutputOptions",
     "PatchAxis",
     "PatchGrid",
     "Plan",

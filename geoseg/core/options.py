@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from geoseg.errors import OptionError
@@ -128,3 +129,23 @@ class SegmentOptions:
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """Where results go.
+
+    Attributes:
+        folder: made where it is missing.
+        overwrite: replace results of an earlier run.
+        resume: continue a run that was cut off.
+        renew: with ``resume``, begin anew where the file that was cut off has been replaced since.
+    """
+
+    folder: Path = Path()
+    overwrite: bool = False
+    resume: bool = False
+    renew: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))  # Python users give text

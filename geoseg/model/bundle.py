@@ -23,7 +23,7 @@ CHECKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bundle:
     """A description and the weights that belong to it.
 
@@ -38,6 +38,11 @@ class Bundle:
     folder: Path
     sha256: str
     weights: Mapping[str, Tensor] = field(repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        classes = ", ".join(c.name for c in spec.classes.foreground)
+        return f"<Bundle {spec.name}: {classes}; {spec.architecture}; bands {', '.join(spec.bands)}>"
 
     def network(self) -> nn.Module:
         """The network with its weights, in evaluation mode: float32 input to logits."""

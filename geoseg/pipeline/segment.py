@@ -17,6 +17,7 @@ import numpy as np
 from geoseg.core import (
     BundleSpec,
     Output,
+    OutputOptions,
     Plan,
     Predictor,
     Progress,
@@ -46,7 +47,6 @@ from geoseg.model.machine import describe_machine
 from geoseg.model.predictor import Predictors, make_predictor
 from geoseg.pipeline.segment_job import (
     Job,
-    OutputOptions,
     SegmentResult,
     check_names,
     check_targets,

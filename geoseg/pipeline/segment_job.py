@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import Output, RunRecord, SegmentOptions
+from geoseg.core import Output, OutputOptions, RunRecord, SegmentOptions
 from geoseg.core.files import check_name
 from geoseg.errors import OutputError, ResumeError
 from geoseg.model.bundle import Bundle
@@ -20,27 +20,7 @@ OUTPUT_FIELDS = ("vectors", "threshold", "probabilities", "formats")
 """Options that decide what is made of the scores, and not the scores: a resumed run may have others."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputOptions:
-    """Where results go.
-
-    Attributes:
-        folder: made where it is missing.
-        overwrite: replace results of an earlier run.
-        resume: continue a run that was cut off.
-        renew: with ``resume``, begin anew where the file that was cut off has been replaced since.
-    """
-
-    folder: Path = Path()
-    overwrite: bool = False
-    resume: bool = False
-    renew: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))  # Python users give text
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class SegmentResult:
     """What a run left.
 
@@ -55,6 +35,32 @@ class SegmentResult:
     outputs: tuple[Output, ...]
     record_path: Path
     fresh: bool = True
+
+    @property
+    def mask(self) -> Path:
+        """The mask."""
+        return next(output.path for output in self.outputs if output.kind == "mask")
+
+    @property
+    def polygons(self) -> dict[str, Path]:
+        """Files of polygons by format: ``gpkg``, ``geojson``, ``fgb``, ``parquet``."""
+        found = (output.path for output in self.outputs if output.kind == "polygons")
+        return {path.suffix[1:]: path for path in found}
+
+    @property
+    def probabilities(self) -> Path | None:
+        """The probabilities, where they were asked for."""
+        return next((output.path for output in self.outputs if output.kind == "probabilities"), None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return self.record.warnings
+
+    def __repr__(self) -> str:
+        rows = [(output.kind, str(output.path)) for output in self.outputs]
+        rows.append(("record", str(self.record_path)))
+        return "\n".join(f"{kind:<13} {path}" for kind, path in rows)
 
 
 @dataclass(frozen=True, slots=True)

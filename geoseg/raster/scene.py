@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from rasterio.crs import CRS
+from rasterio.transform import Affine
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core import GeoGrid, SceneInfo, Window
@@ -77,6 +79,23 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def crs(self) -> CRS | None:
+        """The coordinate reference system, or None."""
+        return CRS.from_wkt(self.info.grid.crs) if self.info.grid.crs else None
+
+    @property
+    def transform(self) -> Affine:
+        """The way from (col, row) to (x, y)."""
+        return Affine(*self.info.grid.transform)
+
+    def __repr__(self) -> str:
+        info = self.info
+        names = ", ".join(band.name or band.colour for band in info.bands)
+        crs = self.crs.to_string() if self.crs else "no CRS"
+        size = f"{info.grid.width} x {info.grid.height} px"
+        return f"<Scene {self.path.name}: {size}, {info.dtype} ({names}), {crs}>"
 
     def close(self) -> None:
         """Close the file."""

@@ -19,7 +19,7 @@ from geoseg.errors import OptionError, VectorError
 from geoseg.vector.attributes import texts
 from geoseg.vector.kinds import Geometries
 from geoseg.vector.layers import ONLY, Layer
-from geoseg.vector.polygons import read_polygons
+from geoseg.vector.polygons import PolygonTable, read_polygons
 
 Labels = NDArray[np.uint8] | NDArray[np.uint32]
 CLASS_FIELD = "class"
@@ -70,7 +70,11 @@ class Burning:
         Raises:
             VectorError, OptionError: if it cannot be read, or has no such field.
         """
-        found = read_polygons(path, crs, layer)
+        return cls.of(read_polygons(path, crs, layer), path, field, instances)
+
+    @classmethod
+    def of(cls, found: PolygonTable, path: Path, field: str | None, instances: bool) -> Burning:
+        """Polygons that were read from a file: see :meth:`read`."""
         if instances:
             field = field or NUMBER_FIELD
         numbers = None if field is None else _numbers(found.frame, field, path)

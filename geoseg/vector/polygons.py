@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas
@@ -80,13 +80,28 @@ def read_polygons(path: Path, crs: str | None = None, layer: Layer = ONLY) -> Po
         OptionError: if there is no such layer.
     """
     name, note = choose_layer(path, layer)
-    frame = read_frame(path, name)
+    found = polygons_in(read_frame(path, name), crs, path)
+    return replace(
+        found, notes=(*filter(None, [note] if len(found.frame) or found.left_out else []), *found.notes)
+    )
+
+
+def polygons_in(frame: geopandas.GeoDataFrame, crs: str | None, path: Path) -> PolygonTable:
+    """Take the polygons of a frame, by the rules of :func:`read_polygons`.
+
+    Args:
+        frame: features.
+        crs: what coordinates are wanted in; None: as they are.
+        path: where they come from, for messages.
+
+    Raises:
+        VectorError: as :func:`read_polygons`.
+    """
     if not len(frame):
         empty = f"{path.name}: holds no features"
         return PolygonTable(frame if crs is None else place_frame(frame, crs, path), 0, (empty,))
     polygons = _polygons_of(frame, path)
-    placed = polygons if crs is None else _placed(polygons, crs, path)
-    return PolygonTable(placed.frame, placed.left_out, (*filter(None, [note]), *placed.notes))
+    return polygons if crs is None else _placed(polygons, crs, path)
 
 
 def _polygons_of(frame: geopandas.GeoDataFrame, path: Path) -> PolygonTable:

@@ -108,19 +108,33 @@ def _import_geoseg(folder: Path) -> None:
         getattr(geoseg, name)
 
 
-def _segment(folder: Path, out: str, runtime: str = "openvino", progress: Any = None) -> None:
+def _segment(folder: Path, out: str, runtime: str = "openvino", progress: Any = False) -> None:
     import geoseg
-    from geoseg.pipeline.segment import Listener
 
-    options = geoseg.SegmentOptions(
-        network=geoseg.NetworkOptions(runtime=runtime, device="cpu"),
-        formats=("gpkg", "geojson", "fgb", "parquet"),
-        probabilities=True,
-    )
-    listener = Listener(progress=progress) if progress else Listener()
-    geoseg.segment(
-        folder / "town.tif", folder / "bundle", geoseg.OutputOptions(folder / out), options, listener
-    )
+    options = {"runtime": runtime, "device": "cpu", "probabilities": True, "overwrite": False}
+    formats = ("gpkg", "geojson", "fgb", "parquet")
+    scene, bundle = folder / "town.tif", folder / "bundle"
+    geoseg.segment(scene, bundle, folder / out, progress=progress, format=formats, **options)
+
+
+def _arrays(folder: Path) -> None:
+    """Arrays through a network, and to polygons and back."""
+    import numpy as np
+
+    import geoseg
+
+    with geoseg.open(folder / "town.tif") as scene:
+        pixels = np.arange(3 * 64 * 96, dtype=np.uint8).reshape(3, 64, 96)
+        place = scene.transform, scene.crs
+    model = geoseg.load_model(folder / "bundle")
+    geoseg.predict(pixels, *place, model, device="cpu")
+    mask = np.zeros((64, 96), np.uint8)
+    mask[10:40, 10:60] = 1
+    frame = geoseg.regularize(geoseg.polygonize(mask, *place))
+    geoseg.rasterize(frame, mask.shape, *place)
+    path = folder / "arrays.geojson"
+    frame.to_file(path)
+    geoseg.evaluate(path, path, scene=folder / "town.tif")
 
 
 def _both_runtimes(folder: Path) -> None:
@@ -216,7 +230,7 @@ def _refuse(folder: Path) -> None:
 
     for name in ("damaged.tif", "none.tif", "bundle/bundle.json"):
         with suppress(geoseg.GeosegError):
-            geoseg.open_scene(folder / name)
+            geoseg.open(folder / name)
 
 
 def _in_threads(folder: Path) -> None:
@@ -235,6 +249,7 @@ def _in_threads(folder: Path) -> None:
 
 PLAIN_STEPS = {"import": _import_geoseg, "segment": _both_runtimes, "vectorize": _vectorize, "train": _train}
 STEPS = PLAIN_STEPS | {
+    "arrays": _arrays,
     "within an Env": _within_an_env,
     "tiles and a mosaic": _tiles,
     "range test": _range_test,

@@ -11,6 +11,8 @@ import pytest
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
+from geoseg.evaluate import run as run_module
+from geoseg.evaluate import totals
 from geoseg.evaluate.blocks import bootstrap
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 
@@ -130,7 +132,7 @@ def test_files_in_the_way_are_refused_first(
     """Before any scene is compared: the report, the figures, and each scene's maps."""
     write_raster(Path("guess.tif"), random_mask(1, (40, 40)))
     write_raster(Path("truth.tif"), random_mask(2, (40, 40)))
-    monkeypatch.setattr("geoseg.evaluate.run.evaluate", lambda *_: pytest.fail("it was compared"))
+    monkeypatch.setattr(run_module, "evaluate", lambda *_: pytest.fail("it was compared"))
     for name in ("evaluation.json", "evaluation.html", "guess_errors.tif", "guess_errors.gpkg"):
         Path("out").mkdir(exist_ok=True)
         Path("out", name).touch()
@@ -149,6 +151,6 @@ def test_intervals_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
         drawn.append(args)
         return bootstrap(*args)
 
-    monkeypatch.setattr("geoseg.evaluate.totals.bootstrap", counted)
+    monkeypatch.setattr(totals, "bootstrap", counted)
     assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out", "--no-footprints") == 0
     assert len(drawn) == 8

@@ -12,6 +12,7 @@ import shapely
 from rasterio.transform import Affine
 
 from geoseg.errors import OptionError
+from geoseg.evaluate import pair as pair_module
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
@@ -212,7 +213,7 @@ def test_any_number_of_pieces_gives_the_same_document(tmp_path, monkeypatch):
     told = []
     for pieces in (1, 7, 100):
         rows = -(-size[0] // pieces // 16) * 16
-        monkeypatch.setattr("geoseg.evaluate.pair.PIXELS_AT_ONCE", rows * size[1])
+        monkeypatch.setattr(pair_module, "PIXELS_AT_ONCE", rows * size[1])
         with open_pair(SceneFiles("scene", guess, truth), EvaluateOptions(prediction=CUT)) as pair:
             assert len(list(pair.pieces())) == -(-size[0] // rows)
         told.append(figures(guess, truth, prediction=CUT, resamples=50))

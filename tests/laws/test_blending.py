@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.core import TAPERS, PatchAxis, PatchGrid
-from geoseg.predict import blend, finish_strips
+from geoseg.predict import blend, blending, finish_strips
 from tests.memory import (
     EagerPredictor,
     FunctionPredictor,
@@ -176,7 +176,7 @@ def test_a_run_whose_strips_are_all_there_computes_nothing():
 
 def test_gaps_do_not_pile_up(monkeypatch):
     """Law 11: strips without patches are given on, not kept until a batch fills."""
-    monkeypatch.setattr("geoseg.predict.blending.HELD_BYTES", 20_000)
+    monkeypatch.setattr(blending, "HELD_BYTES", 20_000)
     plan = make_memory_plan((3200, 64), (32, 32), (0, 0))
     valid = np.zeros((3200, 64), bool)
     valid[::320] = True
