@@ -83,6 +83,7 @@ def test_documented_python_runs(desk: Path) -> None:
     assert "mask" in done.stdout
 
 
+@pytest.mark.slow
 def test_documented_library_runs(desk: Path) -> None:
     """The script that uses every public function, on the data set that the README prepares."""
     for line in commands():
