@@ -46,7 +46,8 @@ def train(
         progress: True shows a bar; a function is called with events.
         options: those of the command: ``epochs=20``, ``minutes=30``, ``encoder="resnet34"``,
             ``init="buildings"``, ``lr``, ``seed``, ``device``, ``resume=True``, ``overwrite=True``, ...;
-            ``set={"sampling.patch": 256}`` gives entries of the recipe.
+            ``set={"sampling.patch": 256}`` gives entries of the recipe. ``workers`` is 0 unless given: a
+            script with more needs ``if __name__ == "__main__":``.
 
     Returns:
         ``bundle`` of the best epoch, which lies in ``out/bundle``, and its number ``best_epoch``;
@@ -61,6 +62,7 @@ def train(
     folders = tuple(map(Path, given))
     entries = options.pop("set", {})
     options["settings"] = [f"{key}={json.dumps(value)}" for key, value in entries.items()]
+    options.setdefault("workers", 0)  # other processes would run a script again that has no main guard
     request = request_from(folders, Path(out), options)
     with Progress(progress) as told:
         told.begin("images", job.count_images(folders), "images")
