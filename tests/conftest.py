@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 # Two test processes on two cores: more threads each would only get in each other's way; and threads add in
 # any order, so a resumed training would differ in its last digits. Said before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Converted networks are kept for all processes of this run, and no longer.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="geoseg-cache-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 import pytest
 from filelock import FileLock

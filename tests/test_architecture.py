@@ -68,6 +68,7 @@ OWNERS: dict[str, set[str]] = {
     "matplotlib": {"report"},
     "dask": {"batch"},
     "distributed": {"batch"},
+    "platformdirs": {"model.graph_cache"},
     "psutil": {"core.files", "dataset.claim", "model.machine"},
     "click": {"cli"},
     "tqdm": {"cli", "library"},

@@ -35,11 +35,19 @@ class Finding:
 
 
 @click.command("doctor")
+@click.option(
+    "--clear-cache",
+    is_flag=True,
+    help="Remove the converted networks in the cache folder, and do nothing else.",
+)
 @options.json_option
 @options.debug_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, clear_cache: bool, as_json: bool) -> None:
     """Check this installation and tell what it can do."""
+    if clear_cache:
+        _clear_cache(as_json)
+        return
     findings = list(examine())
     if as_json:
         show.as_json([{"topic": f.topic, "text": f.text, "ok": f.ok} for f in findings])
@@ -52,6 +60,16 @@ def command(ctx: click.Context, as_json: bool) -> None:
             err=True,
         )
     ctx.exit(1 if broken else 0)
+
+
+def _clear_cache(as_json: bool) -> None:
+    from geoseg.model import graph_cache
+
+    folder, size = graph_cache.cache_folder(), graph_cache.clear_cache()
+    if as_json:
+        show.as_json({"folder": str(folder), "bytes": size})
+    else:
+        click.echo(f"{folder}: {size / 1e6:,.1f} MB removed")
 
 
 def examine() -> Iterator[Finding]:

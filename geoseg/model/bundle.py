@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from geoseg.core import BundleSpec
 from geoseg.errors import BundleError
 from geoseg.model.folder import WEIGHTS, find_bundle, open_folder
+from geoseg.model.networks import check_allowed
 from geoseg.model.weights import check_shapes, expected_shapes, fill_network, parse_weights
 
 CHECKS = (
@@ -45,8 +46,25 @@ class Bundle:
         return f"<Bundle {spec.name}: {classes}; {spec.architecture}; bands {', '.join(spec.bands)}>"
 
     def network(self) -> nn.Module:
-        """The network with its weights, in evaluation mode: float32 input to logits."""
+        """The network with its weights, in evaluation mode: float32 input to logits.
+
+        Raises:
+            BundleError: the weights do not fit the network.
+        """
+        self.check_shapes()
         return fill_network(self.spec.architecture, self.spec.arguments, self.weights)
+
+    def check_shapes(self) -> None:
+        """Compare the shapes of the weights with those of the network.
+
+        This builds the network, for which model libraries are imported; a network that is kept converted does
+        without.
+
+        Raises:
+            BundleError: they differ.
+        """
+        expected = expected_shapes(self.spec.architecture, self.spec.arguments)
+        check_shapes(self.weights, expected, str(self.folder / WEIGHTS), self.spec.architecture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,8 @@ def load_bundle(ref: str | Path | None = None) -> Bundle:
         ref: an embedded bundle's name, a bundle's folder, or None for the embedded default.
 
     Raises:
-        BundleError: unknown, damaged, unsafe, or not what its description says; one plain line.
+        BundleError: unknown, damaged, unsafe, or not what its description says; one plain line. Whether the
+            weights fit the network is checked when the network is built.
     """
     return _load(ref, lambda title: None)
 
@@ -81,7 +100,10 @@ def check_bundle(ref: str | Path | None = None) -> tuple[Check, ...]:
     passed: list[str] = []
     message = ""
     try:
-        _try_network(_load(ref, passed.append))
+        bundle = _load(ref, passed.append)
+        bundle.check_shapes()
+        passed.append(CHECKS[3])
+        _try_network(bundle)
         passed.append(CHECKS[-1])
     except BundleError as error:
         message = str(error)
@@ -93,16 +115,14 @@ def check_bundle(ref: str | Path | None = None) -> tuple[Check, ...]:
 
 def _load(ref: str | Path | None, passed: Callable[[str], None]) -> Bundle:
     folder = open_folder(find_bundle(ref))
+    check_allowed(folder.spec.architecture, folder.spec.arguments)
     passed(CHECKS[0])
     data = {name: folder.read(name) for name in folder.spec.files}
     passed(CHECKS[1])
     where = str(folder.path / WEIGHTS)
     weights = parse_weights(data[WEIGHTS], where)
     passed(CHECKS[2])
-    spec = folder.spec
-    check_shapes(weights, expected_shapes(spec.architecture, spec.arguments), where, spec.architecture)
-    passed(CHECKS[3])
-    return Bundle(spec, folder.path, folder.sha256, weights)
+    return Bundle(folder.spec, folder.path, folder.sha256, weights)
 
 
 def _try_network(bundle: Bundle) -> None:

@@ -6,6 +6,7 @@ user asks for by the weights' name, lets smp fetch them.
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,26 +16,22 @@ from torch import nn
 from geoseg.errors import BundleError
 from geoseg.model._torchvision_guard import import_torchvision
 
-import_torchvision()
+__all__ = ["ARCHITECTURES", "build_network", "check_allowed", "pretrained_network"]
 
-import segmentation_models_pytorch as smp  # noqa: E402 - smp imports torchvision, so the guard goes first
-
-__all__ = ["ARCHITECTURES", "build_network", "pretrained_network"]
-
-ARCHITECTURES: Final[Mapping[str, type[nn.Module]]] = {
-    "Unet": smp.Unet,
-    "UnetPlusPlus": smp.UnetPlusPlus,
-    "Linknet": smp.Linknet,
-    "FPN": smp.FPN,
-    "DeepLabV3": smp.DeepLabV3,
-    "DeepLabV3Plus": smp.DeepLabV3Plus,
-    "Segformer": smp.Segformer,
-    "MAnet": smp.MAnet,
-    "PAN": smp.PAN,
-    "PSPNet": smp.PSPNet,
-    "UPerNet": smp.UPerNet,
-    "DPT": smp.DPT,
-}
+ARCHITECTURES: Final = (
+    "Unet",
+    "UnetPlusPlus",
+    "Linknet",
+    "FPN",
+    "DeepLabV3",
+    "DeepLabV3Plus",
+    "Segformer",
+    "MAnet",
+    "PAN",
+    "PSPNet",
+    "UPerNet",
+    "DPT",
+)
 
 # An encoder's name must not carry a scheme or a path: timm reads "hf-hub:..." from a server and
 # "local-dir:..." from the disk.
@@ -63,7 +60,7 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     Raises:
         BundleError: the architecture, the encoder or an argument is not on the allow list.
     """
-    _check(architecture, arguments)
+    check_allowed(architecture, arguments)
     return _built(architecture, arguments, None)
 
 
@@ -78,7 +75,7 @@ def pretrained_network(architecture: str, arguments: Mapping[str, Any], weights:
     Raises:
         BundleError: as `build_network`; or there are no such weights, or they cannot be had.
     """
-    _check(architecture, arguments)
+    check_allowed(architecture, arguments)
     try:
         return _built(architecture, arguments, weights)
     except OSError as error:  # the hub's and urllib's failures are OSErrors
@@ -88,7 +85,12 @@ def pretrained_network(architecture: str, arguments: Mapping[str, Any], weights:
         ) from error
 
 
-def _check(architecture: str, arguments: Mapping[str, Any]) -> None:
+def check_allowed(architecture: str, arguments: Mapping[str, Any]) -> None:
+    """Look a network up in the allow list, without building it.
+
+    Raises:
+        BundleError: the architecture, the encoder or an argument is not on the list.
+    """
     if architecture not in ARCHITECTURES:
         raise BundleError(
             f"the network architecture {architecture!r} is unknown",
@@ -100,12 +102,19 @@ def _check(architecture: str, arguments: Mapping[str, Any]) -> None:
 
 def _built(architecture: str, arguments: Mapping[str, Any], weights: str | None) -> nn.Module:
     try:
-        return ARCHITECTURES[architecture](**{**arguments, "encoder_weights": weights})
+        network: nn.Module = getattr(_smp(), architecture)(**{**arguments, "encoder_weights": weights})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BundleError(
             f"{architecture} cannot be built from {dict(arguments)}: {error}",
             "check the encoder's name and the sizes of the decoder",
         ) from error
+    return network
+
+
+def _smp() -> Any:
+    """Import the library when a network is built: most runs take one that was converted before."""
+    import_torchvision()  # smp imports torchvision, so the guard goes first
+    return importlib.import_module("segmentation_models_pytorch")
 
 
 def _check_argument(name: str, value: object) -> None:

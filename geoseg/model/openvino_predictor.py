@@ -55,16 +55,15 @@ class OpenVinoPredictor:
     """A network compiled for one patch size.
 
     Args:
-        graph: from float32 patches to probabilities.
-        plan: says bands, dtype, batch and precision.
+        model: converted by :func:`convert` for this patch size.
+        plan: says batch and precision.
         patch: ``(height, width)``.
         cores: that may be used.
     """
 
-    def __init__(self, graph: nn.Module, plan: Plan, patch: tuple[int, int], cores: int) -> None:
+    def __init__(self, model: openvino.Model, plan: Plan, patch: tuple[int, int], cores: int) -> None:
         self.batch = plan.batch
         self._outputs = (plan.outputs, *patch)
-        model = _convert(graph, (1, len(plan.bands), *patch), np.dtype(plan.dtype))
         self._streams = min(cores, plan.batch)
         self._compiled = shared_core().compile_model(
             model,
@@ -127,13 +126,25 @@ class _Slot:
         return self._results
 
 
-def _convert(graph: nn.Module, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> openvino.Model:
-    """The graph with a static shape, reading patches in the scene's own dtype where that is exact.
+def input_dtype(plan: Plan) -> np.dtype[np.generic]:
+    """The type in which patches are handed over: the scene's own where that is exact.
 
     With bf16, OpenVINO converts integer input to bf16 before it is scaled, which keeps eight bits; float32
     input it scales in float32. So only values that fit eight bits are handed on as they are.
     """
-    model = to_openvino(graph, torch.zeros(shape), shape)
-    steps = openvino.preprocess.PrePostProcessor(model)
-    steps.input().tensor().set_element_type(openvino.Type(dtype if dtype.itemsize == 1 else np.dtype("f4")))
+    dtype = np.dtype(plan.dtype)
+    return dtype if dtype.itemsize == 1 else np.dtype(np.float32)
+
+
+def convert(graph: nn.Module, plan: Plan, patch: tuple[int, int]) -> openvino.Model:
+    """Convert a network for patches of one size, one at a time.
+
+    Args:
+        graph: from float32 patches to probabilities.
+        plan: says bands and dtype.
+        patch: ``(height, width)``.
+    """
+    shape = (1, len(plan.bands), *patch)
+    steps = openvino.preprocess.PrePostProcessor(to_openvino(graph, torch.zeros(shape), shape))
+    steps.input().tensor().set_element_type(openvino.Type(input_dtype(plan)))
     return steps.build()

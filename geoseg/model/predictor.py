@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 from geoseg.core import Plan, Predictor
@@ -9,9 +11,11 @@ from geoseg.errors import ResourceError
 from geoseg.model import openvino_predictor
 from geoseg.model.augmented import AugmentedPredictor
 from geoseg.model.bundle import Bundle
+from geoseg.model.folder import WEIGHTS
 from geoseg.model.graph import ProbabilityGraph
+from geoseg.model.graph_cache import cached_graph
 from geoseg.model.machine import usable_cores
-from geoseg.model.openvino_predictor import OpenVinoPredictor
+from geoseg.model.openvino_predictor import OpenVinoPredictor, convert, input_dtype, shared_core
 from geoseg.model.torch_predictor import TorchPredictor
 
 NEEDS = (
@@ -19,6 +23,9 @@ NEEDS = (
     *("bands", "dtype", "scaling", "channels", "outputs", "has_edges", "activation"),
 )
 """What of a plan a predictor depends on; of patches and bands only their size and number."""
+
+CONVERTERS = ("geoseg", "openvino", "torch", "segmentation-models-pytorch", "timm")
+"""Packages whose versions decide what a converted network is."""
 
 
 class Predictors:
@@ -62,18 +69,39 @@ def make_predictor(bundle: Bundle, plan: Plan) -> Predictor:
     Raises:
         ResourceError: the plan asks for a runtime that is not installed.
     """
-    graph = ProbabilityGraph(bundle.network(), plan).eval()
     height, width = plan.patches.patch
-    upright = _on_device(graph, plan, (height, width))
+    upright = _on_device(bundle, plan, (height, width))
     if not plan.tta:
         return upright
-    turned = upright if height == width else _on_device(graph, plan, (width, height))
+    turned = upright if height == width else _on_device(bundle, plan, (width, height))
     return AugmentedPredictor(upright, turned)
 
 
-def _on_device(graph: ProbabilityGraph, plan: Plan, patch: tuple[int, int]) -> Predictor:
+def _on_device(bundle: Bundle, plan: Plan, patch: tuple[int, int]) -> Predictor:
     if plan.runtime == "torch":
-        return TorchPredictor(graph, plan)
+        return TorchPredictor(_graph(bundle, plan), plan)
     if not openvino_predictor.is_installed():
         raise ResourceError("the plan asks for OpenVINO, which is not installed", "pip install openvino")
-    return OpenVinoPredictor(graph, plan, patch, usable_cores())
+    return OpenVinoPredictor(_converted(bundle, plan, patch), plan, patch, usable_cores())
+
+
+def _graph(bundle: Bundle, plan: Plan) -> ProbabilityGraph:
+    return ProbabilityGraph(bundle.network(), plan).eval()
+
+
+def _converted(bundle: Bundle, plan: Plan, patch: tuple[int, int]) -> Any:
+    """The network as OpenVINO takes it, from the cache where it was converted before."""
+    spec = bundle.spec
+    if WEIGHTS not in spec.files:  # nothing says which weights these are
+        return convert(_graph(bundle, plan), plan, patch)
+    key = {
+        "weights": spec.files[WEIGHTS],
+        "architecture": spec.architecture,
+        "arguments": dict(spec.arguments),
+        "scaling": asdict(plan.scaling),
+        "shape": (len(plan.bands), *patch),
+        "dtype": str(input_dtype(plan)),
+        "outputs": (plan.channels, plan.has_edges, plan.activation),
+        "versions": {name: version(name) for name in CONVERTERS},
+    }
+    return cached_graph(key, shared_core(), lambda: convert(_graph(bundle, plan), plan, patch))

@@ -50,9 +50,9 @@ def tensors_of(folder):
 
 
 def refusal(folder):
-    """The one line with which a bundle is refused."""
+    """The one line with which a bundle is refused, by its description or once its network is built."""
     with pytest.raises(BundleError) as caught:
-        load_bundle(folder)
+        load_bundle(folder).check_shapes()
     message = str(caught.value)
     assert "\n" not in message
     return message

@@ -23,7 +23,7 @@ from geoseg.model import openvino_predictor
 from geoseg.model import predictor as making
 from geoseg.model.bundle import load_bundle
 from geoseg.model.graph import ProbabilityGraph
-from geoseg.model.openvino_predictor import OpenVinoPredictor
+from geoseg.model.openvino_predictor import OpenVinoPredictor, convert
 from geoseg.model.predictor import NEEDS, Predictors, make_predictor
 from geoseg.model.torch_predictor import TorchPredictor
 from tests.conftest import ROOT
@@ -256,7 +256,7 @@ def test_cores_change_no_byte(binary, predictor_of):
     plan = plan_for(binary.spec, runtime="openvino")
     graph = ProbabilityGraph(binary.network(), plan).eval()
     patches = patches_for(binary)
-    one = OpenVinoPredictor(graph, plan, (64, 64), 1).predict(patches)
+    one = OpenVinoPredictor(convert(graph, plan, (64, 64)), plan, (64, 64), 1).predict(patches)
     np.testing.assert_array_equal(one, predictor_of(plan).predict(patches))
 
 
@@ -307,7 +307,8 @@ bundle = load_bundle(sys.argv[1])
 plan = plan_for(bundle.spec, runtime="openvino")
 made = [room.has_bf16()]
 for _ in range(3):
-    made.append(room.OpenVinoPredictor(ProbabilityGraph(bundle.network(), plan).eval(), plan, (64, 64), 1))
+    model = room.convert(ProbabilityGraph(bundle.network(), plan).eval(), plan, (64, 64))
+    made.append(room.OpenVinoPredictor(model, plan, (64, 64), 1))
 while made:
     made.pop(0)
     gc.collect()
