@@ -12,8 +12,8 @@ class RunRecord:
     """What was done, with what, and how it went.
 
     Attributes:
-        run: short random name of the run, also an attribute of its polygons.
-        scene: path as given, and sha256 of the header.
+        run: short name of the run, equal for equal inputs, also an attribute of its polygons.
+        scene: path, and content id.
         bundle: name and sha256 of the bundle.
         plan: the plan as JSON.
         options: the options as JSON.

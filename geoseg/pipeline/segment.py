@@ -328,7 +328,7 @@ class _Run:
                 counts.setdefault(output.kind, dict(output.summary))
         return RunRecord(
             run=job.run,
-            scene={"path": str(job.scene.path), "header_sha256": job.scene.header_hash},
+            scene={"path": str(job.scene.path), "content_id": job.scene.content_id},
             bundle={"name": job.bundle.spec.name, "sha256": job.bundle.sha256},
             plan=plan.to_json(),
             options=json.loads(json.dumps(job.options.to_json(), default=str)) | {"identity": job.identity()},

@@ -108,7 +108,7 @@ class Job:
         """What decides the scores: it must not change between a run and its resumption."""
         options = {k: v for k, v in self.options.to_json().items() if k not in OUTPUT_FIELDS}
         return {
-            "scene": self.scene.header_hash,
+            "scene": self.scene.content_id,
             "bundle": self.bundle.sha256,
             "options": _digest(options),
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,10 +12,11 @@ from rasterio.crs import CRS
 from rasterio.transform import Affine
 from rasterio.windows import Window as RioWindow
 
-from geoseg.core import GeoGrid, SceneInfo, Window
+from geoseg.core import SceneInfo, Window
 from geoseg.core.strip import Mask
 from geoseg.raster.collar import Collar, CollaredSource, Value
 from geoseg.raster.collar_search import find_collar
+from geoseg.raster.content_id import content_id
 from geoseg.raster.gdal import logged
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.orientation import read_orientation
@@ -24,7 +24,6 @@ from geoseg.raster.safety import local_file, open_checked
 from geoseg.raster.source import FileSource, Pixels, Source
 from geoseg.raster.vrt import open_vrt
 
-HEADER_BYTES = 65536
 _DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d):(\d\d))?")
 
 
@@ -38,8 +37,7 @@ class Scene:
         orientation: how viewers turn it; pixels and grid are those that are stored.
         warnings: what the user should know about the file.
         collar: what was found of one by :meth:`leave_out_collar`; None before.
-        header_hash: sha256 over size, modification time and first 64 KiB of every file that is read; another
-            hash means another scene.
+        content_id: sha256 of what its files hold; see :func:`geoseg.raster.content_id.content_id`.
     """
 
     def __init__(self, source: Source, expand_palette: bool = True) -> None:
@@ -70,7 +68,7 @@ class Scene:
             acquired=acquisition_date(source.tags.get("TIFFTAG_DATETIME", "")),
             block_rows=source.block_rows,
         )
-        self.header_hash = header_hash(source.files, source.grid)
+        self.content_id = content_id(source.files, source.grid)
 
     def __enter__(self) -> Scene:
         return self
@@ -177,17 +175,6 @@ def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") ->
         except BaseException:
             dataset.close()
             raise
-
-
-def header_hash(files: Sequence[Path], grid: GeoGrid) -> str:
-    """Sha256 of files' sizes, modification times and first 64 KiB, and of the grid, which others may tell."""
-    digest = hashlib.sha256(repr((grid.file_transform, grid.crs)).encode())
-    for path in files:
-        about = path.stat()
-        digest.update(f"{about.st_size} {about.st_mtime_ns} ".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(HEADER_BYTES))
-    return digest.hexdigest()
 
 
 def acquisition_date(text: str) -> str | None:

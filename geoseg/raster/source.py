@@ -37,7 +37,7 @@ class Source(Protocol):
         block: ``(height, width)`` of its blocks.
         block_rows: their height.
         warnings: what the user should know.
-        files: everything that is read, for the header hash.
+        files: everything that is read, for the content id.
         alpha: what the bands flagged as alpha were taken for.
         tags: the file's metadata.
         is_lossy: whether its compression changes values.

@@ -116,6 +116,19 @@ def test_a_killed_run_resumes_to_the_same_bytes(inputs, unbroken, tmp_path):
     assert from_spool > 0
 
 
+def test_a_run_is_resumed_with_a_copy_of_its_scene(inputs, unbroken, tmp_path):
+    """The scene moved, with another time of modification: the same run goes on to the same bytes."""
+    scene, bundle = inputs
+    _kill_at(_start(scene, bundle, tmp_path / "out", resume=False), 0.5)
+    copy = tmp_path / "moved" / scene.name
+    copy.parent.mkdir()
+    copy.write_bytes(scene.read_bytes())
+    os.utime(copy, (1, 1))
+    found, from_spool = _resumed((copy, bundle), tmp_path / "out", [])
+    assert found == unbroken
+    assert from_spool > 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("percent", range(10, 100, 10))
 def test_killed_at_every_tenth(inputs, unbroken, tmp_path, percent):

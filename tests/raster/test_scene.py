@@ -117,29 +117,61 @@ def test_control_points_are_told(tmp_path: Path) -> None:
         assert any("control points" in w for w in scene.warnings)
 
 
-def test_the_header_hash_knows_changes(tmp_path: Path) -> None:
-    """Size, time and first bytes."""
+def _content_id(path: Path) -> str:
+    with open_scene(path) as scene:
+        return scene.content_id
+
+
+def test_a_copy_has_the_content_id_of_its_scene(tmp_path: Path) -> None:
+    """Neither the name of a file nor its times count."""
     path = write_raster(tmp_path / "s.tif", PIXELS)
-    hashes = set()
-    for change in (
-        lambda: None,
-        lambda: os.utime(path, (1, 1)),
-        lambda: path.write_bytes(path.read_bytes() + b"x"),
-    ):
-        change()
-        with open_scene(path) as scene:
-            hashes.add(scene.header_hash)
-    assert 3 == len(hashes)
+    copy = tmp_path / "elsewhere" / "copy.tif"
+    copy.parent.mkdir()
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, (1, 1))
+    assert _content_id(path) == _content_id(copy)
 
 
-def test_the_header_hash_knows_a_world_file(tmp_path: Path) -> None:
+def test_a_changed_file_has_another_content_id(tmp_path: Path) -> None:
+    """One more byte, other values at the end, or another middle between ends that are alike."""
+    pixels = np.zeros((1, 1000, 1000), np.uint8)
+    found = [_content_id(write_raster(tmp_path / "s.tif", pixels))]
+    pixels[0, -1, -1] = 1
+    found.append(_content_id(write_raster(tmp_path / "end.tif", pixels)))
+    pixels[0, 300:700], pixels[0, -1, -1] = 1, 0
+    found.append(_content_id(write_raster(tmp_path / "middle.tif", pixels)))
+    longer = tmp_path / "longer.tif"
+    longer.write_bytes((tmp_path / "s.tif").read_bytes() + b"x")
+    found.append(_content_id(longer))
+    assert 4 == len(set(found))
+
+
+def test_a_mosaic_is_known_by_its_sources(tmp_path: Path) -> None:
+    """A folder that is copied has the same mosaic; one with another source has another."""
+    ids = []
+    for folder, value in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / folder).mkdir()
+        write_raster(tmp_path / folder / "s.tif", np.full_like(PIXELS, value))
+        area = 'xOff="0" yOff="0" xSize="60" ySize="40"'
+        source = (
+            '<VRTRasterBand dataType="Byte" band="1"><SimpleSource><SourceFilename relativeToVRT="1">s.tif'
+            f"</SourceFilename><SourceBand>1</SourceBand><SrcRect {area}/><DstRect {area}/>"
+            "</SimpleSource></VRTRasterBand>"
+        )
+        mosaic = tmp_path / folder / "m.vrt"
+        mosaic.write_text(f'<VRTDataset rasterXSize="60" rasterYSize="40">{source}</VRTDataset>')
+        ids.append(_content_id(mosaic))
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_the_content_id_knows_a_world_file(tmp_path: Path) -> None:
     """Another place is another scene."""
     path = write_raster(tmp_path / "s.tif", PIXELS, transform=None, crs=None)
     with open_scene(path) as scene:
-        before = scene.header_hash
+        before = scene.content_id
     (tmp_path / "s.tfw").write_text("0.5\n0\n0\n-0.5\n1000\n2000\n")
     with open_scene(path) as scene:
-        assert scene.header_hash != before
+        assert scene.content_id != before
 
 
 def test_stretch_is_one_for_the_scene(tmp_path: Path) -> None:

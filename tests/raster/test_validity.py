@@ -88,11 +88,11 @@ def test_external_mask(tmp_path: Path) -> None:
     """A ``.msk`` file beside it, which is part of the scene's identity."""
     path = write_raster(tmp_path / "s.tif", _pixels())
     with open_scene(path) as scene:
-        alone = scene.header_hash
+        alone = scene.content_id
     write_raster(tmp_path / "s.tif.msk", (~_holes() * np.uint8(255))[None])
     np.testing.assert_array_equal(~_holes(), _valid(path))
     with open_scene(path) as scene:
-        assert alone != scene.header_hash
+        assert alone != scene.content_id
 
 
 def test_external_mask_of_another_size_is_refused(tmp_path: Path) -> None:
