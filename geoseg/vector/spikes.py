@@ -15,6 +15,8 @@ from geoseg.vector.flat import FlatPolygons, starts
 from geoseg.vector.measure import Floats, Geometries
 
 Mask = NDArray[np.bool_]
+Spike = tuple[shapely.Polygon, Floats]
+"""A spike in pixels, and the two ends (2, 2) of the line that it is attached by."""
 WIDTH = 1.5
 """Pixels up to which a spike is wide."""
 LONG = 3.0
@@ -26,6 +28,8 @@ OFF = 0.05
 MITRE = 10.0
 FEWEST = 3
 """Corners of the smallest ring."""
+MOST = 4000
+"""Corners of the largest polygon that is looked at: one of more is no building, and would take minutes."""
 
 
 def cut_spikes(shapes: Geometries, transform: Transform) -> tuple[Geometries, int]:
@@ -87,34 +91,51 @@ def _may_have_spikes(shapes: Geometries, to_pixels: _Affine) -> Mask:
     back = beside < -SHARP * length[before] * length[after]
     narrow = (length <= WIDTH) & back & (np.minimum(length[before], length[after]) >= LONG - WIDTH)
     owner = np.repeat(np.arange(len(shapes)), np.diff(flat.part_stop, prepend=0))[ring]
-    return np.asarray(np.bincount(owner, sharp | narrow, len(shapes)) > 0)
+    several = np.bincount(owner, minlength=len(shapes)) <= MOST
+    return np.asarray(several & (np.bincount(owner, sharp | narrow, len(shapes)) > 0))
 
 
 def _without(shape: shapely.Polygon, to_pixels: _Affine, to_map: _Affine) -> tuple[shapely.Polygon, int]:
     """A polygon without its spikes, and how many there were."""
-    count = 0
-    for spike, contact in _spikes(shapely.transform(shape, to_pixels)):
-        ring = np.array(shape.exterior.coords)[:-1]
-        new = _cut_ring(ring, to_pixels(ring), spike, contact, to_map)
-        better = None if new is None else shapely.Polygon(new, shape.interiors)
-        if better is not None and better.is_valid and better.area < shape.area:
-            shape, count = better, count + 1
+    count, todo = 0, [_spikes(shapely.transform(shape, to_pixels))]
+    while todo:
+        spikes = todo.pop()
+        better, cut = _cut_all(shape, spikes, to_pixels, to_map)
+        if better is not None:
+            shape, count = better, count + cut
+        elif len(spikes) > 1:  # some of them must not go
+            todo += [spikes[len(spikes) // 2 :], spikes[: len(spikes) // 2]]
     return shape, count
 
 
-def _spikes(shape: shapely.Polygon) -> list[tuple[shapely.Polygon, Floats]]:
+def _cut_all(
+    shape: shapely.Polygon, spikes: list[Spike], to_pixels: _Affine, to_map: _Affine
+) -> tuple[shapely.Polygon | None, int]:
+    """A polygon without some spikes, and how many were cut off; None where it would not be valid."""
+    ring, count = np.array(shape.exterior.coords)[:-1], 0
+    for spike, contact in spikes:
+        new = _cut_ring(ring, to_pixels(ring), spike, contact, to_map)
+        if new is not None:
+            ring, count = new, count + 1
+    if not count:
+        return shape, 0
+    better = shapely.Polygon(ring, shape.interiors)
+    return (better, count) if better.is_valid and better.area < shape.area else (None, 0)
+
+
+def _spikes(shape: shapely.Polygon) -> list[Spike]:
     """Spikes of a polygon in pixels, and the two ends (2, 2) of the line that each is attached by."""
     shrunk = shapely.buffer(shape, -WIDTH / 2, join_style="mitre", mitre_limit=MITRE)
     # buffers with mitred corners are not always valid, which set operations want
     rest = shapely.make_valid(shapely.buffer(shrunk, WIDTH / 2, join_style="mitre", mitre_limit=MITRE))
     if shrunk.is_empty:
         return []
-    found = []
+    found, near = [], shapely.buffer(rest, OFF)
     for part in shapely.get_parts(shapely.difference(shape, rest)):
         low, high = np.array(part.bounds[:2]), np.array(part.bounds[2:])
         if part.geom_type != "Polygon" or np.hypot(*(high - low)) < LONG:
             continue
-        contact = shapely.line_merge(shapely.intersection(part.exterior, shapely.buffer(rest, OFF)))
+        contact = shapely.line_merge(shapely.intersection(part.exterior, near))
         ends = shapely.get_coordinates(contact)
         if contact.geom_type == "LineString" and np.hypot(*(ends[-1] - ends[0])) <= 2 * WIDTH:
             found.append((part, ends[[0, -1]]))
@@ -125,7 +146,9 @@ def _cut_ring(
     ring: Floats, pixels: Floats, spike: shapely.Polygon, contact: Floats, to_map: _Affine
 ) -> Floats | None:
     """The ring with the contact's ends in place of the spike's corners; None where that is not one run."""
-    tip: Mask = shapely.distance(shapely.points(pixels), spike) < OFF
+    low, high = np.reshape(spike.bounds, (2, 2))
+    tip = ((pixels >= low - OFF) & (pixels <= high + OFF)).all(axis=1)
+    tip[tip] = shapely.distance(shapely.points(pixels[tip]), spike) < OFF
     tip &= np.hypot(*(pixels[:, None] - contact[None]).transpose(2, 0, 1)).min(axis=1) > 2 * OFF
     begins = np.flatnonzero(tip & ~np.roll(tip, 1))
     if len(begins) != 1:
