@@ -81,7 +81,7 @@ default-model: $(VENV)/.tests ## train the embedded model anew (hours; docs/defa
 	@$(MAKE) --no-print-directory -f docs/default_model/Makefile BIN=$(BIN) DATA="$(DATA)" OUT=$(OUT) TRAIN='$(TRAIN)'
 
 sample-data: $(VENV)/.tests ## draw sample_data/ anew, the same bytes each time
-	@$(BIN)/python -m geoseg.dataset.synthetic sample_data
+	@$(BIN)/python -m sample_data.generator sample_data
 
 constraints: $(VENV)/.benches ## write constraints.txt anew from what is installed
 	@$(BIN)/python .ci/write_constraints.py

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.dataset.annotated import Target, prepare_annotated
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.yolo import read_yolo_folder
 
 
@@ -17,6 +17,6 @@ def prepare_yolo(folder: str, target: str) -> dict[str, Any]:
     shutil.rmtree(target, ignore_errors=True)
     started = time.perf_counter()
     found = read_yolo_folder(Path(folder), ["building"])
-    dataset = prepare_annotated(found, Target(Path(target), Source("bench"), gsd_m=0.4))
+    dataset = prepare_annotated(found, Target(Path(target), DataSource("bench"), gsd_m=0.4))
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "images": len(dataset), "objects": dataset.totals()["objects"]}

@@ -21,11 +21,11 @@ from shapely import affinity
 
 from geoseg.core import GeoGrid
 from geoseg.vector.measure import local_frames
-from geoseg.vector.outline import add_junctions
-from geoseg.vector.regularize import regularize
-from geoseg.vector.runs import NO_SCORES, find_runs
-from geoseg.vector.trace import Parts, Tracer
-from geoseg.vector.walls import Place
+from geoseg.vector.regularize.coverage import add_junctions
+from geoseg.vector.regularize.outlines import regularize
+from geoseg.vector.regularize.segments import LocalFrame
+from geoseg.vector.trace.runs import NO_SCORES, find_runs
+from geoseg.vector.trace.tracer import Parts, Tracer
 
 UTM = "EPSG:32628"
 PLANS = {
@@ -73,7 +73,7 @@ def _regularised(parts: Parts, grid: GeoGrid) -> Shapes:
     traced = parts.polygons(grid.transform)
     begin = np.r_[0, parts.ring_stop][np.r_[0, parts.part_stop[:-1]]]
     cols, rows = parts.xy[begin].T.astype(np.float64)
-    place = Place(local_frames(grid, cols, rows), grid.transform)
+    place = LocalFrame(local_frames(grid, cols, rows), grid.transform)
     drawn, _ = regularize(parts, place, 0.0, np.ones(len(parts), bool))
     return np.where(shapely.is_missing(drawn), traced, drawn)
 

@@ -13,8 +13,8 @@ from shapely.geometry import shape
 
 from geoseg.core import VectorOptions
 from geoseg.pipeline import vectorize as pipeline
-from geoseg.vector.runs import find_runs
-from geoseg.vector.trace import Parts, Tracer
+from geoseg.vector.trace.runs import find_runs
+from geoseg.vector.trace.tracer import Parts, Tracer
 
 TRACED = np.arange(256) == 1
 

@@ -53,8 +53,8 @@ def kernels() -> None:
     from dataclasses import replace
 
     from geoseg.core import VectorOptions
+    from geoseg.vector.formats.table import PolygonContext
     from geoseg.vector.stream import load_kernels
-    from geoseg.vector.table import PolygonContext
     from tests.vector.files import layout
 
     plan = layout((64, 64))

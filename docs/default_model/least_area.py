@@ -16,7 +16,7 @@ import numpy.typing as npt
 import rasterio
 from scipy import ndimage
 
-from geoseg.evaluate.footprints import FootprintScore, polygons_from_ids, spacenet_score
+from geoseg.metrics.footprints import FootprintScore, polygons_from_ids, spacenet_score
 
 AREAS_M2 = (0.0, 4.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0)
 GSD_M = {"austin": 0.3, "kitsap": 0.3}

@@ -90,11 +90,11 @@ def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None
     """
     from geoseg.evaluate.area import limit_scenes
     from geoseg.evaluate.find import Given, find_scenes
+    from geoseg.evaluate.formatting import summary
     from geoseg.evaluate.options import EvaluateListener, Layers
     from geoseg.evaluate.run import evaluate
-    from geoseg.evaluate.words import summary
     from geoseg.evaluate.write import EvaluationFiles
-    from geoseg.vector.layers import Layer
+    from geoseg.vector.formats.layers import Layer
 
     if values["aoi"] and values["bbox"]:
         raise click.UsageError("--aoi and --bbox both limit the output: give one of them")

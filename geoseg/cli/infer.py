@@ -101,8 +101,8 @@ def area_of(path: Path, values: Mapping[str, Any]) -> str | None:
     if not values["aoi"]:
         return None
     from geoseg.raster import open_scene
-    from geoseg.vector.layers import Layer
-    from geoseg.vector.polygons import read_area
+    from geoseg.vector.formats.layers import Layer
+    from geoseg.vector.formats.polygons import read_area
 
     with open_scene(path) as scene:
         crs = scene.info.grid.crs
@@ -220,9 +220,9 @@ class Announcer:
 
     def listener(self) -> Any:
         """The value that the pipeline talks to."""
-        from geoseg.pipeline.segment import Listener
+        from geoseg.pipeline.segment import SegmentListener
 
-        return Listener(self._planned, self._progress, self._compiling)
+        return SegmentListener(self._planned, self._progress, self._compiling)
 
     def share(self) -> str:
         """How much is done, for a message."""

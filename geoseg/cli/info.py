@@ -16,7 +16,7 @@ from geoseg.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     from geoseg.raster import Scene
-    from geoseg.raster.survey import Survey
+    from geoseg.raster.survey import SceneSurvey
 
 
 @click.command("info")
@@ -111,7 +111,7 @@ def leave_out_collar(scene: Scene, bands: tuple[int, ...], keep: bool) -> list[s
     return [collar.in_words(scene.info.dtype)] if collar else []
 
 
-def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]]:
+def describe(path: Path, info: SceneInfo, found: SceneSurvey) -> list[tuple[str, str]]:
     """A scene in lines for people."""
     from geoseg.raster.georef import crs_name
 
@@ -133,7 +133,7 @@ def describe(path: Path, info: SceneInfo, found: Survey) -> list[tuple[str, str]
     return rows + ([("acquired", info.acquired)] if info.acquired else [])
 
 
-def valid_text(found: Survey) -> str:
+def valid_text(found: SceneSurvey) -> str:
     """The share of valid pixels, with the digits that are known."""
     share = 100 * found.valid_share
     return f"{share:.1f} % of the pixels" if found.counted else f"about {share:.0f} % of the pixels"

@@ -16,7 +16,7 @@ from geoseg.errors import OptionError, SceneError
 if TYPE_CHECKING:
     from geoseg.core import Window
     from geoseg.raster import Scene
-    from geoseg.vector.polygons import Outline
+    from geoseg.vector.formats.polygons import Outline
 
 FOR_SCENES = ("results", "mask", "polygons", "layer", "zoom", "bbox", "alpha", "keep_collar")
 FOR_DATASETS = ("count", "worst", "augmented")
@@ -132,7 +132,7 @@ def _draw_dataset(
     if values["augmented"]:
         return _draw_augmented(folder, target, count, overwrite)
     dataset = open_dataset(folder)
-    patches = preview.choose(dataset, preview.Choice(count, values["worst"], values["bands"]))
+    patches = preview.choose(dataset, preview.PreviewSelection(count, values["worst"], values["bands"]))
     with ProgressBar(folder.name, len(patches)) as bar:
         if is_page:
             write_page(preview.page(patches, bar), target, overwrite)
@@ -209,7 +209,7 @@ def _labels(mask: Path | None, scene: Scene, window: Window, size: int) -> tuple
 
 
 def _outlines(polygons: Path | None, layer: str | None, scene: Scene) -> tuple[Outline, ...]:
-    from geoseg.vector.layers import Layer
-    from geoseg.vector.polygons import read_outlines
+    from geoseg.vector.formats.layers import Layer
+    from geoseg.vector.formats.polygons import read_outlines
 
     return read_outlines(polygons, scene.info.grid.crs, Layer(layer), show.warn) if polygons else ()

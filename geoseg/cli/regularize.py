@@ -37,9 +37,9 @@ def command(
     fields are kept, and so are edges that neighbours share. Outlines that are not rectangular stay as they
     are.
     """
+    from geoseg.vector.formats.layers import Layer
     from geoseg.vector.frame_files import regularize_file
     from geoseg.vector.frames import SIMPLIFY_M
-    from geoseg.vector.layers import Layer
 
     target = output or Path(f"{vectors.stem}_regularized.gpkg")
     tolerance = SIMPLIFY_M if simplify_m is None else simplify_m

@@ -17,7 +17,7 @@ from geoseg.errors import Interrupted
 
 if TYPE_CHECKING:
     from geoseg.train.callbacks import Epoch, Step
-    from geoseg.train.job import Listener, Request
+    from geoseg.train.job import Request, TrainListener
     from geoseg.train.recipe import Recipe
     from geoseg.train.run import Outcome
 
@@ -144,15 +144,15 @@ class Follower:
     ) -> None:
         self._close()
 
-    def listener(self, images: int) -> Listener:
+    def listener(self, images: int) -> TrainListener:
         """What the run tells.
 
         Args:
             images: how many will be looked at first.
         """
-        from geoseg.train.job import Listener
+        from geoseg.train.job import TrainListener
 
-        return Listener(
+        return TrainListener(
             self._counter("images", images, "images"),
             self._planned,
             self._step,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from geoseg.core import ClassList, Progress, Window
 from geoseg.dataset.irregular import Irregularity, as_table
-from geoseg.dataset.items import DataSet, Labels, Source
-from geoseg.dataset.making import Sample
+from geoseg.dataset.item_writer import LabelledImage
+from geoseg.dataset.items import DataSet, DataSource, Labels
 from geoseg.dataset.shapes import Shape, draw_shapes
-from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.dataset.writer import DataSetSettings, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene
 
@@ -61,7 +61,7 @@ class Annotations:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ImageSelection:
     """Which images are taken.
 
     Attributes:
@@ -105,7 +105,7 @@ class Target:
     """
 
     folder: Path
-    source: Source
+    source: DataSource
     gsd_m: float | None = None
     overwrite: bool = False
     alpha: str = "auto"
@@ -119,7 +119,7 @@ class Target:
 def prepare_annotated(
     annotations: Annotations,
     target: Target,
-    choice: Choice | None = None,
+    choice: ImageSelection | None = None,
     progress: Progress = lambda images: None,
 ) -> DataSet:
     """Make a data set of annotated images; ``irregular.tsv`` in it lists what was irregular.
@@ -134,7 +134,7 @@ def prepare_annotated(
         InputError: if no image is left, or none has an object.
         OutputError: if the folder cannot be written.
     """
-    images = (choice or Choice()).of(annotations.images)
+    images = (choice or ImageSelection()).of(annotations.images)
     if not any(image.objects for image in images):
         raise InputError(
             f"{target.source.origin}: none of its {len(annotations.images)} images is left with an outline"
@@ -143,14 +143,14 @@ def prepare_annotated(
         )
     by_stem = {image.stem: image for image in images}
 
-    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def draw(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         return draw_shapes(annotations.shapes(by_stem[sample.stem]), scene.info.grid.size, window)
 
     splits: dict[str, list[str]] = {}
     for image in images:
         if image.split:
             splits.setdefault(image.split, []).append(image.stem)
-    recipe = Recipe(
+    recipe = DataSetSettings(
         target.folder,
         annotations.classes,
         (target.source,),
@@ -161,8 +161,8 @@ def prepare_annotated(
     return write_dataset(recipe, [_sample(image, target) for image in images], draw, progress)
 
 
-def _sample(image: AnnotatedImage, target: Target) -> Sample:
-    return Sample(
+def _sample(image: AnnotatedImage, target: Target) -> LabelledImage:
+    return LabelledImage(
         image.stem,
         image.path,
         target.source.name,

@@ -16,10 +16,10 @@ import numpy as np
 from geoseg.core import ClassList
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
+from geoseg.dataset.annotations import Gathered, Gathering
 from geoseg.dataset.annotators import Annotators, annotator_of
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.coordinates import PIXELS, CoordinateCheck
-from geoseg.dataset.gather import Gathered, Gathering
 from geoseg.dataset.irregular import LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import run_lengths

@@ -8,9 +8,9 @@ from geoseg.core import Progress
 from geoseg.dataset.classlists import write_class_list
 from geoseg.dataset.images import strips
 from geoseg.dataset.items import DataSet, Item
-from geoseg.dataset.journal import Workshop
 from geoseg.dataset.palette import to_colours
 from geoseg.dataset.parallel import in_threads
+from geoseg.dataset.staging import StagingFolder
 from geoseg.dataset.store import read_labels
 from geoseg.raster import open_scene
 from geoseg.raster.labelfile import colour_file
@@ -35,7 +35,7 @@ def write_colours(dataset: DataSet, target: Path, progress: Progress = lambda ma
         InputError: if two classes have one colour, or a mask does not fit its classes.
         OutputError: if the folder is there or cannot be written.
     """
-    with Workshop(target, overwrite=False) as workshop:
+    with StagingFolder(target, overwrite=False) as workshop:
 
         def write(item: Item) -> str:
             with open_scene(item.image) as scene:

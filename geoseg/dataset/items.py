@@ -56,7 +56,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class DataSource:
     """Where images come from.
 
     Attributes:
@@ -100,7 +100,7 @@ class DataSet:
     items: tuple[Item, ...]
     splits: Mapping[str, tuple[str, ...]]
     statistics: BandStatistics | None
-    sources: tuple[Source, ...]
+    sources: tuple[DataSource, ...]
     fingerprint: str
     notes: tuple[str, ...] = ()
     _by_stem: Mapping[str, Item] = field(init=False, repr=False, compare=False)

@@ -11,10 +11,10 @@ import numpy as np
 
 from geoseg.dataset import irregular as kinds
 from geoseg.dataset.annotated import Annotations
+from geoseg.dataset.annotations import Gathered, Gathering
 from geoseg.dataset.annotators import Annotators, annotator_of
 from geoseg.dataset.classlists import BACKGROUNDS, named_classes
 from geoseg.dataset.coordinates import PERCENT, CoordinateCheck
-from geoseg.dataset.gather import Gathered, Gathering
 from geoseg.dataset.irregular import LEFT_OUT, is_coordinate, judge
 from geoseg.dataset.jsonfile import read_json
 from geoseg.dataset.runs import brush_mask, lengths_of
@@ -78,7 +78,7 @@ def read_labelstudio(path: Path, images: Path | None = None, annotator: str | No
     return replace(found, told=(*people.lines(rule), *found.told))
 
 
-def _sizes(regions: Sequence[_Region]) -> dict[int, list[tuple[Any, Any]]]:
+def _sizes(regions: Sequence[_ResultRegion]) -> dict[int, list[tuple[Any, Any]]]:
     """Height and width that the regions of each task state, each once."""
     found: dict[int, list[tuple[Any, Any]]] = {}
     for region in regions:
@@ -88,7 +88,7 @@ def _sizes(regions: Sequence[_Region]) -> dict[int, list[tuple[Any, Any]]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Region:
+class _ResultRegion:
     """One result of an annotation that has a place."""
 
     task: int
@@ -129,7 +129,7 @@ def _chosen(task: Mapping[str, Any], number: int, people: Annotators) -> Mapping
     return next((a for a in usable if a.get("ground_truth")), usable[-1] if usable else None)
 
 
-def _regions(chosen: Mapping[str, Any], number: int) -> Iterator[_Region]:
+def _regions(chosen: Mapping[str, Any], number: int) -> Iterator[_ResultRegion]:
     """The results of an annotation that have a place."""
     results = [r for r in chosen.get("result") or () if isinstance(r, Mapping) and "value" in r]
     apart = {str(r.get("id")): _label(r) for r in results if r.get("type") == "labels"}
@@ -140,7 +140,7 @@ def _regions(chosen: Mapping[str, Any], number: int) -> Iterator[_Region]:
             size = result.get("original_height"), result.get("original_width")
             label = _label(result) or apart.get(name, "")
             rotation = result.get("image_rotation")
-            yield _Region(number, name, kind, label, result["value"], size, rotation)
+            yield _ResultRegion(number, name, kind, label, result["value"], size, rotation)
 
 
 def _label(result: Mapping[str, Any]) -> str:
@@ -149,7 +149,7 @@ def _label(result: Mapping[str, Any]) -> str:
     return str(found[0]).strip() if isinstance(found, list) and found else ""
 
 
-def _add(gathering: Gathering, image: Gathered, region: _Region, ids: Mapping[str, int]) -> None:
+def _add(gathering: Gathering, image: Gathered, region: _ResultRegion, ids: Mapping[str, int]) -> None:
     # ids of regions are only sure to differ within a task
     name = f"{region.task}/{region.id}" if region.id else ""
     class_id = ids.get(region.label, ids.get(region.label.casefold()))
@@ -165,7 +165,7 @@ def _add(gathering: Gathering, image: Gathered, region: _Region, ids: Mapping[st
     gathering.add_shape(image, name, shape, kind)
 
 
-def _shape(region: _Region, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
+def _shape(region: _ResultRegion, class_id: int, size: tuple[int, int]) -> tuple[Shape | None, str | None]:
     if region.rotation:
         return None, kinds.ROTATED
     if region.kind.startswith("polygon"):

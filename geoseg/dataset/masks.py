@@ -15,7 +15,7 @@ from geoseg.core import NODATA, Progress, Window
 from geoseg.core.orientation import Orientation
 from geoseg.dataset.classlists import Rgb
 from geoseg.dataset.images import strips
-from geoseg.dataset.pairs import Pair, missing_text
+from geoseg.dataset.pairs import ImageMaskPair, missing_text
 from geoseg.dataset.palette import UNKNOWN, Palette, count_colours
 from geoseg.dataset.parallel import in_threads
 from geoseg.dataset.placement import Placement, PlacementReport, place_labels
@@ -33,7 +33,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Survey:
+class MaskSurvey:
     """What masks hold.
 
     Attributes:
@@ -55,7 +55,9 @@ class Survey:
     told: tuple[str, ...] = ()
 
 
-def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = lambda masks: None) -> Survey:
+def survey_masks(
+    pairs: Sequence[ImageMaskPair], as_values: bool, progress: Progress = lambda masks: None
+) -> MaskSurvey:
     """Look at all masks before anything is written.
 
     Args:
@@ -76,7 +78,7 @@ def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = la
     declared: dict[int, Path] = {}
     places, is_lossy = PlacementReport(), False
 
-    def look(pair: Pair) -> tuple[str, _Looked | None]:
+    def look(pair: ImageMaskPair) -> tuple[str, _Looked | None]:
         with open_scene(pair.image) as image, open_scene(pair.mask, expand_palette=not as_values) as mask:
             wrong = _misfit(image, mask, kind)
             return wrong, None if wrong else _look(image, mask, kind)
@@ -98,7 +100,7 @@ def survey_masks(pairs: Sequence[Pair], as_values: bool, progress: Progress = la
         raise InputError(
             missing_text(problems, "masks do not fit their images"), "check their names and sizes"
         )
-    return Survey(counts, declared, hidden, kind == "colours", table, is_lossy, places.lines())
+    return MaskSurvey(counts, declared, hidden, kind == "colours", table, is_lossy, places.lines())
 
 
 @dataclass(frozen=True)

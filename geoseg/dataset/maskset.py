@@ -9,14 +9,14 @@ from pathlib import Path
 from geoseg.core import Progress, Window
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import ClassTable, read_class_list
+from geoseg.dataset.item_writer import LabelledImage
 from geoseg.dataset.items import DataSet, Labels
-from geoseg.dataset.making import Sample
-from geoseg.dataset.maskrules import Agreement, MaskOptions, agree
+from geoseg.dataset.label_map import LabelMap, MaskOptions, make_label_map
 from geoseg.dataset.masks import place_mask, survey_masks
-from geoseg.dataset.pairs import Pair, pair_files, pair_folders
+from geoseg.dataset.pairs import ImageMaskPair, pair_files, pair_folders
 from geoseg.dataset.plain import CLASS_FILES
 from geoseg.dataset.store import read_splits
-from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.dataset.writer import DataSetSettings, write_dataset
 from geoseg.errors import OptionError
 from geoseg.raster import Scene, open_scene
 
@@ -38,7 +38,7 @@ class MaskPlaces:
     masks: Path | None = None
     suffix: str | None = None
 
-    def pairs(self) -> tuple[Pair, ...]:
+    def pairs(self) -> tuple[ImageMaskPair, ...]:
         """Images and masks.
 
         Raises:
@@ -70,8 +70,8 @@ class MaskSet:
     """
 
     places: MaskPlaces
-    pairs: tuple[Pair, ...]
-    agreement: Agreement
+    pairs: tuple[ImageMaskPair, ...]
+    agreement: LabelMap
     expands: bool
 
 
@@ -96,7 +96,7 @@ def check_masks(
     table = table or places.class_list()
     as_values = options.mapping is not None or table is None or any(c.rgb is None for c in table.classes)
     survey = survey_masks(pairs, as_values, progress)
-    agreement = agree(survey, table, options)
+    agreement = make_label_map(survey, table, options)
     told = (*survey.told, *agreement.told)
     return MaskSet(places, pairs, replace(agreement, told=told), expands=not as_values)
 
@@ -115,14 +115,14 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
     rules = masks.agreement.rules
     read = rules.reader()
 
-    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def draw(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         with open_scene(sample.inputs[0], expand_palette=masks.expands) as mask:
             placement = place_mask(scene, mask)
             assert placement is not None  # it has been looked at
             turn = placement.orientation
             return Labels(turn.stored_pixels(read(mask, turn.shown_window(window, scene.info.grid.size))))
 
-    recipe = Recipe(
+    recipe = DataSetSettings(
         target.folder,
         masks.agreement.classes,
         (target.source,),
@@ -131,7 +131,7 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
         overwrite=target.overwrite,
     )
     samples = [
-        Sample(
+        LabelledImage(
             p.stem,
             p.image,
             target.source.name,
@@ -145,5 +145,5 @@ def prepare_masks(masks: MaskSet, target: Target, progress: Progress = lambda im
     return write_dataset(recipe, samples, draw, progress)
 
 
-def _splits(folder: Path | None, pairs: Sequence[Pair]) -> dict[str, tuple[str, ...]]:
+def _splits(folder: Path | None, pairs: Sequence[ImageMaskPair]) -> dict[str, tuple[str, ...]]:
     return read_splits(folder, [pair.stem for pair in pairs]) if folder else {}

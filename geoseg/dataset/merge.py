@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoseg.core import Progress, Window
-from geoseg.dataset.items import SPLITS, DataSet, Item, Labels, Source
-from geoseg.dataset.making import Sample
+from geoseg.dataset.item_writer import LabelledImage
+from geoseg.dataset.items import SPLITS, DataSet, DataSource, Item, Labels
 from geoseg.dataset.pairs import safe_stem
 from geoseg.dataset.store import read_labels
-from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.dataset.writer import DataSetSettings, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene
 
@@ -28,7 +28,7 @@ class _Part:
     """
 
     stems: Mapping[str, str]
-    sources: Mapping[str, Source]
+    sources: Mapping[str, DataSource]
     dataset: DataSet
 
 
@@ -59,12 +59,12 @@ def merge_datasets(
     parts = _parts(datasets, dict(weights or {}))
     items = {part.stems[item.stem]: item for part in parts for item in part.dataset.items}
 
-    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def draw(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         return read_labels(items[sample.stem], window)
 
     samples = [_sample(part, item) for part in parts for item in part.dataset.items]
     sources = tuple(source for part in parts for source in part.sources.values())
-    recipe = Recipe(
+    recipe = DataSetSettings(
         target,
         datasets[0].classes,
         sources,
@@ -113,9 +113,9 @@ def _labels(datasets: Sequence[DataSet]) -> list[str]:
     return [n if names.count(n) == 1 else f"{n}{i}" for i, n in enumerate(names, start=1)]
 
 
-def _sample(part: _Part, item: Item) -> Sample:
+def _sample(part: _Part, item: Item) -> LabelledImage:
     files = tuple(path for path in (item.mask, item.instances) if path is not None)
-    return Sample(
+    return LabelledImage(
         part.stems[item.stem],
         item.image,
         part.sources[item.source].name,

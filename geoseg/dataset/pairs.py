@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ImageMaskPair:
     """An image and its mask.
 
     Attributes:
@@ -87,7 +87,7 @@ def image_folders(folder: Path) -> list[tuple[Path, Path]]:
     return found
 
 
-def pair_folders(folder: Path, suffix: str | None = None) -> tuple[Pair, ...]:
+def pair_folders(folder: Path, suffix: str | None = None) -> tuple[ImageMaskPair, ...]:
     """Pairs of all ``images`` and ``masks`` (or ``labels``) below a folder.
 
     Args:
@@ -98,14 +98,14 @@ def pair_folders(folder: Path, suffix: str | None = None) -> tuple[Pair, ...]:
         InputError: as for :func:`image_folders` and :func:`pair_files`.
     """
     pairs = [
-        Pair(safe_stem([*images.parent.relative_to(folder).parts, pair.stem]), pair.image, pair.mask)
+        ImageMaskPair(safe_stem([*images.parent.relative_to(folder).parts, pair.stem]), pair.image, pair.mask)
         for images, masks in image_folders(folder)
         for pair in pair_files(images, masks, suffix)
     ]
     return _distinct(pairs)
 
 
-def pair_files(images: Path, masks: Path, suffix: str | None = None) -> tuple[Pair, ...]:
+def pair_files(images: Path, masks: Path, suffix: str | None = None) -> tuple[ImageMaskPair, ...]:
     """Pairs of two folders, or of two files.
 
     Args:
@@ -118,7 +118,7 @@ def pair_files(images: Path, masks: Path, suffix: str | None = None) -> tuple[Pa
         InputError: if an image has no mask or a mask no image (all are named), or there are none.
     """
     if images.is_file() and masks.is_file():
-        return (Pair(safe_stem([images.stem]), images, masks),)
+        return (ImageMaskPair(safe_stem([images.stem]), images, masks),)
     by_image = _by_key(images, list_rasters(images))
     by_mask = _by_key(masks, list_rasters(masks))
     if not by_image:
@@ -134,7 +134,9 @@ def pair_files(images: Path, masks: Path, suffix: str | None = None) -> tuple[Pa
             + missing_text(alone, "masks without an image"),
             f"names must be equal, but for --suffix ({ending!r} now)" if ending else "names must be equal",
         )
-    return tuple(Pair(safe_stem(key.split("/")), by_image[key], renamed[key]) for key in sorted(by_image))
+    return tuple(
+        ImageMaskPair(safe_stem(key.split("/")), by_image[key], renamed[key]) for key in sorted(by_image)
+    )
 
 
 def missing_text(names: Sequence[str], what: str) -> str:
@@ -204,8 +206,8 @@ def _ending(images: dict[str, Path], masks: dict[str, Path]) -> str:
     return next((e for e in shared if {key[: -len(e)] for key in masks} & images.keys()), "")
 
 
-def _distinct(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    seen: dict[str, Pair] = {}
+def _distinct(pairs: Sequence[ImageMaskPair]) -> tuple[ImageMaskPair, ...]:
+    seen: dict[str, ImageMaskPair] = {}
     for pair in pairs:
         if pair.stem in seen:
             raise InputError(

@@ -11,8 +11,8 @@ import numpy as np
 from geoseg.core import ClassList, LabelClass, Window, usual_colour
 from geoseg.core.classes import MAX_CLASSES
 from geoseg.dataset.classlists import background_first, read_class_list
-from geoseg.dataset.items import DataSet, Item, Source, band_names
-from geoseg.dataset.pairs import MASK_FOLDERS, Pair, names_of, pair_folders
+from geoseg.dataset.items import DataSet, DataSource, Item, band_names
+from geoseg.dataset.pairs import MASK_FOLDERS, ImageMaskPair, names_of, pair_folders
 from geoseg.errors import InputError
 from geoseg.raster import classes_of, open_scene
 
@@ -38,7 +38,7 @@ def open_plain(folder: Path) -> DataSet:
     classes, values = _classes(folder, pairs)
     with open_scene(pairs[0].image) as scene:
         bands, dtype = band_names(scene.info), scene.info.dtype
-    source = Source(folder.resolve().name, origin=folder.resolve().name)
+    source = DataSource(folder.resolve().name, origin=folder.resolve().name)
     items = tuple(
         Item(p.stem, p.image, p.mask, gsd_m=_gsd(p.image), source=source.name, values=values) for p in pairs
     )
@@ -53,7 +53,7 @@ def _refuse_yolo(folder: Path) -> None:
         )
 
 
-def _refuse_turned(folder: Path, pairs: Sequence[Pair]) -> None:
+def _refuse_turned(folder: Path, pairs: Sequence[ImageMaskPair]) -> None:
     """A mask of a picture that viewers turn is of either side: that is not for a reader to guess."""
     turned = []
     for pair in pairs:
@@ -67,7 +67,7 @@ def _refuse_turned(folder: Path, pairs: Sequence[Pair]) -> None:
         )
 
 
-def _classes(folder: Path, pairs: Sequence[Pair]) -> tuple[ClassList, tuple[int, ...]]:
+def _classes(folder: Path, pairs: Sequence[ImageMaskPair]) -> tuple[ClassList, tuple[int, ...]]:
     """The class list, and the masks' value of each class."""
     _check_kind(pairs[0].mask)
     listed = next((folder / name for name in CLASS_FILES if (folder / name).is_file()), None)
@@ -110,7 +110,7 @@ def _gsd(image: Path) -> float | None:
         return scene.info.mean_gsd_m
 
 
-def _fingerprint(pairs: Sequence[Pair], classes: ClassList) -> str:
+def _fingerprint(pairs: Sequence[ImageMaskPair], classes: ClassList) -> str:
     """Of names, sizes and beginnings: quick, and the same after the folder was copied."""
     digest = hashlib.sha256(repr(classes.to_json()).encode())
     for pair in pairs:

@@ -30,7 +30,7 @@ MOST_IN_LEGEND = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PreviewSelection:
     """What is shown of a data set.
 
     Attributes:
@@ -82,7 +82,7 @@ class Patches:
     dataset: DataSet
     places: tuple[tuple[Item, Window | None], ...]
     total: int
-    choice: Choice
+    choice: PreviewSelection
 
     def __len__(self) -> int:
         return len(self.places)
@@ -96,7 +96,7 @@ class Patches:
         return f"{len(self):,} of {self.total:,} patches{which or ', evenly chosen'}"
 
 
-def choose(dataset: DataSet, choice: Choice) -> Patches:
+def choose(dataset: DataSet, choice: PreviewSelection) -> Patches:
     """Choose patches.
 
     Raises:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core import NODATA, ClassList, Window
-from geoseg.dataset.items import SPLITS, DataSet, ImageArrays, Item, Labels, Source, picture_bands
+from geoseg.dataset.items import SPLITS, DataSet, DataSource, ImageArrays, Item, Labels, picture_bands
 from geoseg.dataset.pairs import DESCRIPTION, IMAGE_FOLDER, SHOWN, missing_text, safe_stem
 from geoseg.dataset.plain import open_plain
 from geoseg.dataset.statistics import BandStatistics
@@ -35,10 +35,10 @@ __all__ = [
     "SPLITS",
     "BandStatistics",
     "DataSet",
+    "DataSource",
     "ImageArrays",
     "Item",
     "Labels",
-    "Source",
     "open_dataset",
     "read_image",
     "read_labels",
@@ -181,7 +181,7 @@ def _open_own(folder: Path, description: Path) -> DataSet:
             raise InputError(
                 f"{description}: is of format {data['format']}, this geoseg reads {FORMAT}", "update geoseg"
             )
-        sources = tuple(Source(**source) for source in data["sources"])
+        sources = tuple(DataSource(**source) for source in data["sources"])
         weights = {source.name: source.weight for source in sources}
         found = DataSet(
             folder,

@@ -32,7 +32,7 @@ WIDER = {"uint16": np.int32, "uint32": np.int64}
 """What becomes of types that torch hardly computes with."""
 
 
-class Sample(NamedTuple):
+class TorchSample(NamedTuple):
     """One patch.
 
     Attributes:
@@ -46,7 +46,7 @@ class Sample(NamedTuple):
     valid: Tensor
 
 
-class PatchDataset(Dataset[Sample]):
+class PatchDataset(Dataset[TorchSample]):
     """The images of a data set, whole or in patches that cover every pixel.
 
     Files are opened where they are read and closed again: workers share no handles, and the data set can be
@@ -86,7 +86,7 @@ class PatchDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> TorchSample:
         """One patch.
 
         Raises:
@@ -100,7 +100,7 @@ class PatchDataset(Dataset[Sample]):
         mask[~image.valid] = NODATA
         pixels = pixels.astype(WIDER.get(pixels.dtype.name, pixels.dtype.name))
         size = self._patch or image.valid.shape
-        return Sample(
+        return TorchSample(
             torch.from_numpy(_filled(pixels, size, 0)),
             torch.from_numpy(_filled(mask, size, NODATA)),
             torch.from_numpy(_filled(image.valid, size, False)),

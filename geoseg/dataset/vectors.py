@@ -18,18 +18,18 @@ from scipy import ndimage
 from geoseg.core import ClassList, GeoGrid, Progress, Window
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import foreground_classes
+from geoseg.dataset.item_writer import LabelledImage
 from geoseg.dataset.items import DataSet, Labels
-from geoseg.dataset.making import Sample
 from geoseg.dataset.pairs import safe_stem
-from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.dataset.writer import DataSetSettings, write_dataset
 from geoseg.errors import InputError, OptionError
 from geoseg.raster import Scene, open_scene
-from geoseg.vector.attributes import texts
-from geoseg.vector.kinds import counted
-from geoseg.vector.layers import Layer
-from geoseg.vector.misplaced import why_elsewhere
-from geoseg.vector.polygons import read_polygons
-from geoseg.vector.read import place_frame
+from geoseg.vector.formats.attributes import texts
+from geoseg.vector.formats.geometry_types import counted
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.polygons import read_polygons
+from geoseg.vector.formats.read import place_frame
 
 BOUNDARY, CONTACT = "boundary", "contact"
 SHOWN = 8
@@ -66,7 +66,7 @@ class VectorLabels:
 
 
 @dataclass(frozen=True)
-class Features:
+class SceneFeatures:
     """Features in the coordinates of one scene, those to be drawn on top last.
 
     Attributes:
@@ -120,7 +120,7 @@ class VectorSet:
     classes: ClassList
     labels: VectorLabels
     scenes: Mapping[str, Path]
-    features: Mapping[str, Features]
+    features: Mapping[str, SceneFeatures]
     outside: int
     unusable: int
     notes: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ def read_vector_set(path: Path, scenes: Sequence[Path], labels: VectorLabels) ->
     known = np.array([name is not None for name in names], np.bool_)
     by_crs: dict[str | None, npt.NDArray[np.object_]] = {}
     by_stem: dict[str, Path] = {}
-    features: dict[str, Features] = {}
+    features: dict[str, SceneFeatures] = {}
     hit = np.zeros(len(frame), np.bool_)
     grids: dict[str, GeoGrid] = {}
     warnings: tuple[str, ...] = ()
@@ -257,12 +257,12 @@ def _meets(bounds: npt.NDArray[np.float64], grid: GeoGrid) -> npt.NDArray[np.boo
     )
 
 
-def _ordered(shapes: npt.NDArray[np.object_], ids: npt.NDArray[np.uint8]) -> Features:
+def _ordered(shapes: npt.NDArray[np.object_], ids: npt.NDArray[np.uint8]) -> SceneFeatures:
     """Large boxes first: what lies within another feature is drawn on top of it."""
     bounds = shapely.bounds(shapes).reshape(-1, 4)
     extent = (bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])
     order = np.argsort(-extent, kind="stable")
-    return Features(shapes[order], ids[order], bounds[order])
+    return SceneFeatures(shapes[order], ids[order], bounds[order])
 
 
 def _places(frame: Any, scenes: Sequence[Path]) -> str:
@@ -285,10 +285,10 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
         InputError, OutputError: as :func:`geoseg.dataset.writer.write_dataset`.
     """
 
-    def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def draw(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         return draw_features(vectors.features[sample.stem], scene.info.grid, window, vectors)
 
-    recipe = Recipe(
+    recipe = DataSetSettings(
         target.folder,
         vectors.classes,
         (target.source,),
@@ -296,7 +296,7 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
         overwrite=target.overwrite,
     )
     samples = [
-        Sample(
+        LabelledImage(
             stem,
             path,
             target.source.name,
@@ -311,7 +311,7 @@ def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lam
     return write_dataset(recipe, samples, draw, progress)
 
 
-def draw_features(features: Features, grid: GeoGrid, window: Window, vectors: VectorSet) -> Labels:
+def draw_features(features: SceneFeatures, grid: GeoGrid, window: Window, vectors: VectorSet) -> Labels:
     """Class ids and object ids of a window of a scene.
 
     Rims and contacts depend on pixels around, so a little more than the window is drawn.

@@ -15,11 +15,11 @@ from geoseg.core import ClassList, Progress
 from geoseg.core.files import check_space, write_json, write_text
 from geoseg.core.text import counted
 from geoseg.dataset.classlists import write_class_list
-from geoseg.dataset.items import SPLITS, DataSet, Source, band_names
-from geoseg.dataset.journal import Workshop
-from geoseg.dataset.making import Draw, Making, Sample
+from geoseg.dataset.item_writer import Draw, LabelledImage, Making
+from geoseg.dataset.items import SPLITS, DataSet, DataSource, band_names
 from geoseg.dataset.pairs import DESCRIPTION, missing_text
 from geoseg.dataset.parallel import in_threads
+from geoseg.dataset.staging import StagingFolder
 from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
 from geoseg.dataset.store import FORMAT, open_dataset
 from geoseg.errors import InputError
@@ -29,7 +29,7 @@ LEAST_SAMPLE = 16
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DataSetSettings:
     """What a data set is to be.
 
     Attributes:
@@ -44,7 +44,7 @@ class Recipe:
 
     target: Path
     classes: ClassList
-    sources: tuple[Source, ...]
+    sources: tuple[DataSource, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +52,10 @@ class Recipe:
 
 
 def write_dataset(
-    recipe: Recipe, samples: Sequence[Sample], draw: Draw, progress: Progress = lambda images: None
+    recipe: DataSetSettings,
+    samples: Sequence[LabelledImage],
+    draw: Draw,
+    progress: Progress = lambda images: None,
 ) -> DataSet:
     """Make a data set, whole or not at all.
 
@@ -73,7 +76,7 @@ def write_dataset(
     sampled = max(LEAST_SAMPLE, SAMPLED // len(samples))
     options = json.dumps(recipe.options, sort_keys=True, default=str)
     making = Making(recipe.classes, draw, options, sampled)
-    with Workshop(recipe.target, recipe.overwrite) as workshop:
+    with StagingFolder(recipe.target, recipe.overwrite) as workshop:
         left = [s for s in samples if not making.is_finished(workshop, s)]
         check_space(workshop.folder, sum(s.image.stat().st_size for s in left))
         entries = []
@@ -93,7 +96,7 @@ class _About:
     notes: tuple[str, ...] = ()
 
 
-def _settle_alpha(samples: Sequence[Sample]) -> tuple[Sequence[Sample], tuple[str, ...]]:
+def _settle_alpha(samples: Sequence[LabelledImage]) -> tuple[Sequence[LabelledImage], tuple[str, ...]]:
     """One decision for all images whose alpha band is not decided: if one is of the picture, all are.
 
     Returns:
@@ -111,7 +114,7 @@ def _settle_alpha(samples: Sequence[Sample]) -> tuple[Sequence[Sample], tuple[st
     return [replace(s, alpha=decided if s.alpha == "auto" else s.alpha) for s in samples], told
 
 
-def _inspect(samples: Sequence[Sample]) -> _About:
+def _inspect(samples: Sequence[LabelledImage]) -> _About:
     """Look at every image's header before anything is written."""
     if not samples:
         raise InputError("there are no images to make a data set of", "check the folders")
@@ -136,7 +139,9 @@ def _inspect(samples: Sequence[Sample]) -> _About:
     return next(iter(kinds))
 
 
-def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence[dict[str, Any]]) -> None:
+def _finish(
+    recipe: DataSetSettings, workshop: StagingFolder, about: _About, entries: Sequence[dict[str, Any]]
+) -> None:
     entries = sorted(entries, key=lambda entry: str(entry["item"]["stem"]))
     items = [entry["item"] for entry in entries]
     _refuse_empty(recipe, workshop, items)
@@ -165,7 +170,9 @@ def _finish(recipe: Recipe, workshop: Workshop, about: _About, entries: Sequence
     workshop.publish(files | {DESCRIPTION, "classes.csv", *texts})
 
 
-def _refuse_empty(recipe: Recipe, workshop: Workshop, items: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_empty(
+    recipe: DataSetSettings, workshop: StagingFolder, items: Sequence[Mapping[str, Any]]
+) -> None:
     """Labels of which not one pixel is drawn were not meant so; nothing is kept then."""
     objects = sum(item["objects"] or 0 for item in items)
     if objects and not any(any(item["counts"][1:-1]) for item in items):

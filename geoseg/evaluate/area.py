@@ -12,11 +12,11 @@ from geoseg.core import GeoGrid
 from geoseg.errors import OptionError
 from geoseg.evaluate.find import is_vector, some
 from geoseg.evaluate.layers import read_outlines
-from geoseg.evaluate.objects import grid_outline
 from geoseg.evaluate.options import SceneFiles
+from geoseg.metrics.objects import grid_outline
 from geoseg.raster.scene import open_scene
-from geoseg.vector.layers import Layer
-from geoseg.vector.polygons import read_area
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.polygons import read_area
 
 AOI_LAYER = Layer(option="--aoi-layer")
 LEAST_PX = 1e-3

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.core.classes import NODATA
-from geoseg.evaluate.pixels import Confusion
+from geoseg.metrics.pixels import Confusion
 
 BLOCK_PX = 512
 MOST_BLOCKS = 4096

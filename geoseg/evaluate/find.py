@@ -13,7 +13,7 @@ from geoseg.errors import InputError, OptionError
 from geoseg.evaluate.options import EITHER, Layers, SceneFiles
 from geoseg.raster.mask import RUN_TAG
 from geoseg.raster.scene import open_scene
-from geoseg.vector.read import read_frame
+from geoseg.vector.formats.read import read_frame
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".png", ".jpg", ".jpeg", ".jp2", ".img")
 VECTOR_SUFFIXES = (".gpkg", ".geojson", ".json", ".fgb", ".parquet", ".shp")

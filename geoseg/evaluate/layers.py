@@ -17,12 +17,12 @@ from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.evaluate.classes import OBJECT, Side
 from geoseg.raster.chunks import Chunks
 from geoseg.raster.label_values import class_name
-from geoseg.raster.labelling import Labelling, ValueOptions
-from geoseg.raster.labels import understand
+from geoseg.raster.labelling import ValueMapping, ValueOptions
 from geoseg.raster.scene import Scene
-from geoseg.vector.attributes import decimals, texts
-from geoseg.vector.layers import ONLY, Layer
-from geoseg.vector.polygons import read_polygons
+from geoseg.raster.value_mapping import infer_value_mapping
+from geoseg.vector.formats.attributes import decimals, texts
+from geoseg.vector.formats.layers import ONLY, Layer
+from geoseg.vector.formats.polygons import read_polygons
 
 CLASS_FIELD = "class"
 CONFIDENCE_FIELDS = ("confidence", "conf", "score", "probability")
@@ -49,7 +49,7 @@ class RasterLayer:
 
     def __init__(self, scene: Scene, options: ValueOptions) -> None:
         self.scene = scene
-        self.labelling: Labelling = understand(scene, options)
+        self.labelling: ValueMapping = infer_value_mapping(scene, options)
         foreground = self.labelling.classes.foreground
         values = self.labelling.values
         made_up = {OBJECT, *map(class_name, values)}
@@ -128,7 +128,7 @@ def read_outlines(path: Path, crs: str | None, layer: Layer = ONLY) -> OutlineLa
         layer: which one the user wants.
 
     Raises:
-        VectorError, OptionError: as :func:`geoseg.vector.polygons.read_polygons`.
+        VectorError, OptionError: as :func:`geoseg.vector.formats.polygons.read_polygons`.
     """
     found = read_polygons(path, crs, layer)
     frame = found.frame
@@ -167,7 +167,7 @@ def _confidence_field(frame: Any) -> str | None:
     return next((name for name in found if frame[name].dtype.kind in "iuf"), None)
 
 
-class Burner:
+class OutlineRows:
     """Outlines as rows of class ids: a pixel is of the outline that holds its centre, of several the last.
 
     Args:

@@ -13,15 +13,15 @@ import shapely
 
 from geoseg.core import NODATA, ClassList, GeoGrid, LabelClass
 from geoseg.core.files import PendingFile, writing
-from geoseg.evaluate.footing import SceneFootprints
-from geoseg.evaluate.pair import Pair, Piece
+from geoseg.evaluate.object_sides import SceneFootprints
+from geoseg.evaluate.pair import ComparedPair, Piece
 from geoseg.raster.cog import CogWriter
 from geoseg.raster.mask import mask_layout
 from geoseg.raster.qml import mask_style
-from geoseg.vector.paths import plain_path
-from geoseg.vector.style import add_styles
-from geoseg.vector.table import GEOMETRY
-from geoseg.vector.write import GPKG_OPTIONS, LIBRARY_ERRORS, layer_name, quiet
+from geoseg.vector.formats.paths import plain_path
+from geoseg.vector.formats.style import add_styles
+from geoseg.vector.formats.table import GEOMETRY
+from geoseg.vector.formats.write import GPKG_OPTIONS, LIBRARY_ERRORS, layer_name, quiet
 
 RIGHT, FOUND, FALSE, MISSED, CONFUSED = range(5)
 ERRORS = ClassList(
@@ -157,7 +157,7 @@ class SceneMaps:
         OutputError: if a file exists and may not be replaced, or cannot be written, here or in any method.
     """
 
-    def __init__(self, folder: Path, pair: Pair, objects: bool, overwrite: bool = False) -> None:
+    def __init__(self, folder: Path, pair: ComparedPair, objects: bool, overwrite: bool = False) -> None:
         name = f"{pair.files.name}{ENDING}"
         self._outlines = PendingFile(folder / f"{name}.gpkg", overwrite) if objects else None
         self._raster = None

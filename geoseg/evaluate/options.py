@@ -9,7 +9,7 @@ from pathlib import Path
 from geoseg.core import Progress
 from geoseg.errors import OptionError
 from geoseg.raster.labelling import ValueOptions
-from geoseg.vector.layers import ONLY, Layer
+from geoseg.vector.formats.layers import ONLY, Layer
 
 
 @dataclass(frozen=True, slots=True)

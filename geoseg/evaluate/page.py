@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from geoseg.evaluate.formatting import percent
 from geoseg.evaluate.maps import ERRORS, FOUND, MISSED
 from geoseg.evaluate.pictures import Marked, draw_crop, draw_overview
 from geoseg.evaluate.run import Evaluation, SceneResult
@@ -18,7 +19,6 @@ from geoseg.evaluate.sections import (
     signed_percent,
     unit,
 )
-from geoseg.evaluate.words import percent
 from geoseg.report.page import Page, Section, figure, figures, gallery, legend, paragraph, table
 
 MOST_SCENES, MOST_CROPS = 4, 6

@@ -14,7 +14,7 @@ from geoseg.core import NODATA, ClassList, GeoGrid, Window
 from geoseg.errors import OptionError, SceneError
 from geoseg.evaluate.classes import Matched, match_classes, score_channels
 from geoseg.evaluate.find import is_vector
-from geoseg.evaluate.layers import Burner, OutlineLayer, RasterLayer, read_outlines
+from geoseg.evaluate.layers import OutlineLayer, OutlineRows, RasterLayer, read_outlines
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.places import lies_beside
 from geoseg.raster.aoi import Aoi
@@ -48,7 +48,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedPair:
     """A prediction and its truth.
 
     Attributes:
@@ -109,7 +109,7 @@ class Pair:
             return _Reader(layer, ids, None)
         burned = np.array(ids, np.int64)[layer.owner]
         compared = burned > 0  # an outline of another class hides nothing of one that lies under it
-        return _Reader(None, ids, Burner(layer.geometry[compared], burned[compared], grid))
+        return _Reader(None, ids, OutlineRows(layer.geometry[compared], burned[compared], grid))
 
     def _good_rows(self, grid: GeoGrid) -> int:
         layers = [layer for layer in (self.prediction, self.truth) if isinstance(layer, RasterLayer)]
@@ -123,7 +123,7 @@ class _Reader:
 
     raster: RasterLayer | None
     ids: tuple[int, ...]
-    burner: Burner | None
+    burner: OutlineRows | None
 
     def __call__(self, window: Window) -> tuple[Labels, Labels]:
         if self.raster is not None:
@@ -133,7 +133,7 @@ class _Reader:
 
 
 @contextmanager
-def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
+def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[ComparedPair]:
     """Open a prediction and its truth and find out what they are.
 
     Args:
@@ -169,7 +169,7 @@ def open_pair(files: SceneFiles, options: EvaluateOptions) -> Iterator[Pair]:
             notes.append(
                 f"no outline of {files.truth.name} lies on {files.prediction.name}: no objects there"
             )
-        yield Pair(files, grid, crs, prediction, truth, matched, scores, channels, tuple(notes))
+        yield ComparedPair(files, grid, crs, prediction, truth, matched, scores, channels, tuple(notes))
 
 
 def _open(path: Path, values: ValueOptions, stack: ExitStack) -> RasterLayer | None:
@@ -233,7 +233,7 @@ def _scores(
     return layer
 
 
-def read_own_outlines(pair: Pair) -> OutlineLayer | None:
+def read_own_outlines(pair: ComparedPair) -> OutlineLayer | None:
     """The outlines that were made of the prediction, where the prediction is a mask and has them."""
     if pair.files.polygons is None:
         return None

@@ -10,15 +10,15 @@ import shapely
 
 from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.evaluate.blocks import block_px
-from geoseg.evaluate.footing import SceneFootprints
 from geoseg.evaluate.maps import ERRORS, FALSE, FOUND, MISSED, error_labels
+from geoseg.evaluate.object_sides import SceneFootprints
 from geoseg.evaluate.options import SceneFiles
 from geoseg.evaluate.pair import Piece
 from geoseg.raster.scene import open_scene
 from geoseg.report.picture import Overlay, draw_picture
 from geoseg.report.view import View, picture_size, read_view
+from geoseg.vector.formats.polygons import Outline
 from geoseg.vector.measure import Geometries
-from geoseg.vector.polygons import Outline
 
 OVERVIEW_PX = 1400
 CROP_PX = 560

@@ -13,12 +13,12 @@ import shapely
 from geoseg.core import GeoGrid
 from geoseg.errors import VectorError
 from geoseg.evaluate.find import is_vector
-from geoseg.evaluate.layers import Burner, OutlineLayer, read_outlines
+from geoseg.evaluate.layers import OutlineLayer, OutlineRows, read_outlines
 from geoseg.evaluate.options import SceneFiles
 from geoseg.raster.scene import open_scene
-from geoseg.vector.layers import Layer
-from geoseg.vector.misplaced import why_elsewhere
-from geoseg.vector.polygons import read_polygons
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.polygons import read_polygons
 
 Bounds = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def check_places(scenes: Sequence[SceneFiles]) -> None:
 def lies_beside(outlines: OutlineLayer, grid: GeoGrid) -> bool:
     """Tell whether there are outlines, but none on a grid."""
     ids = np.ones(len(outlines.geometry), np.int64)
-    return len(ids) > 0 and not Burner(outlines.geometry, ids, grid).meets_grid()
+    return len(ids) > 0 and not OutlineRows(outlines.geometry, ids, grid).meets_grid()
 
 
 def _problem(files: SceneFiles) -> VectorError | None:

@@ -12,16 +12,16 @@ import numpy as np
 
 from geoseg.core import ClassList, GeoGrid
 from geoseg.errors import OptionError
-from geoseg.evaluate.figures import footprint_figures
-from geoseg.evaluate.footing import FootprintFinder, SceneFootprints, wants_footprints
 from geoseg.evaluate.maps import SceneMaps
 from geoseg.evaluate.notes import Notes
+from geoseg.evaluate.object_metrics import footprint_figures
+from geoseg.evaluate.object_sides import FootprintFinder, SceneFootprints, wants_footprints
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
-from geoseg.evaluate.pair import Pair, Piece, open_pair, shared_values
+from geoseg.evaluate.pair import ComparedPair, Piece, open_pair, shared_values
 from geoseg.evaluate.pictures import Sketch, Sketcher
+from geoseg.evaluate.pixel_metrics import PixelCounter, PixelScores, add_up, common_classes
 from geoseg.evaluate.places import check_places
 from geoseg.evaluate.table import FootprintTable, joined_tables
-from geoseg.evaluate.totals import PixelCounter, PixelScores, add_up, common_classes
 
 FORMAT = 1
 
@@ -143,7 +143,7 @@ def evaluate(
     scenes: Sequence[SceneFiles],
     options: EvaluateOptions | None = None,
     listener: EvaluateListener | None = None,
-    maps: Callable[[Pair, bool], SceneMaps] | None = None,
+    maps: Callable[[ComparedPair, bool], SceneMaps] | None = None,
 ) -> Evaluation:
     """Compare scenes with the truth.
 
@@ -174,7 +174,7 @@ def _evaluate_scene(
     files: SceneFiles,
     options: EvaluateOptions,
     listener: EvaluateListener,
-    begin_maps: Callable[[Pair, bool], SceneMaps] | None,
+    begin_maps: Callable[[ComparedPair, bool], SceneMaps] | None,
 ) -> SceneResult:
     with open_pair(files, options) as pair:
         finder = FootprintFinder(pair, options) if wants_footprints(pair, options) else None
@@ -197,7 +197,7 @@ def _evaluate_scene(
         return SceneResult(files, pair.classes, pair.grid, pixels, footprints, notes, sketch)
 
 
-def _read_all(pair: Pair, takers: Sequence[Taker], listener: EvaluateListener) -> None:
+def _read_all(pair: ComparedPair, takers: Sequence[Taker], listener: EvaluateListener) -> None:
     assert pair.grid is not None
     listener.begun(pair.files.name, pair.grid.height)
     for piece in pair.pieces():

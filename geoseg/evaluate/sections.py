@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from geoseg.evaluate.words import percent
+from geoseg.evaluate.formatting import percent
 from geoseg.report.charts import Axes, Line, line_chart, matrix
 from geoseg.report.page import Section, drawing, paragraph, table
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from geoseg.evaluate.match import Overlaps, find_overlaps, match
-from geoseg.evaluate.objects import Objects, ground_areas, in_metres, metres_per_unit
-from geoseg.evaluate.shape import polis, vertices
+from geoseg.metrics.match import Overlaps, find_overlaps, match
+from geoseg.metrics.objects import Objects, ground_areas, in_metres, metres_per_unit
+from geoseg.metrics.shape import polis, vertices
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
@@ -77,7 +77,7 @@ class FootprintTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class BlockGrid:
     """How places become blocks.
 
     Attributes:
@@ -114,7 +114,7 @@ class Measure:
     """
 
     crs: str | None
-    places: Places
+    places: BlockGrid
     min_area: float = 0.0
 
 

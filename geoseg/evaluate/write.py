@@ -11,7 +11,7 @@ from typing import Any
 from geoseg.core.files import PendingFile, make_folder, remove_leftovers, writing
 from geoseg.evaluate.maps import ENDING, MAP_SUFFIXES, SceneMaps
 from geoseg.evaluate.page import build_page
-from geoseg.evaluate.pair import Pair
+from geoseg.evaluate.pair import ComparedPair
 from geoseg.evaluate.run import Evaluation
 
 FIGURES, PAGE = "evaluation.json", "evaluation.html"
@@ -40,7 +40,7 @@ class EvaluationFiles:
         self._page = PendingFile(folder / PAGE, overwrite)
         self._maps: list[SceneMaps] = []
 
-    def maps(self, pair: Pair, objects: bool) -> SceneMaps:
+    def maps(self, pair: ComparedPair, objects: bool) -> SceneMaps:
         """Begin the maps of a scene; `objects`: whether these are compared."""
         maps = SceneMaps(self._folder, pair, objects, self._overwrite)
         self._maps.append(maps)

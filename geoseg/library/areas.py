@@ -8,8 +8,8 @@ from pathlib import Path
 
 from geoseg.errors import OptionError
 from geoseg.raster.scene import open_scene
-from geoseg.vector.layers import Layer
-from geoseg.vector.polygons import read_area
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.polygons import read_area
 
 AREA = ("aoi", "aoi_layer", "bbox")
 LOG = logging.getLogger("geoseg")

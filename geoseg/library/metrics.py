@@ -11,15 +11,15 @@ from typing import Any
 
 from geoseg.evaluate.area import limit_scenes
 from geoseg.evaluate.find import Given, find_scenes
+from geoseg.evaluate.formatting import summary
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, Layers
 from geoseg.evaluate.run import evaluate as compare
-from geoseg.evaluate.words import summary
 from geoseg.evaluate.write import EvaluationFiles
 from geoseg.library.areas import AREA, box_text
 from geoseg.library.keywords import check_names
 from geoseg.library.progress import Progress
 from geoseg.raster.labelling import ValueOptions
-from geoseg.vector.layers import Layer
+from geoseg.vector.formats.layers import Layer
 
 LOG = logging.getLogger("geoseg")
 FILES = ("scene", "probabilities", "polygons")

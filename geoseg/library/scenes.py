@@ -16,7 +16,7 @@ from geoseg.library.keywords import NETWORK, SEGMENT, check_names, segment_optio
 from geoseg.library.labelled import georeference, labelled_like, pixels_of
 from geoseg.library.progress import Progress, Wish
 from geoseg.model.bundle import Bundle, load_bundle
-from geoseg.pipeline.segment import Listener
+from geoseg.pipeline.segment import SegmentListener
 from geoseg.pipeline.segment import segment as run_segment
 from geoseg.pipeline.segment_job import SegmentResult
 from geoseg.raster.arrays import read_array, write_array
@@ -68,7 +68,7 @@ def _run(
         def planned(plan: Plan) -> None:
             told.begin("segment", len(plan.patches), "patches")
 
-        return run_segment(scene, bundle, outputs, options, Listener(planned, told.advance))
+        return run_segment(scene, bundle, outputs, options, SegmentListener(planned, told.advance))
 
 
 def predict(

@@ -69,7 +69,7 @@ def train(
         return job.train(request, _listener(told))
 
 
-def _listener(told: Progress) -> job.Listener:
+def _listener(told: Progress) -> job.TrainListener:
     def planned(recipe: Recipe, done: int) -> None:
         told.begin("train", recipe.sampling.patches_per_epoch * recipe.fitting.epochs, "patches")
         told.advance(done)
@@ -78,7 +78,7 @@ def _listener(told: Progress) -> job.Listener:
         told.begin("measure", windows, "windows")
         return told.advance
 
-    return job.Listener(
+    return job.TrainListener(
         looked=told.advance,
         planned=planned,
         step=lambda step: told.advance(step.patches),

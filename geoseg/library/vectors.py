@@ -19,10 +19,10 @@ from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vecto
 from geoseg.raster.arrays import affine, crs_of, write_array
 from geoseg.raster.label_values import class_name
 from geoseg.raster.labelling import ValueOptions, class_list
-from geoseg.vector.burn import Burner, Burning
+from geoseg.vector.burn import Burning, PolygonBurner
+from geoseg.vector.formats.polygons import polygons_in
+from geoseg.vector.formats.read import read_frame
 from geoseg.vector.frames import SIMPLIFY_M, regularize_frame
-from geoseg.vector.polygons import polygons_in
-from geoseg.vector.read import read_frame
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -129,7 +129,7 @@ def rasterize(
         labels: Any = burning.labels(class_list(burning.class_names(), "--field"))
     else:
         labels = burning.numbers.astype(np.uint32)
-    return Burner(burning.shapes, labels, options.get("all_touched", False)).draw(grid)
+    return PolygonBurner(burning.shapes, labels, options.get("all_touched", False)).draw(grid)
 
 
 def regularize(polygons: GeoDataFrame, simplify_m: float = SIMPLIFY_M) -> GeoDataFrame:

@@ -18,10 +18,10 @@ from geoseg.errors import VectorError
 from geoseg.raster import MaskSink, Scene, classes_of, open_scene
 from geoseg.raster.labelling import class_list
 from geoseg.raster.objects import LARGEST, ObjectSink
-from geoseg.vector.burn import Burner, Burning, Labels
-from geoseg.vector.layers import Layer
-from geoseg.vector.misplaced import why_elsewhere
-from geoseg.vector.polygons import read_polygons
+from geoseg.vector.burn import Burning, Labels, PolygonBurner
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.polygons import read_polygons
 
 STRIP_PIXELS = 4_000_000
 
@@ -96,7 +96,7 @@ def rasterize(
         grid = scene.info.grid
         found = Burning.read(Path(vectors), grid.crs, options.field, options.instances, Layer(options.layer))
         way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
-        burner = Burner(found.shapes, way.labels, options.all_touched)
+        burner = PolygonBurner(found.shapes, way.labels, options.all_touched)
         drawn = False
         if len(found.shapes) and not burner.touches(grid):
             raise _elsewhere(Path(vectors), Layer(options.layer), scene)

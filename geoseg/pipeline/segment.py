@@ -28,11 +28,11 @@ from geoseg.core import (
     make_plan,
     wants_stretch,
 )
+from geoseg.core.concurrency import background_task
 from geoseg.core.extent import needed_window
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
 from geoseg.core.plan import plan_patches, threshold_level
 from geoseg.core.preflight import preflight
-from geoseg.core.queues import beside
 from geoseg.core.scale import network_grid
 from geoseg.errors import (
     GeosegError,
@@ -69,8 +69,8 @@ from geoseg.vector.compiling import told_when_compiling
 from geoseg.vector.stream import load_kernels
 
 __all__ = [
-    "Listener",
     "OutputOptions",
+    "SegmentListener",
     "SegmentResult",
     "expected_seconds",
     "plan_segment",
@@ -82,7 +82,7 @@ DECIDING = ("geoseg", "torch", "openvino", "rasterio", "numpy", "shapely", "pyog
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class SegmentListener:
     """Who is told how a run goes.
 
     Attributes:
@@ -181,7 +181,7 @@ def segment(
     bundle: str | Path | Bundle | None = None,
     outputs: OutputOptions | None = None,
     options: SegmentOptions | None = None,
-    listener: Listener | None = None,
+    listener: SegmentListener | None = None,
     predictors: Predictors | None = None,
 ) -> SegmentResult:
     """Segment a scene of any size.
@@ -206,7 +206,7 @@ def segment(
     outputs, options, listener = (
         outputs or OutputOptions(),
         options or SegmentOptions(),
-        listener or Listener(),
+        listener or SegmentListener(),
     )
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     with open_scene(scene_path, alpha=options.network.alpha) as scene:
@@ -222,7 +222,7 @@ def segment(
 class _Run:
     """One run from plan to record, with its clock."""
 
-    def __init__(self, job: Job, listener: Listener, predictors: Predictors, started: float) -> None:
+    def __init__(self, job: Job, listener: SegmentListener, predictors: Predictors, started: float) -> None:
         self._job = job
         self._listener = listener
         self._predictors = predictors
@@ -274,7 +274,7 @@ class _Run:
 
     def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
         job = self._job
-        with beside(lambda: _load_kernels(job, plan, self._listener.compiling)) as wait:
+        with background_task(lambda: _load_kernels(job, plan, self._listener.compiling)) as wait:
             predictor = self._predictors.get(job.bundle, plan)
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)

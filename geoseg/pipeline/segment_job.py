@@ -14,7 +14,7 @@ from geoseg.core.files import check_name
 from geoseg.errors import OutputError, ResumeError
 from geoseg.model.bundle import Bundle
 from geoseg.raster import Scene
-from geoseg.vector.write import style_paths
+from geoseg.vector.formats.write import style_paths
 
 OUTPUT_FIELDS = ("vectors", "threshold", "probabilities", "formats")
 """Options that decide what is made of the scores, and not the scores: a resumed run may have others."""

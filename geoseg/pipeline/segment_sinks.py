@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from geoseg.core import BundleSpec, Plan, SceneInfo, Sink
-from geoseg.core.queues import BackgroundSink
+from geoseg.core.concurrency import BackgroundSink
 from geoseg.core.scale import least_areas
 from geoseg.pipeline.segment_job import Job
 from geoseg.raster import MaskSink, ProbabilitySink
 from geoseg.raster.mask import RUN_TAG
+from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.sink import PolygonSink
-from geoseg.vector.table import PolygonContext
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from geoseg.raster import (
 )
 from geoseg.raster.georef import grid_difference
 from geoseg.raster.survey import is_label_raster
-from geoseg.vector.index import write_index
+from geoseg.vector.formats.index import write_index
 
 SORTS = ("max", "majority")
 PLACES = ("", "images/", "masks/", "images/*/", "masks/*/")

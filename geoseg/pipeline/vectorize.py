@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from geoseg.core import Output, Progress, VectorOptions
+from geoseg.core.concurrency import background_task, prefetch
 from geoseg.core.files import make_folder, remove_leftovers
-from geoseg.core.queues import beside, prefetch
 from geoseg.errors import OptionError
 from geoseg.raster import Scene, open_scene
 from geoseg.raster.labelling import ValueOptions, class_list
-from geoseg.raster.labels import one_band, read_strips, understand
 from geoseg.raster.objects import find_objects, read_objects
-from geoseg.vector.objects import ObjectLayout
+from geoseg.raster.value_mapping import infer_value_mapping, one_band, read_strips
+from geoseg.vector.formats.table import PolygonContext
+from geoseg.vector.formats.write import check_formats
+from geoseg.vector.instances.object_ids import ObjectLayout
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import Layout, load_kernels
-from geoseg.vector.table import PolygonContext
-from geoseg.vector.write import check_formats
 
 AHEAD = 2
 """Strips read while one is traced."""
@@ -91,7 +91,10 @@ def vectorize(
     if not targets:
         raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
     check_formats(targets)
-    with open_scene(raster, expand_palette=False) as scene, beside(lambda: _load_kernels(scene, options)):
+    with (
+        open_scene(raster, expand_palette=False) as scene,
+        background_task(lambda: _load_kernels(scene, options)),
+    ):
         source = _objects(scene, options) if options.instances else _labels(scene, options)
         for line in (*scene.warnings, source.told):
             listener.told(line)
@@ -134,7 +137,7 @@ class _Source:
 
 
 def _labels(scene: Scene, options: VectorizeOptions) -> _Source:
-    found = understand(scene, options.values)
+    found = infer_value_mapping(scene, options.values)
     grid = scene.info.grid
     layout = Layout(grid, grid, found.classes, found.has_edges)
     return _Source(found.told, layout, read_strips(scene, found))

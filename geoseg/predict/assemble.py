@@ -21,7 +21,7 @@ LOOK = 37
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PatchPosition:
     """A patch: its place among the rows and columns of patches.
 
     Attributes:
@@ -127,7 +127,7 @@ class RowStore:
 
 def assemble(
     blocks: Iterator[RowBlock], plan: Plan, slot: Callable[[], Pixels], first_strip: int = 0
-) -> Iterator[Place | Finished]:
+) -> Iterator[PatchPosition | Finished]:
     """Patches in row-major order, and after the last patch of each strip a :class:`Finished`.
 
     A patch without a wanted pixel is left out: no output depends on it. The slot of a flat patch, which does
@@ -153,7 +153,7 @@ def assemble(
             if wanted[start : start + cols.patch].any():
                 patch = slot()
                 store.copy_patch(first, start, patch)
-                yield Place(index, col, store.is_flat(first, start, patch))
+                yield PatchPosition(index, col, store.is_flat(first, start, patch))
         if index >= first_strip and rows.last_patch_of(strip) == index:
             valid = store.valid(rows.cuts[strip], rows.cuts[strip + 1])
             yield Finished(strip, valid, *store.claim_wanted())

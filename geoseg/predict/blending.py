@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import NODATA, Plan, Predictor, Progress, RowBlock, ScoreRows
-from geoseg.predict.assemble import Finished, Place, assemble
-from geoseg.predict.canvas import Canvas, Levels
+from geoseg.predict.assemble import Finished, PatchPosition, assemble
+from geoseg.predict.canvas import BlendingCanvas, Levels
 
 HELD_BYTES = 64_000_000
 """Masks of finished strips that may wait for the results of patches before them."""
@@ -30,7 +30,7 @@ class _Batches:
         self._filled = 0
         self._current = np.empty(self._shape, self._dtype)
         self._events = assemble(blocks, plan, self._slot, first_strip)
-        self.todo: deque[Place | Finished] = deque()
+        self.todo: deque[PatchPosition | Finished] = deque()
         self.exhausted = False
 
     def _slot(self) -> NDArray[np.generic]:
@@ -41,7 +41,7 @@ class _Batches:
             self.todo.append(event)
             if isinstance(event, Finished) and self._held() > HELD_BYTES:
                 break
-            if isinstance(event, Place) and not event.flat:
+            if isinstance(event, PatchPosition) and not event.flat:
                 self._filled += 1
                 if self._filled == len(self._current):
                     yield self._give()
@@ -80,7 +80,7 @@ def blend(
         One :class:`ScoreRows` per strip of ``plan.patches``, in order.
     """
     batches = _Batches(blocks, plan, predictor.batch, first_strip)
-    canvas, background = Canvas(plan), _background(plan)
+    canvas, background = BlendingCanvas(plan), _background(plan)
     waiting: deque[tuple[Finished, Levels]] = deque()
     # On a GPU one strip stays behind, so that its copy runs beside the next patches.
     behind = 0 if plan.device == "cpu" else 1
@@ -95,7 +95,7 @@ def blend(
     def settle() -> Iterator[ScoreRows]:
         while batches.todo and (isinstance(batches.todo[0], Finished) or batches.todo[0].flat):
             done = batches.todo.popleft()
-            if isinstance(done, Place):
+            if isinstance(done, PatchPosition):
                 canvas.paste(done.row, done.col, background)
                 continue
             waiting.append((done, canvas.levels(done.strip, plan.network.width)))
@@ -108,7 +108,7 @@ def blend(
                 if not batches.todo:  # what is left of the result belongs to the filling
                     break
                 place = batches.todo.popleft()
-                assert isinstance(place, Place)
+                assert isinstance(place, PatchPosition)
                 canvas.paste(place.row, place.col, probabilities)
             yield from settle()
         yield from settle()

@@ -52,7 +52,7 @@ class Levels:
         return np.asarray(self._host.numpy())
 
 
-class Canvas:
+class BlendingCanvas:
     """Weighted sums of probabilities over the strips that patches still reach, each strip in rows of its own.
 
     Sums are float32: a bfloat16 sum is off by up to three levels.

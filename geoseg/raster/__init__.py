@@ -9,9 +9,9 @@ from geoseg.raster.mask import result_kind as result_kind
 from geoseg.raster.mosaic import Blending as Blending
 from geoseg.raster.mosaic import write_mosaic as write_mosaic
 from geoseg.raster.overview import open_overview as open_overview
-from geoseg.raster.patchfiles import Patch as Patch
 from geoseg.raster.patchfiles import PatchWriter as PatchWriter
-from geoseg.raster.patchfiles import cut as cut
+from geoseg.raster.patchfiles import ScenePatch as ScenePatch
+from geoseg.raster.patchfiles import cut_patches as cut_patches
 from geoseg.raster.patchset import find_patches as find_patches
 from geoseg.raster.rows import read_rows as read_rows
 from geoseg.raster.sample import measure_stretch as measure_stretch

@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 """How far a probability may lie outside 0-1 by rounding."""
 
 
-class Canvas(Protocol):
+class MosaicCanvas(Protocol):
     """Where patches come together."""
 
     def put(self, window: Window, pixels: Pixels, valid: Mask) -> None:
@@ -34,7 +34,7 @@ class Canvas(Protocol):
         ...
 
 
-class Rows:
+class RowQueue:
     """An array (channels, rows, width) whose rows grow at the bottom and are taken from the top."""
 
     def __init__(self, channels: int, width: int, dtype: Any) -> None:
@@ -67,8 +67,8 @@ class FirstCanvas:
     """
 
     def __init__(self, bands: int, width: int, dtype: str, nodata: float | None) -> None:
-        self._pixels = Rows(bands, width, dtype)
-        self._flags = Rows(2, width, np.bool_)
+        self._pixels = RowQueue(bands, width, dtype)
+        self._flags = RowQueue(2, width, np.bool_)
         self._nodata = nodata
         self.conflicts = 0
 
@@ -103,7 +103,7 @@ class BlendCanvas:
     """
 
     def __init__(self, channels: int, width: int, taper: str, unit: float) -> None:
-        self._sums = Rows(channels + 1, width, np.float32)
+        self._sums = RowQueue(channels + 1, width, np.float32)
         self._taper = taper
         self._to_level = LEVELS / unit
 
@@ -135,7 +135,7 @@ class VoteCanvas:
         self._width = width
         self._taper = taper
         self._dtype = dtype
-        self._votes: dict[int, Rows] = {}
+        self._votes: dict[int, RowQueue] = {}
         self._top = 0
 
     def put(self, window: Window, pixels: Pixels, valid: Mask) -> None:
@@ -163,8 +163,8 @@ class VoteCanvas:
         self._top = stop
         return winner[None], best > 0
 
-    def _no_votes(self) -> Rows:
-        rows = Rows(1, self._width, np.float32)
+    def _no_votes(self) -> RowQueue:
+        rows = RowQueue(1, self._width, np.float32)
         rows.top = self._top
         return rows
 

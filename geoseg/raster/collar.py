@@ -17,7 +17,7 @@ from rasterio.windows import Window as RioWindow
 from geoseg.core.strip import Mask
 from geoseg.raster.flood import Tile, Tiling
 from geoseg.raster.runs import Runs
-from geoseg.raster.source import Pixels, Source
+from geoseg.raster.source import Pixels, PixelSource
 
 Value = tuple[float, ...]
 """What the pixels of a collar hold, per band."""
@@ -107,7 +107,7 @@ class CollaredSource:
         collar: of the scene that it is, or that it is an overview of.
     """
 
-    def __init__(self, source: Source, collar: Collar) -> None:
+    def __init__(self, source: PixelSource, collar: Collar) -> None:
         self.bare = source
         self._collar = collar
         self.path, self.grid, self.bands, self.dtype = source.path, source.grid, source.bands, source.dtype

@@ -18,7 +18,7 @@ from geoseg.core.window import Window
 from geoseg.raster.collar import Collar, Value, make_collar
 from geoseg.raster.flood import Flood, Points, Tile, Tiling, tiles_near
 from geoseg.raster.runs import Runs
-from geoseg.raster.source import Pixels, Source
+from geoseg.raster.source import Pixels, PixelSource
 
 POINTS = 64
 """Pixels per side of the scene at which regions begin. A collar follows the border for longer than a 64th of
@@ -58,7 +58,9 @@ class Readable(Protocol):
         ...
 
 
-def find_collar(source: Source, bands: Sequence[int], values: Sequence[Value] | None = None) -> Collar | None:
+def find_collar(
+    source: PixelSource, bands: Sequence[int], values: Sequence[Value] | None = None
+) -> Collar | None:
     """Find the collar of a scene.
 
     Args:
@@ -132,7 +134,7 @@ def _is_extreme(value: Value, dtype: np.dtype[Any], slack: int = 0) -> bool:
 class _Held:
     """A small scene, read once."""
 
-    def __init__(self, source: Source, bands: Sequence[int]) -> None:
+    def __init__(self, source: PixelSource, bands: Sequence[int]) -> None:
         height, width = source.grid.size
         self.grid, self.dtype, self.is_lossy = source.grid, source.dtype, source.is_lossy
         self.block = source.grid.size

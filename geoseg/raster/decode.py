@@ -8,7 +8,7 @@ import numpy as np
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core.strip import Mask
-from geoseg.raster.source import Pixels, Source
+from geoseg.raster.source import Pixels, PixelSource
 
 
 class SourceRows:
@@ -30,7 +30,7 @@ class SourceRows:
 
     def __init__(
         self,
-        source: Source,
+        source: PixelSource,
         bands: Sequence[int],
         fill: Sequence[float],
         first: int,

@@ -98,14 +98,14 @@ OPPOSITE = {"top": "bottom", "bottom": "top", "left": "right", "right": "left"}
 
 
 @dataclass(slots=True)
-class _Region:
+class _FloodRegion:
     """What is known of a region, or of a part of one until parts meet."""
 
     pixels: int = 0
     corners: int = 0
     reached: bool = False
 
-    def add(self, other: _Region) -> None:
+    def add(self, other: _FloodRegion) -> None:
         self.pixels += other.pixels
         self.corners += other.corners
         self.reached = self.reached or other.reached
@@ -129,7 +129,7 @@ class Flood:
         for row, col in starts.tolist():
             self._starts[tiling.tile_of(row, col)].append((row, col))
         self._parent: list[int] = [0]
-        self._regions: dict[int, _Region] = {}
+        self._regions: dict[int, _FloodRegion] = {}
         self._exits: dict[int, set[Tile]] = defaultdict(set)
         self._edges: dict[Tile, dict[str, Ints]] = {}
         self._nodes: dict[Tile, bytes] = {}
@@ -184,7 +184,9 @@ class Flood:
         reached = np.bincount(nodes - base, at_start, count) > 0
         for part in range(count):
             self._parent.append(base + part)
-            self._regions[base + part] = _Region(int(pixels[part]), int(corners[part]), bool(reached[part]))
+            self._regions[base + part] = _FloodRegion(
+                int(pixels[part]), int(corners[part]), bool(reached[part])
+            )
 
     def _corners_in(self, runs: Runs, window: Window) -> Ints:
         height, width = self._tiling.size

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import Window
-from geoseg.core.queues import prefetch
+from geoseg.core.concurrency import prefetch
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.safety import open_checked

@@ -45,7 +45,7 @@ class ValueOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelling:
+class ValueMapping:
     """How a raster becomes strips.
 
     Attributes:

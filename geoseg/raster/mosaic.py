@@ -11,7 +11,7 @@ import numpy as np
 from geoseg.core import LEVELS, NODATA, ClassList, LabelClass, Progress, least_score, usual_colour
 from geoseg.core.strip import Mask
 from geoseg.errors import OptionError, ResourceError
-from geoseg.raster.canvas import BlendCanvas, Canvas, FirstCanvas, Pixels, VoteCanvas
+from geoseg.raster.canvas import BlendCanvas, FirstCanvas, MosaicCanvas, Pixels, VoteCanvas
 from geoseg.raster.cog import CogWriter
 from geoseg.raster.layout import RasterLayout
 from geoseg.raster.mask import EDGE, mask_layout
@@ -76,7 +76,7 @@ def write_mosaic(
     return canvas.conflicts if isinstance(canvas, FirstCanvas) else 0
 
 
-def _rows(patches: PatchSet, canvas: Canvas, progress: Progress) -> Iterator[tuple[Pixels, Mask]]:
+def _rows(patches: PatchSet, canvas: MosaicCanvas, progress: Progress) -> Iterator[tuple[Pixels, Mask]]:
     done = 0
     for window, path in patches.files:
         while done < window.row:
@@ -105,7 +105,7 @@ def _check_memory(patches: PatchSet) -> None:
         )
 
 
-def _canvas(layout: RasterLayout, blending: Blending | None) -> tuple[Canvas, RasterLayout]:
+def _canvas(layout: RasterLayout, blending: Blending | None) -> tuple[MosaicCanvas, RasterLayout]:
     """Where the patches come together, and how the result looks."""
     width = layout.grid.width
     if blending is None:

@@ -32,7 +32,7 @@ PLACE_TAGS = ("AREA_OR_POINT", "TIFFTAG_XRESOLUTION", "TIFFTAG_YRESOLUTION", "TI
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class ScenePatch:
     """Pixels cut from a scene.
 
     Attributes:
@@ -46,7 +46,7 @@ class Patch:
     valid: Mask
 
 
-def cut(scene: Scene, size: tuple[int, int], overlap: tuple[int, int]) -> Iterator[Patch]:
+def cut_patches(scene: Scene, size: tuple[int, int], overlap: tuple[int, int]) -> Iterator[ScenePatch]:
     """Cut a scene into patches that cover every pixel, row by row.
 
     Args:
@@ -66,7 +66,7 @@ def cut(scene: Scene, size: tuple[int, int], overlap: tuple[int, int]) -> Iterat
             pixels, valid = scene.read(Window(row, cols[0], height, cols[-1] + width - cols[0]))
             for col in cols:
                 part = slice(col - cols[0], col - cols[0] + width)
-                yield Patch(Window(row, col, height, width), pixels[:, :, part], valid[:, part])
+                yield ScenePatch(Window(row, col, height, width), pixels[:, :, part], valid[:, part])
 
 
 def _groups(starts: tuple[int, ...], width: int, limit: int) -> Iterator[list[int]]:
@@ -95,7 +95,7 @@ class PatchWriter:
         self._crs: CRS | None = storable_crs(scene.info.grid, scene.path)
         self._overwrite = overwrite
 
-    def write(self, target: Path, patch: Patch) -> None:
+    def write(self, target: Path, patch: ScenePatch) -> None:
         """Write one patch, whole or not at all.
 
         Args:
@@ -112,7 +112,7 @@ class PatchWriter:
                 with_options(GDAL_SETTINGS, lambda: self._put(pending.temp, target, layout, patch))
             pending.commit()
 
-    def _put(self, path: Path, target: Path, layout: RasterLayout, patch: Patch) -> None:
+    def _put(self, path: Path, target: Path, layout: RasterLayout, patch: ScenePatch) -> None:
         height, width = patch.window.size
         # whole patches in one block where that is legal and small, as tiles where they are big
         tiled = min(height, width) >= 2 * BLOCK
@@ -185,7 +185,7 @@ def implied_validity(pixels: NDArray[Any], layout: RasterLayout) -> Mask:
     return valid
 
 
-def _check(path: Path, target: Path, layout: RasterLayout, patch: Patch) -> None:
+def _check(path: Path, target: Path, layout: RasterLayout, patch: ScenePatch) -> None:
     with unplaced(), rasterio.open(path, driver="GTiff") as dataset:
         window = RasterioWindow(0, 0, patch.window.width, patch.window.height)
         same = dataset.read(window=window).tobytes() == patch.pixels.tobytes()

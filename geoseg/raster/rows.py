@@ -9,14 +9,14 @@ from typing import cast
 import numpy as np
 
 from geoseg.core import PatchAxis, Plan, RowBlock
-from geoseg.core.queues import prefetch
+from geoseg.core.concurrency import prefetch
 from geoseg.core.strip import Mask
 from geoseg.raster.aoi import Aoi
 from geoseg.raster.collar import CollaredSource
 from geoseg.raster.decode import SourceRows
 from geoseg.raster.resample import Pixels, Resampler, Taps
 from geoseg.raster.scene import Scene, open_source
-from geoseg.raster.source import Source
+from geoseg.raster.source import PixelSource
 from geoseg.raster.windowed import WindowedSource
 
 AHEAD_BYTES = 64 << 20
@@ -57,14 +57,14 @@ def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock
         source = CollaredSource(bare, scene.collar) if scene.collar else bare
         make = _resampled if plan.resamples else _native
         part = WindowedSource(source, plan.window) if plan.window else source
-        yield from make(cast("Source", part), plan, first_patch_row)
+        yield from make(cast("PixelSource", part), plan, first_patch_row)
 
 
 def _block_ends(axis: PatchAxis, first_patch_row: int) -> list[int]:
     return [min(start + axis.patch, axis.length) for start in axis.starts[first_patch_row:]]
 
 
-def _native(source: Source, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
+def _native(source: PixelSource, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
     axis = plan.patches.rows
     aoi = Aoi(plan.aoi, plan.source) if plan.aoi else None
     first = axis.starts[first_patch_row]
@@ -83,7 +83,7 @@ def wanted_spans(axis: PatchAxis, spans: Spans) -> list[tuple[int, int]]:
     return [(top, end) for top, end in patches if any(low < end and top < high for low, high in spans)]
 
 
-def _resampled(source: Source, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
+def _resampled(source: PixelSource, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
     axis = plan.patches.rows
     inside = Aoi(plan.aoi, plan.source) if plan.aoi else None
     near = Aoi(plan.aoi, plan.network, near=True) if plan.aoi else None
@@ -102,7 +102,7 @@ def _resampled(source: Source, plan: Plan, first_patch_row: int) -> Iterator[Row
 class _ResampledRows:
     """Rows on the network's grid from a first one on."""
 
-    def __init__(self, source: Source, plan: Plan, first: int, spans: Spans | None) -> None:
+    def __init__(self, source: PixelSource, plan: Plan, first: int, spans: Spans | None) -> None:
         height, rows = plan.source.height, plan.network.height
         down = Taps.between(height, rows)
         self._first_of, self._stop_of = down.first, down.stops(height)

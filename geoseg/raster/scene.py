@@ -21,7 +21,7 @@ from geoseg.raster.gdal import logged
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.orientation import read_orientation
 from geoseg.raster.safety import local_file, open_checked
-from geoseg.raster.source import FileSource, Pixels, Source
+from geoseg.raster.source import FileSource, Pixels, PixelSource
 from geoseg.raster.vrt import open_vrt
 
 _DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d):(\d\d))?")
@@ -40,7 +40,7 @@ class Scene:
         content_id: sha256 of what its files hold; see :func:`geoseg.raster.content_id.content_id`.
     """
 
-    def __init__(self, source: Source, expand_palette: bool = True) -> None:
+    def __init__(self, source: PixelSource, expand_palette: bool = True) -> None:
         self.path = source.path
         self.source = source
         self.alpha = source.alpha.choice
@@ -160,7 +160,7 @@ def open_scene(path: str | Path, expand_palette: bool = True, alpha: str = "auto
     return Scene(open_source(local_file(path), expand_palette, alpha), expand_palette)
 
 
-def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") -> Source:
+def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") -> PixelSource:
     """Open the pixels of a file.
 
     Raises:

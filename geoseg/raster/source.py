@@ -25,7 +25,7 @@ LOSSY = (Compression.jpeg,)
 """WebP, LERC and JPEG 2000 may be lossless: the header does not say."""
 
 
-class Source(Protocol):
+class PixelSource(Protocol):
     """What a scene is read from.
 
     Attributes:

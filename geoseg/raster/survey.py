@@ -22,7 +22,7 @@ LABELS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SceneSurvey:
     """A scene's storage and coverage.
 
     Attributes:
@@ -44,7 +44,7 @@ class Survey:
     counted: bool
 
 
-def survey(scene: Scene) -> Survey:
+def survey(scene: Scene) -> SceneSurvey:
     """Look at a scene's header once more, and at a few of its pixels.
 
     Raises:
@@ -53,13 +53,15 @@ def survey(scene: Scene) -> Survey:
     share, counted = valid_share(scene), is_counted(scene)
     if scene.path.suffix.lower() == ".vrt":
         block = scene.source.block_rows, scene.info.grid.width
-        return Survey("VRT", block, "as its sources", "", (), share, counted)
+        return SceneSurvey("VRT", block, "as its sources", "", (), share, counted)
     with open_checked(scene.path) as dataset:
         compression = dataset.compression.name.lower() if dataset.compression else "none"
         interleave = dataset.interleaving.name.lower() if dataset.interleaving else ""
         height, width = dataset.block_shapes[0]
         overviews = tuple(int(n) for n in dataset.overviews(1))
-        return Survey(dataset.driver, (height, width), compression, interleave, overviews, share, counted)
+        return SceneSurvey(
+            dataset.driver, (height, width), compression, interleave, overviews, share, counted
+        )
 
 
 def is_counted(scene: Scene) -> bool:

@@ -34,7 +34,7 @@ from geoseg.raster.safety import (
     named_path,
     open_checked,
 )
-from geoseg.raster.source import FileSource, Pixels, Source
+from geoseg.raster.source import FileSource, Pixels, PixelSource
 
 MAX_XML_BYTES = 32 << 20
 MAX_DEPTH = 4
@@ -89,7 +89,7 @@ class VrtSource:
         self.path = path
         self._depth = depth
         self._alpha = "band" if alpha == "auto" else alpha  # until it is settled
-        self._open: OrderedDict[Path, Source] = OrderedDict()
+        self._open: OrderedDict[Path, PixelSource] = OrderedDict()
         self.warnings: list[str] = []
         self.is_lossy = False
         self.tags: dict[str, str] = {}
@@ -173,7 +173,7 @@ class VrtSource:
     def _raw(self, band: int, window: RioWindow) -> Pixels:
         return np.asarray(self.read([band], window)[0][0])
 
-    def _source(self, path: Path) -> Source:
+    def _source(self, path: Path) -> PixelSource:
         if path in self._open:
             self._open.move_to_end(path)
             return self._open[path]
@@ -182,7 +182,7 @@ class VrtSource:
             self._open.popitem(last=False)[1].close()
         return source
 
-    def _opened(self, path: Path, alpha: str) -> Source:
+    def _opened(self, path: Path, alpha: str) -> PixelSource:
         if path.suffix.lower() == ".vrt":
             return open_vrt(path, self._depth + 1, alpha)
         return FileSource(path, open_checked(path), expand_palette=False, alpha=alpha)
@@ -309,7 +309,7 @@ def _pieces(path: Path, band: ET.Element) -> list[_Piece]:
     for element in band:
         if element.tag in ("SimpleSource", "ComplexSource"):
             pieces.append(_piece(path, element))
-        elif element.tag.endswith("Source") or element.tag.startswith("PixelFunction"):
+        elif element.tag.endswith("PixelSource") or element.tag.startswith("PixelFunction"):
             raise SceneError(f"{path}: holds a {element.tag}, not a mosaic of files", CONVERT)
     return pieces
 

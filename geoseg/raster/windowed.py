@@ -8,7 +8,7 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.core import Window
 from geoseg.core.strip import Mask
-from geoseg.raster.source import Pixels, Source
+from geoseg.raster.source import Pixels, PixelSource
 
 
 class WindowedSource:
@@ -19,7 +19,7 @@ class WindowedSource:
         window: inside it.
     """
 
-    def __init__(self, whole: Source, window: Window) -> None:
+    def __init__(self, whole: PixelSource, window: Window) -> None:
         self._whole, self._window = whole, window
         self.grid = whole.grid.crop(window)
 

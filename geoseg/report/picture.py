@@ -16,7 +16,7 @@ from geoseg.core.files import PendingFile, writing
 from geoseg.errors import OutputError
 from geoseg.report.marks import add_caption, add_scale_bar
 from geoseg.report.view import View, to_pixels
-from geoseg.vector.polygons import Outline
+from geoseg.vector.formats.polygons import Outline
 
 TINT = 0.22
 """How much of a class's colour lies over the scene."""

@@ -24,7 +24,7 @@ FLIPS = 0.005
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PrecisionAgreement:
     """Differences over all pixels.
 
     Attributes:
@@ -43,7 +43,7 @@ class Agreement:
         return Precision(round(self.mean_abs, 6), round(self.max_abs, 4), TOLERANCE, agrees)
 
 
-def compare_precisions(bundle: Bundle, patches: Patches, thresholds: Sequence[float]) -> Agreement:
+def compare_precisions(bundle: Bundle, patches: Patches, thresholds: Sequence[float]) -> PrecisionAgreement:
     """Run patches in both precisions on this machine, through the runtime that geoseg would take.
 
     Args:
@@ -70,7 +70,7 @@ def compare_precisions(bundle: Bundle, patches: Patches, thresholds: Sequence[fl
         count += 1
     if not count:
         raise ValueError("no patches to compare precisions on")
-    return Agreement(total / (count * difference.size), largest, float(flipped.max()) / count)
+    return PrecisionAgreement(total / (count * difference.size), largest, float(flipped.max()) / count)
 
 
 def _flipped(

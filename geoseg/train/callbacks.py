@@ -135,7 +135,7 @@ class Record(Callback):
             pending.commit()
 
 
-class Progress(Callback):
+class StepProgress(Callback):
     """Tells of every step.
 
     Args:

@@ -18,7 +18,7 @@ from geoseg.train import timing
 from geoseg.train.callbacks import TellEpoch, TellStep
 from geoseg.train.choose import choose, usual_network, with_epochs
 from geoseg.train.fingerprint import Fingerprint, TrainingData, look_at
-from geoseg.train.origin import Origin, recorded
+from geoseg.train.initial_model import InitialModel, recorded
 from geoseg.train.rates import RangeTest, find_rate
 from geoseg.train.recipe import Recipe, with_entries
 from geoseg.train.run import (
@@ -63,7 +63,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Listener:
+class TrainListener:
     """Whoever follows a job.
 
     Attributes:
@@ -89,7 +89,7 @@ def count_images(sets: Sequence[Path]) -> int:
     return sum(len(one.subset(split)) for one in opened for split in ("train", "valid"))
 
 
-def plan(request: Request, listener: Listener) -> Recipe:
+def plan(request: Request, listener: TrainListener) -> Recipe:
     """The recipe that `train` would use; nothing is written.
 
     Raises:
@@ -101,7 +101,7 @@ def plan(request: Request, listener: Listener) -> Recipe:
     return recipe
 
 
-def range_test(request: Request, listener: Listener) -> tuple[float, RangeTest]:
+def range_test(request: Request, listener: TrainListener) -> tuple[float, RangeTest]:
     """The learning rate to take, and the losses it was found by; nothing is written.
 
     Raises:
@@ -114,7 +114,7 @@ def range_test(request: Request, listener: Listener) -> tuple[float, RangeTest]:
     return find_rate(data, recipe, request.hardware, init)
 
 
-def train(request: Request, listener: Listener) -> Outcome | None:
+def train(request: Request, listener: TrainListener) -> Outcome | None:
     """Train a network and make a bundle of it.
 
     Args:
@@ -185,7 +185,7 @@ def _fitted(recipe: Recipe, request: Request, data: TrainingData) -> Recipe:
     return fitted
 
 
-def _look(request: Request, listener: Listener) -> TrainingData:
+def _look(request: Request, listener: TrainListener) -> TrainingData:
     data = look_at([open_dataset(folder) for folder in request.sets], listener.looked)
     for warning in data.warnings:
         listener.warn(warning)
@@ -197,14 +197,14 @@ def _init_of(request: Request) -> Bundle | None:
     return None if given is None else given.load()
 
 
-def _origin_of(request: Request) -> Origin | None:
+def _origin_of(request: Request) -> InitialModel | None:
     """The bundle to begin with: that of the option, else that of the recipe's file."""
     if request.init is not None:
-        return Origin(request.init)
+        return InitialModel(request.init)
     return with_entries(Recipe(), {"init": request.entries.get("init")}).init
 
 
-def _recipe_of(request: Request, data: TrainingData, listener: Listener) -> tuple[Recipe, Path | None]:
+def _recipe_of(request: Request, data: TrainingData, listener: TrainListener) -> tuple[Recipe, Path | None]:
     """The recipe, and where to go on; a helper takes what its leader has written."""
     if not request.resume:
         leads = is_leader()

@@ -18,7 +18,7 @@ from geoseg.train.samples import Sample, Tiles, TrainingSamples
 from geoseg.train.windows import WindowSampler, tiles_of
 
 
-class Numbers(Sampler[int]):
+class SampleNumbers(Sampler[int]):
     """The numbers of an epoch's samples, of which each device takes every n-th.
 
     Args:
@@ -110,7 +110,7 @@ class Loaders(pl.LightningDataModule):
 
     def batches(self, rank: int, world: int, epoch: int = 0) -> DataLoader[Sample]:
         """A device's share of the random patches of an epoch."""
-        numbers = Numbers(self._recipe.sampling.patches_per_epoch, rank, world)
+        numbers = SampleNumbers(self._recipe.sampling.patches_per_epoch, rank, world)
         numbers.set_epoch(epoch)
         return self._loader(self.samples, max(1, self._recipe.sampling.batch // world), numbers)
 
@@ -122,7 +122,7 @@ class Loaders(pl.LightningDataModule):
         return self._loader(Share(self.tiles, trainer.global_rank, trainer.world_size), batch, None)
 
     def _loader(
-        self, samples: TrainingSamples | Share, batch: int, numbers: Numbers | None
+        self, samples: TrainingSamples | Share, batch: int, numbers: SampleNumbers | None
     ) -> DataLoader[Sample]:
         return DataLoader(
             samples,

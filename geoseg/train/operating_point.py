@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from geoseg.core import ClassList, least_score
-from geoseg.evaluate.calibration import (
+from geoseg.metrics.calibration import (
     Counts,
     ScoreCounter,
     SweepPoint,
@@ -18,10 +18,10 @@ from geoseg.evaluate.calibration import (
     reliability,
     sweep,
 )
-from geoseg.evaluate.footprints import FootprintScore
-from geoseg.evaluate.match import find_overlaps, match
-from geoseg.evaluate.objects import Objects
-from geoseg.evaluate.pixels import Confusion
+from geoseg.metrics.footprints import FootprintScore
+from geoseg.metrics.match import find_overlaps, match
+from geoseg.metrics.objects import Objects
+from geoseg.metrics.pixels import Confusion
 from geoseg.train.recipe import Recipe
 from geoseg.train.validation import ValidationPrediction
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from geoseg.errors import OptionError
 from geoseg.model.folder import NAME
-from geoseg.train.origin import Origin
+from geoseg.train.initial_model import InitialModel
 
 LOSSES = ("cross_entropy", "focal", "dice", "jaccard", "tversky", "boundary")
 SCHEDULES = ("cosine", "one-cycle", "constant")
@@ -248,7 +248,7 @@ class Recipe:
 
     name: str = "model"
     network: Network = field(default_factory=Network)
-    init: Origin | None = None
+    init: InitialModel | None = None
     input: Input = field(default_factory=Input)
     sampling: Sampling = field(default_factory=Sampling)
     augment: Augment = field(default_factory=Augment)

@@ -31,8 +31,8 @@ from geoseg.train.callbacks import (
     METRICS,
     PREVIOUS,
     Average,
-    Progress,
     Record,
+    StepProgress,
     TellEpoch,
     TellStep,
 )
@@ -182,7 +182,7 @@ class Run:
         fitting = self.recipe.fitting
         found: list[Callback] = [Average(fitting.average)] if fitting.average else []
         found += [
-            Progress(step, self.recipe.sampling.batch),
+            StepProgress(step, self.recipe.sampling.batch),
             Board(loaders.tiles, self.recipe.input, self.data.classes),
             Record(self.folder, epoch),
         ]

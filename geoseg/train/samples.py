@@ -13,7 +13,7 @@ from geoseg.train import targets
 from geoseg.train.augment import build_transform, tv_tensors, v2
 from geoseg.train.images import LabelledImages, Part
 from geoseg.train.recipe import Input, Recipe
-from geoseg.train.windows import Place, WindowSampler
+from geoseg.train.windows import PatchPlace, WindowSampler
 
 Sample = dict[str, Tensor]
 """``pixels`` float32 (bands, side, side), the network's input; ``classes`` uint8 (side, side), 255 ignored;
@@ -41,7 +41,7 @@ class TrainingSamples(Dataset[Sample]):
         self._images, self._sampler, self._recipe = images, sampler, recipe
         self._transform = build_transform(recipe.augment, len(recipe.input.bands))
 
-    def place(self, number: int) -> Place:
+    def place(self, number: int) -> PatchPlace:
         """Where a sample comes from."""
         return self._sampler.place(np.random.default_rng((self._recipe.seed, number)))
 
@@ -71,7 +71,7 @@ class Tiles(Dataset[Sample]):
         recipe: scaling, and whether there are rims.
     """
 
-    def __init__(self, images: LabelledImages, places: list[Place], side: int, recipe: Recipe) -> None:
+    def __init__(self, images: LabelledImages, places: list[PatchPlace], side: int, recipe: Recipe) -> None:
         self._images, self._places, self._side, self._recipe = images, places, side, recipe
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class Tiles(Dataset[Sample]):
         return None if found is None else found[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
-def _cut(images: LabelledImages, place: Place, side: int) -> Part:
+def _cut(images: LabelledImages, place: PatchPlace, side: int) -> Part:
     """A window brought to the network's grid, with a margin around ids and classes."""
     window = place.window
     margin = -(-MARGIN * window.height // side)

@@ -14,7 +14,7 @@ from rasterio.transform import Affine
 from shapely.geometry import shape
 
 from geoseg.core import NODATA, Plan, SegmentOptions, Strip, VectorOptions, Window, least_score
-from geoseg.evaluate.objects import Objects, Region, joined
+from geoseg.metrics.objects import Objects, Region, joined
 from geoseg.model.bundle import Bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline.segment import plan_segment
@@ -24,9 +24,9 @@ from geoseg.raster import open_scene, read_rows
 from geoseg.raster.georef import at_gsd
 from geoseg.runtime.computing import one_thread
 from geoseg.train.images import LabelledImages
-from geoseg.vector.polygons import polygonal
+from geoseg.vector.formats.polygons import polygonal
+from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.stream import PolygonStream
-from geoseg.vector.table import PolygonContext
 
 MOST_PIXELS = 40_000_000
 """The operating point is measured on as many validation images, evenly chosen, as hold so many pixels."""

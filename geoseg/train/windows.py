@@ -22,7 +22,7 @@ _FEW = CELL * CELL // 100
 
 
 @dataclass(frozen=True)
-class Place:
+class PatchPlace:
     """Where a patch comes from.
 
     Attributes:
@@ -129,7 +129,7 @@ class WindowSampler:
             (cells, np.cumsum(weights[cells])) for cells in map(np.flatnonzero, census.holds.T) if len(cells)
         ]
 
-    def place(self, rng: np.random.Generator) -> Place:
+    def place(self, rng: np.random.Generator) -> PatchPlace:
         """Draw a window."""
         if self._by_class and rng.random() < self._recipe.sampling.balance:
             cells, weights = self._by_class[rng.integers(len(self._by_class))]
@@ -140,7 +140,7 @@ class WindowSampler:
         side = self._side(image, rng)
         row = _start(top + int(rng.integers(CELL)) - side // 2, side, self._images.sizes[image][0])
         col = _start(left + int(rng.integers(CELL)) - side // 2, side, self._images.sizes[image][1])
-        return Place(image, Window(row, col, side, side))
+        return PatchPlace(image, Window(row, col, side, side))
 
     def _side(self, image: int, rng: np.random.Generator) -> int:
         """Of the window, in the image's pixels: a random sampling distance within the recipe's range."""
@@ -161,7 +161,7 @@ def zoom_of(gsd_m: float | None, allowed: tuple[float, float] | None) -> float:
     return min(max(gsd_m, allowed[0]), allowed[1]) / gsd_m
 
 
-def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | None) -> list[Place]:
+def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | None) -> list[PatchPlace]:
     """Windows that cover the labels of images without gaps, each `side` pixels of the network's grid wide.
 
     The last of a row or column may reach beyond the image.
@@ -170,7 +170,7 @@ def tiles_of(images: LabelledImages, side: int, allowed: tuple[float, float] | N
     for number, (height, width) in enumerate(images.sizes):
         step = max(1, round(side * zoom_of(images.items[number].gsd_m, allowed)))
         places += [
-            Place(number, Window(row, col, step, step))
+            PatchPlace(number, Window(row, col, step, step))
             for row in range(0, height, step)
             for col in range(0, width, step)
         ]

@@ -16,10 +16,10 @@ from rasterio.transform import Affine
 from geoseg.core import ClassList, GeoGrid
 from geoseg.core.classes import MAX_CLASSES
 from geoseg.errors import OptionError, VectorError
-from geoseg.vector.attributes import texts
-from geoseg.vector.kinds import Geometries
-from geoseg.vector.layers import ONLY, Layer
-from geoseg.vector.polygons import PolygonTable, read_polygons
+from geoseg.vector.formats.attributes import texts
+from geoseg.vector.formats.geometry_types import Geometries
+from geoseg.vector.formats.layers import ONLY, Layer
+from geoseg.vector.formats.polygons import PolygonTable, read_polygons
 
 Labels = NDArray[np.uint8] | NDArray[np.uint32]
 CLASS_FIELD = "class"
@@ -59,7 +59,7 @@ class Burning:
         """Read a vector file.
 
         Args:
-            path: as for :func:`geoseg.vector.polygons.read_polygons`.
+            path: as for :func:`geoseg.vector.formats.polygons.read_polygons`.
             crs: of the grid.
             field: that tells the class; None: ``class``, where there is one. Whole numbers are values of the
                 mask and become classes of that number; if one of them is too large for that, all are numbers
@@ -115,7 +115,7 @@ class Burning:
         return np.array([ids[name] for name in self.names], np.uint8)
 
 
-class Burner:
+class PolygonBurner:
     """Draws polygons row by row; where they overlap, the later one counts.
 
     Args:

@@ -16,7 +16,7 @@ from geoseg.vector.holes import fill_drawn, fill_traced
 from geoseg.vector.measure import Floats, Geometries
 from geoseg.vector.overlaps import Neighbours, largest
 from geoseg.vector.spikes import cut_spikes
-from geoseg.vector.trace import Parts
+from geoseg.vector.trace.tracer import Parts
 
 FILL_HOLES_M2 = 2.0
 """Holes below this are filled. In a map of Banepa, where no building has a courtyard, 150 of 154 holes are

@@ -12,11 +12,11 @@ from pyogrio.errors import DataSourceError, FeatureError
 
 from geoseg.core.files import PendingFile, check_apart, make_folder, remove_leftovers, writing
 from geoseg.errors import OptionError
+from geoseg.vector.formats.layers import ONLY, Layer
+from geoseg.vector.formats.paths import plain_path
+from geoseg.vector.formats.polygons import read_polygons
+from geoseg.vector.formats.write import GPKG_OPTIONS, check_formats, layer_name, quiet
 from geoseg.vector.frames import SIMPLIFY_M, regularize_frame
-from geoseg.vector.layers import ONLY, Layer
-from geoseg.vector.paths import plain_path
-from geoseg.vector.polygons import read_polygons
-from geoseg.vector.write import GPKG_OPTIONS, check_formats, layer_name, quiet
 
 DRIVERS = {".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
 MEASURED = ("area_m2", "perimeter_m", "compactness", "regularized")

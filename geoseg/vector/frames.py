@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from geoseg.core import GeoGrid
 from geoseg.errors import OptionError
-from geoseg.vector.flat import FlatPolygons
+from geoseg.vector.formats.polygons import polygonal
 from geoseg.vector.measure import Geometries, local_frames
-from geoseg.vector.polygons import polygonal
-from geoseg.vector.regularize import regularize
-from geoseg.vector.trace import Parts
-from geoseg.vector.walls import Place
+from geoseg.vector.ragged_array import RaggedPolygons
+from geoseg.vector.regularize.outlines import regularize
+from geoseg.vector.regularize.segments import LocalFrame
+from geoseg.vector.trace.tracer import Parts
 
 Longs = NDArray[np.int64]
 
@@ -86,7 +86,7 @@ def _straightened(parts: Geometries, crs: str | None, simplify_m: float) -> Geom
         centre = shapely.get_coordinates(shapely.centroid(rounded[good][first]))
         frames = local_frames(grid, centre[:, 0], centre[:, 1])
         frames[~np.isfinite(frames).all(axis=(1, 2))] = np.eye(2)
-        place = Place(frames, grid.transform, traced=False)
+        place = LocalFrame(frames, grid.transform, traced=False)
         shapes, straight = regularize(traced, place, simplify_m, np.ones(len(traced), bool))
         found[good] = np.where(straight, shapes, found[good])
     back = np.empty_like(found)
@@ -127,7 +127,7 @@ def _on_grid(parts: Geometries, grid: GeoGrid) -> Geometries:
 
 def _traced(shapes: Geometries, group: Longs) -> Parts:
     """Polygons in whole steps as if they were traced."""
-    flat = FlatPolygons.of(shapes)
+    flat = RaggedPolygons.of(shapes)
     flipped = replace(flat, xy=flat.xy * [1.0, -1.0]).oriented()
     count = len(shapes)
     none = np.zeros(count, np.int64)

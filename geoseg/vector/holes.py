@@ -8,9 +8,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.vector.flat import starts
 from geoseg.vector.measure import Floats, Geometries
-from geoseg.vector.trace import Parts
+from geoseg.vector.ragged_array import starts
+from geoseg.vector.trace.tracer import Parts
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]

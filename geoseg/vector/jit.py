@@ -39,7 +39,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 @cache
 def _version() -> int:
     checksum = 0
-    for path in sorted(_HERE.glob("*.py")):
+    for path in sorted(_HERE.rglob("*.py")):
         text = path.read_bytes()
         if IMPORT in text:
             checksum = zlib.crc32(text, checksum)

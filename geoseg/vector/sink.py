@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from geoseg.core import Output, Strip, VectorOptions
+from geoseg.core.concurrency import prefetch
 from geoseg.core.objects import ObjectRows
-from geoseg.core.queues import prefetch
-from geoseg.vector.objects import ObjectLayout, ObjectStream
+from geoseg.vector.formats.table import FeatureTable, PolygonContext, TableFormat
+from geoseg.vector.formats.write import PolygonFiles
+from geoseg.vector.instances.object_ids import ObjectLayout, ObjectStream
 from geoseg.vector.stream import PolygonStream, Traceable
-from geoseg.vector.table import Features, PolygonContext, TableFormat
-from geoseg.vector.write import PolygonFiles
 
 
 class PolygonSink:
@@ -62,7 +62,7 @@ class PolygonSink:
 
     def _drawn(
         self, strips: Iterable[Strip] | Iterable[ObjectRows]
-    ) -> Iterator[tuple[int, Sequence[Features]]]:
+    ) -> Iterator[tuple[int, Sequence[FeatureTable]]]:
         for strip in strips:
             for features in self._stream.add(strip):
                 yield 0, [features]
@@ -93,7 +93,7 @@ class PolygonSink:
         cleaned = {what: count for what, count in self._stream.cleaner.counts.items() if count}
         return found | cleaned | ({"not_measured": self._not_measured} if self._not_measured else {})
 
-    def _keep(self, batches: Iterable[Features]) -> None:
+    def _keep(self, batches: Iterable[FeatureTable]) -> None:
         count = len(self._counts)
         for features in batches:
             first_id = int(self._counts.sum()) + 1

@@ -11,8 +11,8 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import Transform
-from geoseg.vector.flat import FlatPolygons, starts
 from geoseg.vector.measure import Floats, Geometries
+from geoseg.vector.ragged_array import RaggedPolygons, starts
 
 Mask = NDArray[np.bool_]
 Spike = tuple[shapely.Polygon, Floats]
@@ -75,7 +75,7 @@ class _Affine:
 
 def _may_have_spikes(shapes: Geometries, to_pixels: _Affine) -> Mask:
     """Polygons with a sharp corner, or a narrow end between two long edges."""
-    flat = FlatPolygons.of(shapes)
+    flat = RaggedPolygons.of(shapes)
     corners = np.diff(flat.ring_stop, prepend=0) - 1  # rings are closed
     ring = np.repeat(np.arange(len(corners)), corners)
     first = starts(np.cumsum(corners))[ring]

@@ -12,12 +12,12 @@ import numpy as np
 from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Strip, VectorOptions, Window
 from geoseg.errors import OptionError
 from geoseg.vector.clean import Cleaner
-from geoseg.vector.finish import Rules, finish
-from geoseg.vector.hollows import ScoreEdges
-from geoseg.vector.runs import find_runs
-from geoseg.vector.split import SplitScale, Splitter
-from geoseg.vector.table import Features, PolygonContext
-from geoseg.vector.trace import Parts, Tracer
+from geoseg.vector.features import PolygonSettings, finish
+from geoseg.vector.formats.table import FeatureTable, PolygonContext
+from geoseg.vector.instances.separate import ObjectSeparator, SeparationScale
+from geoseg.vector.instances.valleys import ValleyBoundary
+from geoseg.vector.trace.runs import find_runs
+from geoseg.vector.trace.tracer import Parts, Tracer
 
 PARTS_AT_ONCE = 50_000
 """Parts whose outlines are drawn at once, which takes some kilobytes each."""
@@ -74,7 +74,7 @@ class PolygonStream:
     """
 
     def __init__(self, plan: Traceable, options: VectorOptions, context: PolygonContext) -> None:
-        self._rules = Rules.of(plan.source, plan.classes, options, context)
+        self._rules = PolygonSettings.of(plan.source, plan.classes, options, context)
         self._traced = np.arange(256) < len(plan.classes)
         self._traced[0] = options.background
         self._traced[NODATA] = False
@@ -82,7 +82,7 @@ class PolygonStream:
         self._tracer = Tracer(plan.source.width, options.connectivity, self.cleaner.changes)
         self._splitter, self._score_edges = self._split_with(plan, options)
 
-    def add(self, strip: Strip) -> Iterator[Features]:
+    def add(self, strip: Strip) -> Iterator[FeatureTable]:
         """Take the next strip; gives what it completes."""
         if self._splitter is not None:
             ready = self._with_edges(strip)
@@ -93,14 +93,14 @@ class PolygonStream:
         for parts in self._tracer.add(find_runs(strip.first_row, strip.labels, strip.scores, self._traced)):
             yield from self._finished(parts)
 
-    def finish(self) -> Iterator[Features]:
+    def finish(self) -> Iterator[FeatureTable]:
         """Say that no strip follows; gives the rest."""
         if self._splitter is None:
             yield from self._finished(self._tracer.finish())
 
     def _split_with(
         self, plan: Traceable, options: VectorOptions
-    ) -> tuple[Splitter | None, ScoreEdges | None]:
+    ) -> tuple[ObjectSeparator | None, ValleyBoundary | None]:
         """What cuts objects apart, and what makes edges of scores for it where there are none."""
         wanted = plan.has_edges if options.split_touching is None else options.split_touching
         if not wanted:
@@ -108,10 +108,12 @@ class PolygonStream:
         pixels = math.sqrt(
             plan.source.height * plan.source.width / (plan.network.height * plan.network.width)
         )
-        splitter = Splitter(plan.source.size, self._traced, SplitScale.of(pixels), options.connectivity)
+        splitter = ObjectSeparator(
+            plan.source.size, self._traced, SeparationScale.of(pixels), options.connectivity
+        )
         if plan.has_edges:
             return splitter, None
-        return splitter, ScoreEdges(plan.source.height, self._traced, pixels)
+        return splitter, ValleyBoundary(plan.source.height, self._traced, pixels)
 
     def _with_edges(self, strip: Strip) -> Strip | None:
         if self._score_edges is None:
@@ -123,7 +125,7 @@ class PolygonStream:
             )
         return self._score_edges.add(strip)
 
-    def _finished(self, parts: Parts) -> Iterator[Features]:
+    def _finished(self, parts: Parts) -> Iterator[FeatureTable]:
         for some in parts.batches(PARTS_AT_ONCE):
             features = finish(some, self._rules, self.cleaner)
             if len(features):

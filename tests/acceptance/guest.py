@@ -167,7 +167,7 @@ def _train(folder: Path, run: str = "run", step: Callable[[Any], None] = lambda 
     from geoseg.train import job
 
     nobody: Any = lambda *told: None  # noqa: E731
-    listener = job.Listener(nobody, nobody, step, nobody, lambda windows: nobody, nobody)
+    listener = job.TrainListener(nobody, nobody, step, nobody, lambda windows: nobody, nobody)
     job.train(job.Request((folder / "set",), folder / run, _settings()), listener)
 
 

@@ -14,7 +14,7 @@ from pyogrio import list_layers
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
 from geoseg.core.options import VECTOR_FORMATS
-from geoseg.vector.write import layer_name
+from geoseg.vector.formats.write import layer_name
 from tests.scenes import write_scene
 from tests.support import make_test_bundle
 

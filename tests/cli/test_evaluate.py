@@ -11,8 +11,8 @@ import pytest
 
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
+from geoseg.evaluate import pixel_metrics
 from geoseg.evaluate import run as run_module
-from geoseg.evaluate import totals
 from geoseg.evaluate.blocks import bootstrap
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 
@@ -70,7 +70,7 @@ def test_a_box_limits_it(capsys: pytest.CaptureFixture[str]) -> None:
     totals = []
     for limit in (("--bbox", box), ("--aoi", "area.geojson")):
         assert geoseg("evaluate", "guess.tif", "truth.tif", "--json", *limit) == 0
-        totals.append(json.loads(capsys.readouterr().out)["total"]["pixels"]["pixels"])
+        pixel_metrics.append(json.loads(capsys.readouterr().out)["total"]["pixels"]["pixels"])
     assert totals == [200, 200]
     assert geoseg("evaluate", "guess.tif", "truth.tif", "--bbox", "0,0,1,1") == 1
     assert "lies outside" in capsys.readouterr().err
@@ -151,6 +151,6 @@ def test_intervals_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
         drawn.append(args)
         return bootstrap(*args)
 
-    monkeypatch.setattr(totals, "bootstrap", counted)
+    monkeypatch.setattr(pixel_metrics, "bootstrap", counted)
     assert geoseg("evaluate", "guess.tif", "truth.tif", "-o", "out", "--no-footprints") == 0
     assert len(drawn) == 8

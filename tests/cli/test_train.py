@@ -13,7 +13,7 @@ import pytest
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
 from geoseg.cli.train import plan_text
-from geoseg.train.origin import Origin
+from geoseg.train.initial_model import InitialModel
 from geoseg.train.recipe import Network, Recipe
 from tests.train.sets import rewrite, write_set
 from tests.train.test_kill import RECIPE
@@ -72,7 +72,7 @@ def cut_off(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
-        (Recipe(init=Origin("runs/a/bundle", "roofs")), "starting from the bundle roofs;"),
+        (Recipe(init=InitialModel("runs/a/bundle", "roofs")), "starting from the bundle roofs;"),
         (
             Recipe(network=Network(encoder_weights="efficientnet-lite0")),
             "starting from efficientnet-lite0 weights;",

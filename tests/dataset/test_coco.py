@@ -15,9 +15,9 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from geoseg.core import Window
-from geoseg.dataset.annotated import REPORT, Choice, Target, prepare_annotated
+from geoseg.dataset.annotated import REPORT, ImageSelection, Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.runs import run_lengths
 from geoseg.dataset.shapes import Shape, draw_shapes
 from geoseg.dataset.store import open_dataset, read_labels
@@ -42,9 +42,11 @@ def write_coco(folder: Path, annotations: list[dict[str, Any]], **more: Any) -> 
     return path
 
 
-def prepare(path: Path, target: Path, choice: Choice | None = None, images: Path | None = None) -> Any:
+def prepare(
+    path: Path, target: Path, choice: ImageSelection | None = None, images: Path | None = None
+) -> Any:
     """The data set of a COCO file."""
-    return prepare_annotated(read_coco(path, images), Target(target, Source("test")), choice)
+    return prepare_annotated(read_coco(path, images), Target(target, DataSource("test")), choice)
 
 
 def annotation(number: int, segmentation: Any, image: int = 1, category: int = 3, **more: Any) -> Any:
@@ -129,11 +131,11 @@ def test_images_are_chosen_by_how_clean_they_are(tmp_path: Path) -> None:
     path = write_coco(tmp_path, [annotation(1, [SQUARE]), annotation(2, [[1, 1, 2, 2]], image=1)])
 
     assert ["a", "b"] == [i.stem for i in prepare(path, tmp_path / "all").items]
-    assert ["a"] == [i.stem for i in prepare(path, tmp_path / "full", Choice(drop_empty=True)).items]
+    assert ["a"] == [i.stem for i in prepare(path, tmp_path / "full", ImageSelection(drop_empty=True)).items]
     with pytest.raises(InputError, match="fewer than three points: 1"):
-        prepare(path, tmp_path / "best", Choice(best=1))
+        prepare(path, tmp_path / "best", ImageSelection(best=1))
     with pytest.raises(InputError, match="none of its 2 images is left"):
-        prepare(path, tmp_path / "most", Choice(max_irregular=0))
+        prepare(path, tmp_path / "most", ImageSelection(max_irregular=0))
     assert [1, 0] == [i.irregular for i in open_dataset(tmp_path / "all").items]
 
 

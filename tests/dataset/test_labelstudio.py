@@ -10,7 +10,7 @@ from PIL import Image
 
 from geoseg.dataset.annotated import Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.labelstudio import read_labelstudio
 from geoseg.dataset.runs import brush_mask
 from geoseg.dataset.store import DataSet, read_labels
@@ -67,7 +67,7 @@ def write_tasks(folder: Path, *annotations: list[Any], name: str = "/data/upload
 
 def prepare(path: Path, target: Path) -> DataSet:
     """The data set of an export."""
-    return prepare_annotated(read_labelstudio(path), Target(target, Source("test")))
+    return prepare_annotated(read_labelstudio(path), Target(target, DataSource("test")))
 
 
 def test_polygons_and_brushes(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_banepa_equals_its_coco_form(data_dir: Path, tmp_path: Path) -> None:
     """12 chips, 505 polygons; the same pixels but for rounding of coordinates."""
     folder = data_dir / "banepa" / "coco"
     dataset = prepare(folder / "labelstudio.json", tmp_path / "set")
-    coco = prepare_annotated(read_coco(folder / "result.json"), Target(tmp_path / "coco", Source("test")))
+    coco = prepare_annotated(read_coco(folder / "result.json"), Target(tmp_path / "coco", DataSource("test")))
     both, either = 0, 0
     for item in dataset.items:
         one, other = read_labels(item).mask, read_labels(coco[item.stem]).mask

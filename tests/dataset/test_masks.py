@@ -16,8 +16,8 @@ from geoseg.core.orientation import Orientation
 from geoseg.dataset.annotated import Target
 from geoseg.dataset.classlists import ClassTable, ListedClass, parse_class, read_class_list, write_class_list
 from geoseg.dataset.colours import write_colours
-from geoseg.dataset.items import Source
-from geoseg.dataset.maskrules import MaskOptions, usual_tolerance
+from geoseg.dataset.items import DataSource
+from geoseg.dataset.label_map import MaskOptions, usual_tolerance
 from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
 from geoseg.dataset.palette import Palette, from_one_hot, to_colours, to_ids, to_one_hot
 from geoseg.dataset.store import DataSet, open_dataset, read_labels
@@ -54,7 +54,7 @@ def folder_of(folder: Path, masks: dict[str, Any], save: Callable[[Path, Any], N
 def prepare(places: MaskPlaces, listed: ClassTable | None, target: Path, **options: Any) -> DataSet:
     """The data set of a folder."""
     masks = check_masks(places, listed, MaskOptions(**options))
-    return prepare_masks(masks, Target(target, Source("test")))
+    return prepare_masks(masks, Target(target, DataSource("test")))
 
 
 def only_mask(dataset: DataSet) -> list[list[int]]:
@@ -367,7 +367,7 @@ def test_rio_vegas_camvid(data_dir: Path, tmp_path: Path) -> None:
     caught = prepare(vegas, table("building=1"), tmp_path / "vegas", nodata="none")
     frames = check_masks(MaskPlaces(data_dir / "camvid"), None, MaskOptions())
     # an overexposed sky along the upper border would be a collar in some frames
-    camvid = prepare_masks(frames, Target(tmp_path / "camvid", Source("test"), keep_collar=True))
+    camvid = prepare_masks(frames, Target(tmp_path / "camvid", DataSource("test"), keep_collar=True))
 
     assert (15, 266162) == (len(rio), rio.totals()["pixels"]["building"])
     assert 113075 == caught.totals()["pixels"]["building"]
@@ -484,7 +484,7 @@ def grey_folder(folder: Path) -> Path:
 def test_grey_jpeg_masks(tmp_path: Path, listed: tuple[str, ...], options: dict[str, Any]) -> None:
     """Values near a class are of it, white is 255, and what was taken is said."""
     masks = check_masks(MaskPlaces(grey_folder(tmp_path)), table(*listed), MaskOptions(**options))
-    dataset = prepare_masks(masks, Target(tmp_path / "set", Source("test")))
+    dataset = prepare_masks(masks, Target(tmp_path / "set", DataSource("test")))
     counts = [item.counts for item in dataset.items]
 
     assert all(1_164 <= building <= 1_236 and not ignored for _, building, ignored in counts)
@@ -545,7 +545,7 @@ def test_masks_of_pictures_that_are_shown_turned(tmp_path: Path, value: int, as_
     as_stored = as_stored and value >= 5
     Image.fromarray(stored if as_stored else mask).save(tmp_path / "masks/a.png")
     masks = check_masks(MaskPlaces(tmp_path), table("roof=1"), MaskOptions())
-    (item,) = prepare_masks(masks, Target(tmp_path / "set", Source("test"))).items
+    (item,) = prepare_masks(masks, Target(tmp_path / "set", DataSource("test"))).items
 
     assert np.array_equal(stored, read_labels(item).mask)
     assert any("shown turned by EXIF: 1 image (a.png)" in line for line in masks.agreement.told)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoseg.dataset.annotated import Annotations, Choice, Target, prepare_annotated
+from geoseg.dataset.annotated import Annotations, ImageSelection, Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.merge import merge_datasets
 from geoseg.dataset.shapes import Shape
 from geoseg.dataset.store import DataSet, open_dataset, read_labels
@@ -21,7 +21,7 @@ from tests.dataset.test_yolo import SQUARE, write_yolo
 def outlines(folder: Path, name: str, labels: dict[str, str | None], gsd_m: float | None = 0.4) -> DataSet:
     """A data set of outlines."""
     found = read_yolo_folder(write_yolo(folder / f"{name}-yolo", labels), ["roof"])
-    return prepare_annotated(found, Target(folder / name, Source(name), gsd_m))
+    return prepare_annotated(found, Target(folder / name, DataSource(name), gsd_m))
 
 
 def test_everything_is_kept(tmp_path: Path) -> None:
@@ -78,11 +78,13 @@ def test_banepa_and_chinese_cities(data_dir: Path, tmp_path: Path) -> None:
     """48 chips at 0.132 m and 200 at 0.4 m: counts add up, each keeps its distance and source."""
     one = prepare_annotated(
         read_coco(data_dir / "banepa" / "coco" / "result.json"),
-        Target(tmp_path / "banepa", Source("banepa"), 0.132),
+        Target(tmp_path / "banepa", DataSource("banepa"), 0.132),
     )
     found = read_yolo_folder(data_dir / "building-segmentation-2")
     two = prepare_annotated(
-        first(found, 200), Target(tmp_path / "cities", Source("cities", "CC-BY-4.0"), 0.4), Choice()
+        first(found, 200),
+        Target(tmp_path / "cities", DataSource("cities", "CC-BY-4.0"), 0.4),
+        ImageSelection(),
     )
     joint = merge_datasets([one, two], tmp_path / "joint")
     totals: list[Any] = [d.totals() for d in (one, two, joint)]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from geoseg.dataset.annotated import Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.labelstudio import read_labelstudio
 from geoseg.dataset.store import read_labels, read_list
 from geoseg.dataset.yolo import read_yolo_folder
@@ -66,7 +66,7 @@ def test_folders_in_names_tell_images_apart(tmp_path: Path) -> None:
     """Both are taken, and both are called by their folder too."""
     write_images(tmp_path, "north/a.png", "south/a.png", "b.png")
     annotations = read_coco(write_coco(tmp_path, "north/a.png", "south/a.png", "b.png"))
-    dataset = prepare_annotated(annotations, Target(tmp_path / "set", Source("test")))
+    dataset = prepare_annotated(annotations, Target(tmp_path / "set", DataSource("test")))
 
     assert ["b", "north_a", "south_a"] == [item.stem for item in dataset.items]
     assert all(read_labels(item).mask[10, 10] == 1 for item in dataset.items)

@@ -13,7 +13,7 @@ from geoseg.core.orientation import Orientation
 from geoseg.core.window import Window
 from geoseg.dataset.annotated import Target, prepare_annotated
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import DataSet, Source
+from geoseg.dataset.items import DataSet, DataSource
 from geoseg.dataset.labelstudio import read_labelstudio
 from geoseg.dataset.placement import Placement, place_labels
 from geoseg.dataset.store import read_image, read_labels
@@ -74,7 +74,7 @@ def write_coco(folder: Path, name: str, size: Any, segmentation: Any) -> Path:
 
 def target(folder: Path) -> Target:
     """Where the data set goes."""
-    return Target(folder / "set", Source("test"))
+    return Target(folder / "set", DataSource("test"))
 
 
 def brightness(dataset: DataSet) -> tuple[int, float]:
@@ -93,7 +93,7 @@ def test_coco_polygons_lie_on_what_they_were_drawn_on(tmp_path: Path, value: int
         path = write_coco(tmp_path, f"a.{suffix}", declared, [SQUARE])
         annotations = read_coco(path)
         pixels, mean = brightness(
-            prepare_annotated(annotations, Target(tmp_path / f"set{declared}", Source("t")))
+            prepare_annotated(annotations, Target(tmp_path / f"set{declared}", DataSource("t")))
         )
 
         assert 300 == pixels
@@ -146,7 +146,7 @@ def test_labelstudio_and_yolo_follow_the_shown_picture(tmp_path: Path, value: in
     found = [read_yolo_folder(tmp_path, ["building"]), read_labelstudio(tmp_path / "tasks.json")]
 
     for number, annotations in enumerate(found):
-        dataset = prepare_annotated(annotations, Target(tmp_path / f"set{number}", Source("t")))
+        dataset = prepare_annotated(annotations, Target(tmp_path / f"set{number}", DataSource("t")))
         pixels, mean = brightness(dataset)
         assert 300 == pixels
         assert 250 < mean
@@ -166,7 +166,7 @@ def test_resized_images_scale_their_labels(tmp_path: Path, factor: float, value:
     runs = {"size": list(SHOWN), "counts": code["counts"].decode()}
     for number, segmentation in enumerate(([SQUARE], runs)):
         annotations = read_coco(write_coco(tmp_path, "a.png", SHOWN, segmentation))
-        dataset = prepare_annotated(annotations, Target(tmp_path / f"set{number}", Source("t")))
+        dataset = prepare_annotated(annotations, Target(tmp_path / f"set{number}", DataSource("t")))
 
         assert (round(300 * factor**2), 255.0) == brightness(dataset)
         assert any(

@@ -14,7 +14,7 @@ from PIL import Image
 from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
 from geoseg.core.text import counted
-from geoseg.dataset.preview import Choice, Patches, choose, draw, page, read_shown
+from geoseg.dataset.preview import Patches, PreviewSelection, choose, draw, page, read_shown
 from geoseg.dataset.store import open_dataset
 from geoseg.errors import InputError
 
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 def test_one_is_one_patch(folder: Path) -> None:
     """Not ``all 1 patches``."""
     dataset = open_dataset(folder)
-    one = Patches(dataset, ((dataset.items[0], None),), 1, Choice(4))
+    one = Patches(dataset, ((dataset.items[0], None),), 1, PreviewSelection(4))
 
     assert one.words == "1 patch"
     assert [counted(n, "class") for n in (0, 1, 1200)] == ["0 classes", "1 class", "1,200 classes"]
@@ -60,8 +60,8 @@ def test_one_is_one_patch(folder: Path) -> None:
 def test_patches_are_chosen_evenly(folder: Path) -> None:
     """From first to last; a large image counts as the patches it is cut into."""
     dataset = open_dataset(folder)
-    every = choose(dataset, Choice(400))
-    some = choose(dataset, Choice(5))
+    every = choose(dataset, PreviewSelection(400))
+    some = choose(dataset, PreviewSelection(5))
 
     assert every.total == len(every) == 30 + 2 * 3
     assert [item.stem for item, _ in some.places] == ["i00", "i09", "i18", "i26", "large"]
@@ -72,11 +72,11 @@ def test_the_worst_come_first(folder: Path) -> None:
     """Those with the most irregular labels; where none were counted, that is said."""
     dataset = open_dataset(folder)
     with pytest.raises(InputError, match="worst"):
-        choose(dataset, Choice(3, worst=True))
+        choose(dataset, PreviewSelection(3, worst=True))
     counted = replace(
         dataset, items=tuple(replace(item, irregular=n % 4) for n, item in enumerate(dataset.items[:8]))
     )
-    chosen = choose(counted, Choice(3, worst=True))
+    chosen = choose(counted, PreviewSelection(3, worst=True))
 
     assert [item.stem for item, _ in chosen.places] == ["i03", "i07", "i02"]
 
@@ -87,7 +87,7 @@ def test_values_are_stretched_over_the_image_not_the_patch(folder: Path) -> None
     pixels = np.full((3, 600, 1200), 300, np.uint16)
     pixels[:, :, 600:] = np.random.default_rng(1).integers(200, 1800, (3, 600, 600))
     write(folder, "large", pixels, np.zeros((600, 1200), np.uint8))
-    shown = [s for s in read_shown(choose(dataset, Choice(400)), 256) if s.item.stem == "large"]
+    shown = [s for s in read_shown(choose(dataset, PreviewSelection(400)), 256) if s.item.stem == "large"]
 
     flat, rich = shown[0].pixels, shown[2].pixels
     assert flat.std() < 1
@@ -98,8 +98,8 @@ def test_values_are_stretched_over_the_image_not_the_patch(folder: Path) -> None
 def test_bands_can_be_chosen(folder: Path) -> None:
     """Three by number in the order asked for, or one as grey."""
     dataset = open_dataset(folder)
-    one = next(read_shown(choose(dataset, Choice(1, bands=("4",))), 48)).pixels
-    three = next(read_shown(choose(dataset, Choice(1, bands=("4", "2", "1"))), 48)).pixels
+    one = next(read_shown(choose(dataset, PreviewSelection(1, bands=("4",))), 48)).pixels
+    three = next(read_shown(choose(dataset, PreviewSelection(1, bands=("4", "2", "1"))), 48)).pixels
 
     assert (one[..., 0] == one[..., 1]).all()
     np.testing.assert_array_equal(one[..., 0], three[..., 0])
@@ -108,7 +108,7 @@ def test_bands_can_be_chosen(folder: Path) -> None:
 
 def test_sheet_and_page(folder: Path) -> None:
     """Both hold what was chosen; labels go with their pixels."""
-    patches = choose(open_dataset(folder), Choice(4))
+    patches = choose(open_dataset(folder), PreviewSelection(4))
     told = []
 
     assert draw(patches, 900, told.append).width == 900
@@ -141,6 +141,6 @@ def test_the_command_draws_what_the_kind_of_argument_asks_for(
 
 def test_real_sets_are_drawn(data_dir: Path) -> None:
     """Rio as it is: two plain folders."""
-    patches = choose(open_dataset(data_dir / "rio"), Choice(6))
+    patches = choose(open_dataset(data_dir / "rio"), PreviewSelection(6))
 
     assert draw(patches, 1400).width == 1400

@@ -17,11 +17,11 @@ from geoseg.core import NODATA, GeoGrid, Window
 from geoseg.dataset.annotated import Target, prepare_annotated
 from geoseg.dataset.classlists import named_classes
 from geoseg.dataset.coco import read_coco
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.shapes import draw_shapes
 from geoseg.dataset.store import DataSet, read_labels
 from geoseg.dataset.vectors import (
-    Features,
+    SceneFeatures,
     VectorLabels,
     VectorSet,
     contacts,
@@ -54,7 +54,7 @@ def write_vectors(path: Path, geometries: list[Any], crs: str | None = "EPSG:326
 def prepare(vectors: Path, *scenes: Path, target: Path, **labels: Any) -> DataSet:
     """The data set of scenes and features."""
     found = read_vector_set(vectors, scenes, VectorLabels(**labels))
-    return prepare_vectors(found, Target(target, Source("test")))
+    return prepare_vectors(found, Target(target, DataSource("test")))
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32628", "EPSG:4326"])
@@ -199,7 +199,7 @@ def test_windows_join(boxes: list[tuple[float, float, int, int, float]]) -> None
         shapely.affinity.rotate(pixels(row, col, height, width), angle)
         for row, col, height, width, angle in boxes
     ]
-    features = Features(
+    features = SceneFeatures(
         np.array(placed, object), np.ones(len(placed), np.uint8), shapely.bounds(placed).reshape(-1, 4)
     )
     labels = VectorLabels(boundary=1, contact=2)
@@ -234,7 +234,7 @@ def test_vectors_to_mask_to_vectors(
 ) -> None:
     """Traced again, the outline lies within half a pixel of where it was."""
     outline = shapely.affinity.rotate(pixels(row, col, height, width), angle)
-    features = Features(
+    features = SceneFeatures(
         np.array([outline], object), np.ones(1, np.uint8), shapely.bounds([outline]).reshape(-1, 4)
     )
     ids = features.draw(GRID, all_touched=False)
@@ -253,7 +253,7 @@ def test_banepa_through_geojson_and_coco(data_dir: Path, tmp_path: Path) -> None
     folder = data_dir / "banepa"
     vectors = prepare(folder / "buildings.geojson", folder / "scene.tif", target=tmp_path / "vectors")
     coco = prepare_annotated(
-        read_coco(folder / "coco" / "result.json"), Target(tmp_path / "coco", Source("c"))
+        read_coco(folder / "coco" / "result.json"), Target(tmp_path / "coco", DataSource("c"))
     )
     mask = read_labels(vectors.items[0]).mask
     both = either = 0

@@ -15,11 +15,11 @@ import rasterio
 from PIL import Image
 
 from geoseg.core import NODATA, ClassList, LabelClass, Window
-from geoseg.dataset.items import Labels, Source
-from geoseg.dataset.journal import Workshop, replaced
-from geoseg.dataset.making import Sample
+from geoseg.dataset.item_writer import LabelledImage
+from geoseg.dataset.items import DataSource, Labels
+from geoseg.dataset.staging import StagingFolder, replaced
 from geoseg.dataset.store import open_dataset, read_image, read_labels
-from geoseg.dataset.writer import Recipe, write_dataset
+from geoseg.dataset.writer import DataSetSettings, write_dataset
 from geoseg.errors import InputError, OutputError
 from geoseg.raster import Scene, open_scene
 from tests.scenes import write_scene
@@ -27,23 +27,23 @@ from tests.scenes import write_scene
 CLASSES = ClassList((LabelClass(0, "background", "#000000"), LabelClass(1, "roof", "#FF0000")))
 
 
-def recipe(target: Path, **more: Any) -> Recipe:
+def recipe(target: Path, **more: Any) -> DataSetSettings:
     """A data set of one source."""
-    return Recipe(target, CLASSES, (Source("here", "CC0", 2.0),), **more)
+    return DataSetSettings(target, CLASSES, (DataSource("here", "CC0", 2.0),), **more)
 
 
-def draw(sample: Sample, scene: Scene, window: Window) -> Labels:
+def draw(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
     """Objects 1 and 2, side by side."""
     cols = np.mgrid[: window.height, : window.width][1]
     ids = np.where(cols < 3, 1, np.where(cols < 5, 2, 0)).astype(np.uint32)
     return Labels((ids > 0).astype(np.uint8), ids)
 
 
-def placed(folder: Path, count: int = 3, **more: Any) -> list[Sample]:
+def placed(folder: Path, count: int = 3, **more: Any) -> list[LabelledImage]:
     """Samples with a place on the ground."""
     folder.mkdir(exist_ok=True)
     return [
-        Sample(f"s{i}", write_scene(folder / f"s{i}.tif", (40, 50), seed=i, **more), "here", objects=2)
+        LabelledImage(f"s{i}", write_scene(folder / f"s{i}.tif", (40, 50), seed=i, **more), "here", objects=2)
         for i in range(count)
     ]
 
@@ -92,7 +92,7 @@ def test_pictures_without_a_place_get_png_masks(tmp_path: Path) -> None:
     pixels = np.full((8, 9, 4), 200, np.uint8)
     pixels[0, 0, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    dataset = write_dataset(recipe(tmp_path / "set"), [Sample("a", tmp_path / "a.png", "here")], draw)
+    dataset = write_dataset(recipe(tmp_path / "set"), [LabelledImage("a", tmp_path / "a.png", "here")], draw)
     (item,) = dataset.items
     assert item.mask is not None
     colours = np.asarray(Image.open(item.mask).convert("RGB"))
@@ -110,7 +110,9 @@ def test_files_beside_an_image_come_along(tmp_path: Path) -> None:
     (tmp_path / "a.pgw").write_text("0.5\n0\n0\n-0.5\n100.25\n200.75\n")
     Image.fromarray(np.eye(8, 9, dtype=np.uint8) * 255).save(tmp_path / "m.tif")
     (tmp_path / "m.tif").rename(tmp_path / "a.png.msk")
-    (item,) = write_dataset(recipe(tmp_path / "set"), [Sample("b.c", tmp_path / "a.png", "here")], draw).items
+    (item,) = write_dataset(
+        recipe(tmp_path / "set"), [LabelledImage("b.c", tmp_path / "a.png", "here")], draw
+    ).items
 
     with open_scene(item.image) as scene:
         assert (0.5, 0.0, 100.0, 0.0, -0.5, 201.0) == scene.info.grid.transform
@@ -136,13 +138,13 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     samples = placed(tmp_path / "in", 12)
     drawn: list[str] = []
 
-    def stopping(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def stopping(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         drawn.append(sample.stem)
         if len(drawn) == 9:
             raise KeyboardInterrupt
         return draw(sample, scene, window)
 
-    def watching(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def watching(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         drawn.append(sample.stem)
         return draw(sample, scene, window)
 
@@ -169,7 +171,7 @@ def test_what_changed_meanwhile_is_made_anew(tmp_path: Path) -> None:
     """An entry counts only for the same image and options; leftovers of others go."""
     samples = placed(tmp_path / "in", 6)
 
-    def stopping(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def stopping(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         if sample.stem == "s5":
             raise KeyboardInterrupt
         return draw(sample, scene, window)
@@ -187,17 +189,20 @@ def test_failures_leave_nothing(tmp_path: Path) -> None:
     """Wrong input is told in one message, before or after work began, and no folder stays."""
     samples = placed(tmp_path / "in")
 
-    def failing(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def failing(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         raise InputError("no", "yes")
 
     for wrong, told in (
         ([], "no images"),
         ([*samples, samples[0]], "have the name of another"),
         (
-            [Sample("x", tmp_path / "x.tif", "here"), Sample("y", tmp_path / "y.tif", "here")],
+            [LabelledImage("x", tmp_path / "x.tif", "here"), LabelledImage("y", tmp_path / "y.tif", "here")],
             "2 images are missing",
         ),
-        ([*samples, Sample("g", write_scene(tmp_path / "in" / "g.tif", (9, 9), bands=1), "here")], "unlike"),
+        (
+            [*samples, LabelledImage("g", write_scene(tmp_path / "in" / "g.tif", (9, 9), bands=1), "here")],
+            "unlike",
+        ),
     ):
         with pytest.raises(InputError, match=told):
             write_dataset(recipe(tmp_path / "set"), wrong, draw)
@@ -241,7 +246,7 @@ def test_what_cannot_be_removed_is_no_failure(tmp_path: Path, monkeypatch: pytes
     samples = placed(tmp_path / "in")
     write_dataset(recipe(tmp_path / "set"), samples, draw)
     with monkeypatch.context() as patched:
-        patched.setattr("geoseg.dataset.journal.shutil.rmtree", lambda *a, **k: None)
+        patched.setattr("geoseg.dataset.staging.shutil.rmtree", lambda *a, **k: None)
         for count in (1, 2):
             assert count == len(
                 write_dataset(recipe(tmp_path / "set", overwrite=True), samples[:count], draw)
@@ -257,12 +262,12 @@ def test_finished_work_survives_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
     drawn: list[str] = []
     asked: list[int] = []
 
-    def failing(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def failing(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         if len(drawn) == 9:
             raise OutputError("the disk is full", "free some space")
         return watching(sample, scene, window)
 
-    def watching(sample: Sample, scene: Scene, window: Window) -> Labels:
+    def watching(sample: LabelledImage, scene: Scene, window: Window) -> Labels:
         drawn.append(sample.stem)
         return draw(sample, scene, window)
 
@@ -282,30 +287,30 @@ def test_finished_work_survives_a_failure(tmp_path: Path, monkeypatch: pytest.Mo
 def test_one_run_at_a_time(tmp_path: Path, owner: str | None) -> None:
     """Another run is refused, also one that this machine cannot see; the remedy names the file in the way."""
     folder = tmp_path / ".set.geoseg-part"
-    with Workshop(tmp_path / "set", overwrite=False) as other:
+    with StagingFolder(tmp_path / "set", overwrite=False) as other:
         other.note("key", {})
         if owner is None:
             with pytest.raises(
                 OutputError, match=r"another run makes it .*delete .*/\.set\.geoseg-part/owner"
             ):
-                Workshop(tmp_path / "set", overwrite=False)
+                StagingFolder(tmp_path / "set", overwrite=False)
     if owner is not None:
         (folder / "owner").write_text(owner)
         with pytest.raises(OutputError, match="another container or on another machine"):
-            Workshop(tmp_path / "set", overwrite=False)
+            StagingFolder(tmp_path / "set", overwrite=False)
         (folder / "owner").unlink()
-    with Workshop(tmp_path / "set", overwrite=False) as mine:
+    with StagingFolder(tmp_path / "set", overwrite=False) as mine:
         assert {"key": {}} == mine.finished
 
 
 def test_a_killed_run_s_claim_ends_with_it(tmp_path: Path) -> None:
     """Whatever its process number is by now: the lock went with it."""
     script = (
-        "import os; from pathlib import Path; from geoseg.dataset.journal import Workshop;"
+        "import os; from pathlib import Path; from geoseg.dataset.staging import Workshop;"
         f"w = Workshop(Path({str(tmp_path / 'set')!r}), False).__enter__(); w.note('key', {{}}); os._exit(9)"
     )
     assert 9 == subprocess.run([sys.executable, "-c", script], check=False).returncode
-    with Workshop(tmp_path / "set", overwrite=False) as mine:
+    with StagingFolder(tmp_path / "set", overwrite=False) as mine:
         assert {"key": {}} == mine.finished
 
 

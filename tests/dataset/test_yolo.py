@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from geoseg.dataset.annotated import Target, prepare_annotated
-from geoseg.dataset.items import Source
+from geoseg.dataset.items import DataSource
 from geoseg.dataset.store import open_dataset, read_labels
 from geoseg.dataset.yolo import read_yolo_folder
 from geoseg.errors import InputError
@@ -29,7 +29,7 @@ def write_yolo(folder: Path, labels: dict[str, str | None], place: str = "") -> 
 
 def target(folder: Path) -> Target:
     """Where the data set goes."""
-    return Target(folder / "set", Source("test"), gsd_m=0.4)
+    return Target(folder / "set", DataSource("test"), gsd_m=0.4)
 
 
 def test_shares_of_the_image(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sklearn.metrics import jaccard_score
 from geoseg.core.classes import NODATA
 from geoseg.evaluate import blocks
 from geoseg.evaluate.blocks import BlockCounter, bootstrap, patch_mean
-from geoseg.evaluate.pixels import Confusion
+from geoseg.metrics.pixels import Confusion
 from tests.evaluate.files import random_mask
 
 

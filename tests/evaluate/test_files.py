@@ -17,9 +17,9 @@ from geoseg.core.classes import NODATA
 from geoseg.errors import OutputError, SceneError
 from geoseg.evaluate.maps import ERRORS, error_labels
 from geoseg.evaluate.options import EvaluateOptions, SceneFiles
-from geoseg.evaluate.pixels import Confusion
 from geoseg.evaluate.run import evaluate
 from geoseg.evaluate.write import EvaluationFiles
+from geoseg.metrics.pixels import Confusion
 from geoseg.raster.labelling import ValueOptions
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 from tests.evaluate.test_run import HOUSES, mask_of

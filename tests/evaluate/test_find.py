@@ -9,7 +9,7 @@ import pytest
 import rasterio
 
 from geoseg.evaluate.find import Given, find_scenes
-from geoseg.raster.labels import RUN_TAG
+from geoseg.raster.value_mapping import RUN_TAG
 from tests.evaluate.files import box_px, write_outlines, write_raster
 from tests.evaluate.test_run import HOUSES, mask_of
 

@@ -11,10 +11,10 @@ import pytest
 import shapely
 
 from geoseg.errors import VectorError
+from geoseg.evaluate.formatting import summary
 from geoseg.evaluate.notes import Notes
 from geoseg.evaluate.options import EvaluateListener, EvaluateOptions, SceneFiles
 from geoseg.evaluate.run import evaluate
-from geoseg.evaluate.words import summary
 from tests.evaluate.files import box_px, random_mask, write_outlines, write_raster
 
 HOUSES = [box_px(10, 10, 30, 40), box_px(50, 50, 20, 30)]

@@ -15,8 +15,8 @@ from geoseg.evaluate.options import EvaluateOptions, SceneFiles
 from geoseg.evaluate.pair import open_pair
 from geoseg.evaluate.run import evaluate
 from geoseg.evaluate.write import plain
-from geoseg.raster.labels import RUN_TAG
 from geoseg.raster.mask import CLASSES_TAG
+from geoseg.raster.value_mapping import RUN_TAG
 from tests.evaluate.files import PLACE, box_px, write_outlines, write_raster
 from tests.evaluate.test_run import HOUSES, mask_of
 

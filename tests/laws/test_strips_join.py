@@ -19,9 +19,9 @@ from scipy.ndimage import maximum_filter
 
 from bench.scenes import Workbench
 from geoseg.core import GeoGrid, Strip, VectorOptions
-from geoseg.vector.hollows import ScoreEdges
+from geoseg.vector.formats.table import PolygonContext
+from geoseg.vector.instances.valleys import ValleyBoundary
 from geoseg.vector.sink import PolygonSink
-from geoseg.vector.table import PolygonContext
 from tests.vector.files import UTM, Layout
 from tests.vector.tracing import bands, expected_rings, found_rings, split, trace, traced_labels
 
@@ -108,7 +108,7 @@ def test_edges_of_scores(labels, heights, seed):
     """Strip by strip they are those of the whole array: how far a score lies below the highest one nearby."""
     scores = np.random.default_rng(seed).integers(0, 251, labels.shape, dtype=np.uint8)
     traced = traced_labels()
-    made = ScoreEdges(len(labels), traced, 0.3)
+    made = ValleyBoundary(len(labels), traced, 0.3)
     ready = [
         made.add(Strip(start, labels[start:stop], np.stack([scores[start:stop]] * 4)))
         for start, stop in bands(len(labels), heights)

@@ -12,8 +12,8 @@ import rasterio
 
 from geoseg.core import NetworkOptions, SegmentOptions, VectorOptions
 from geoseg.dataset.annotated import Target
-from geoseg.dataset.items import Source
-from geoseg.dataset.maskrules import MaskOptions
+from geoseg.dataset.items import DataSource
+from geoseg.dataset.label_map import MaskOptions
 from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
 from geoseg.dataset.store import read_image, read_labels
 from geoseg.model.bundle import load_bundle
@@ -154,7 +154,7 @@ def test_training_data_ignores_collars(tmp_path: Path, keep: bool) -> None:
     plain.rename(tmp_path / "set" / "images" / "a.tif")
     write_raster(tmp_path / "set" / "masks" / "a.tif", np.tile(np.uint8([0, 1]), (1, SIZE[0], SIZE[1] // 2)))
     masks = check_masks(MaskPlaces(tmp_path / "set"), None, MaskOptions())
-    dataset = prepare_masks(masks, Target(tmp_path / "out", Source("test"), keep_collar=keep))
+    dataset = prepare_masks(masks, Target(tmp_path / "out", DataSource("test"), keep_collar=keep))
     ignored = np.zeros(SIZE, bool) if keep else collar
     np.testing.assert_array_equal(read_labels(dataset.items[0]).mask == 255, ignored)
     np.testing.assert_array_equal(~read_image(dataset.items[0]).valid, ignored)

@@ -15,11 +15,11 @@ import shapely
 from rasterio.features import rasterize
 
 from geoseg.core import SegmentOptions, Strip, VectorOptions
-from geoseg.evaluate.footprints import FootprintScore, polygons_from_ids, spacenet_score
+from geoseg.metrics.footprints import FootprintScore, polygons_from_ids, spacenet_score
 from geoseg.pipeline.segment import OutputOptions, segment
 from geoseg.pipeline.vectorize import VectorizeOptions, vectorize
 from geoseg.raster.labelling import ValueOptions
-from geoseg.vector.split import SplitScale, Splitter
+from geoseg.vector.instances.separate import ObjectSeparator, SeparationScale
 from tests.vector.files import read
 
 pytestmark = pytest.mark.slow
@@ -181,7 +181,7 @@ def test_touching_buildings_of_banepa(data_dir, tmp_path):
     labels = (scores >= 138)[:, EAST:].astype(np.uint8)
     moved = shapely.transform(truth, lambda xy: xy - np.array([EAST, 0]))
     rims = rasterize(shapely.buffer(shapely.boundary(moved), 3.0), labels.shape, dtype="uint8")
-    splitter = Splitter(labels.shape, np.arange(256) == 1, SplitScale.of(1.51))
+    splitter = ObjectSeparator(labels.shape, np.arange(256) == 1, SeparationScale.of(1.51))
     strip = Strip(0, labels, np.ascontiguousarray(scores[None, :, EAST:]), rims * np.uint8(250))
     parts = splitter.add(strip)
     assert parts is not None

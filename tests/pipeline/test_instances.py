@@ -22,9 +22,9 @@ from geoseg.core.objects import ObjectList, ObjectRows
 from geoseg.errors import OptionError, SceneError, VectorError
 from geoseg.pipeline.rasterize import RasterizeOptions, rasterize
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
-from geoseg.raster.labels import ValueOptions
-from geoseg.vector.objects import ObjectLayout, ObjectStream
-from geoseg.vector.table import PolygonContext
+from geoseg.raster.value_mapping import ValueOptions
+from geoseg.vector.formats.table import PolygonContext
+from geoseg.vector.instances.object_ids import ObjectLayout, ObjectStream
 from tests.vector.files import layout, read
 from tests.vector.tracing import bands
 

@@ -18,10 +18,10 @@ from geoseg.errors import OptionError, OutputError, ResumeError, SceneError
 from geoseg.model.bundle import load_bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline import segment as pipeline
-from geoseg.pipeline.segment import Listener, OutputOptions, SegmentResult, segment
-from geoseg.vector import write
-from geoseg.vector.finish import Rules
-from geoseg.vector.table import PolygonContext
+from geoseg.pipeline.segment import OutputOptions, SegmentListener, SegmentResult, segment
+from geoseg.vector.features import PolygonSettings
+from geoseg.vector.formats import write
+from geoseg.vector.formats.table import PolygonContext
 from tests.scenes import write_scene
 from tests.support import make_test_bundle
 
@@ -157,7 +157,7 @@ class _StoppedError(Exception):
     pass
 
 
-def _stop_after(patches: int) -> Listener:
+def _stop_after(patches: int) -> SegmentListener:
     done = [0]
 
     def progress(more: int) -> None:
@@ -165,7 +165,7 @@ def _stop_after(patches: int) -> Listener:
         if done[0] >= patches:
             raise _StoppedError
 
-    return Listener(progress=progress)
+    return SegmentListener(progress=progress)
 
 
 def test_an_error_half_way_leaves_no_output(scene, bundle, tmp_path):
@@ -330,8 +330,8 @@ def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
     grid = GeoGrid(100, 100)
     context = PolygonContext("scene", simplify_m=5.0)
     classes = load_bundle(bundle).spec.classes
-    assert Rules.of(grid, classes, VectorOptions(), context).simplify_m == 0.0
-    assert Rules.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0
+    assert PolygonSettings.of(grid, classes, VectorOptions(), context).simplify_m == 0.0
+    assert PolygonSettings.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0
 
 
 @pytest.mark.parametrize(("stated", "pixels"), [(None, 4), (0.4, 6.25)])
@@ -365,7 +365,7 @@ def test_a_first_run_says_that_it_compiles(scene, bundle, tmp_path, monkeypatch)
     def run(name: str) -> None:
         monkeypatch.setattr(pipeline, "load_kernels", lambda *arguments: loop(1))
         outputs = OutputOptions(tmp_path / name)
-        segment(scene, bundle, outputs, OPTIONS, Listener(compiling=lambda: told.append(name)))
+        segment(scene, bundle, outputs, OPTIONS, SegmentListener(compiling=lambda: told.append(name)))
 
     run("first")
     run("second")

@@ -17,7 +17,7 @@ from geoseg.core import VectorOptions
 from geoseg.errors import OptionError, OutputError, SceneError
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
 from geoseg.raster.labelling import ValueOptions
-from geoseg.raster.labels import RUN_TAG
+from geoseg.raster.value_mapping import RUN_TAG
 from tests.vector.files import PLAIN, read
 from tests.vector.tracing import blobs, trace
 

@@ -15,7 +15,7 @@ from geoseg.errors import OutputError
 from geoseg.report.marks import length_text, letters, nice_length, one_line
 from geoseg.report.picture import Overlay, draw_picture, save_picture
 from geoseg.report.view import View
-from geoseg.vector.polygons import Outline
+from geoseg.vector.formats.polygons import Outline
 
 CLASSES = (LabelClass(0, "background", "#000000"), LabelClass(1, "building", "#FF0000"))
 

@@ -11,7 +11,7 @@ import torch
 
 from geoseg.model.bundle import load_bundle
 from geoseg.train import agreement
-from geoseg.train.agreement import Agreement, compare_precisions
+from geoseg.train.agreement import PrecisionAgreement, compare_precisions
 from tests.support import make_test_bundle
 
 
@@ -28,9 +28,9 @@ def test_precisions_are_compared_on_patches(tmp_path: Path) -> None:
 
 def test_agreement_is_a_matter_of_mean_and_sides() -> None:
     """A single large difference does no harm; many small ones do, and pixels that change sides."""
-    assert Agreement(0.001, 0.5, 0.001).precision().agrees
-    assert not Agreement(0.001, 0.5, 0.02).precision().agrees
-    assert not Agreement(0.02, 0.5, 0.001).precision().agrees
+    assert PrecisionAgreement(0.001, 0.5, 0.001).precision().agrees
+    assert not PrecisionAgreement(0.001, 0.5, 0.02).precision().agrees
+    assert not PrecisionAgreement(0.02, 0.5, 0.001).precision().agrees
 
 
 def test_answers_may_be_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

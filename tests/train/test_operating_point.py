@@ -35,7 +35,7 @@ from geoseg.train.operating_point import (
 from geoseg.train.recipe import Network, Recipe
 from geoseg.train.targets import label
 from geoseg.train.validation import ValidationPrediction, chosen_images
-from geoseg.vector.table import PolygonContext
+from geoseg.vector.formats.table import PolygonContext
 from tests.support import make_test_spec
 from tests.train.sets import class_list, squares, write_set
 from tests.train.test_train import request, train

@@ -22,7 +22,7 @@ from geoseg.train import bundle as bundle_module
 from geoseg.train import job, rates, timing
 from geoseg.train.callbacks import Epoch, Step
 from geoseg.train.fingerprint import look_at
-from geoseg.train.job import Listener, Request
+from geoseg.train.job import Request, TrainListener
 from geoseg.train.recipe import parse_settings
 from geoseg.train.run import BUNDLE, Hardware, Outcome
 from geoseg.train.samples import Sample, TrainingSamples
@@ -49,19 +49,21 @@ def listener(
     epoch: Callable[[Epoch], None] = lambda e: None,
     step: Callable[[Step], None] = lambda s: None,
     warn: Callable[[str], None] = lambda text: None,
-) -> Listener:
+) -> TrainListener:
     """Follows a run."""
-    return Listener(lambda n: None, lambda recipe, done: None, step, epoch, lambda n: lambda k: None, warn)
+    return TrainListener(
+        lambda n: None, lambda recipe, done: None, step, epoch, lambda n: lambda k: None, warn
+    )
 
 
-def train(wanted: Request, follow: Listener | None = None) -> Outcome:
+def train(wanted: Request, follow: TrainListener | None = None) -> Outcome:
     """Run it."""
     outcome = job.train(wanted, follow or listener())
     assert outcome is not None
     return outcome
 
 
-def stop_at(number: int, error: type[BaseException]) -> Listener:
+def stop_at(number: int, error: type[BaseException]) -> TrainListener:
     """Break off once an epoch has begun."""
 
     def step(told: Step) -> None:

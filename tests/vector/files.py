@@ -11,8 +11,8 @@ import numpy as np
 from pyproj import CRS
 
 from geoseg.core import ClassList, GeoGrid, LabelClass, Output, Strip, VectorOptions
+from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.sink import PolygonSink
-from geoseg.vector.table import PolygonContext
 from tests.vector.tracing import bands
 
 CLASSES = ClassList(

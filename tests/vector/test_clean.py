@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geoseg.core import Strip, VectorOptions
+from geoseg.vector.formats.table import PolygonContext
+from geoseg.vector.regularize.segments import LocalFrame
+from geoseg.vector.regularize.stairs import find_stairs
 from geoseg.vector.spikes import cut_spikes
-from geoseg.vector.stairs import find_stairs
 from geoseg.vector.stream import PolygonStream
-from geoseg.vector.table import PolygonContext
-from geoseg.vector.walls import Place
 from tests.vector.files import layout, read, write
 from tests.vector.tracing import bands
 
@@ -199,7 +199,7 @@ def _staircase(steps, rise, run):
 def test_stairs_are_known(shape, expected):
     """Several steps of some pixels, one way: whatever the size of a pixel."""
     frames = np.broadcast_to(np.array([[0.3, 0], [0, -0.3]]), (1, 2, 2))
-    found = find_stairs(np.array([shape], object), Place(frames, PIXELS))
+    found = find_stairs(np.array([shape], object), LocalFrame(frames, PIXELS))
 
     assert [expected] == found.tolist()
 
@@ -212,7 +212,7 @@ def test_stairs_of_a_coarse_mask_are_no_walls(slope):
     labels = np.kron(coarse.astype(np.uint8), np.ones((4, 4), np.uint8))
     shapes, straight, _ = _polygons(labels, VectorOptions())
     frames = np.broadcast_to(np.array([[0.5, 0], [0, 0.5]]), (len(shapes), 2, 2))
-    stairs = find_stairs(shapes, Place(frames, NORTH_UP))
+    stairs = find_stairs(shapes, LocalFrame(frames, NORTH_UP))
 
     assert 1 == len(shapes)
     assert not (stairs & straight).any()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoseg.core import IDENTITY
-from geoseg.vector.ragged import MOST, THINNED, Drawing, Ties, square_up
-from geoseg.vector.walls import Rings, Way
+from geoseg.vector.regularize.schedule import FINE, SIMPLIFIED, Adjacency, Candidate, fit_noisy_outlines
+from geoseg.vector.regularize.segments import Rings, ToMap
 
 
 def _rings(lines, at):
@@ -21,7 +21,9 @@ def _rings(lines, at):
 
 def _flat(rings):
     count = len(rings.part_stop)
-    way = Way(np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY)
+    way = ToMap(
+        np.broadcast_to(np.eye(2), (count, 2, 2)), np.zeros((count, 2)), np.zeros(count, int), IDENTITY
+    )
     return way.draw(rings)
 
 
@@ -97,16 +99,16 @@ def test_what_has_no_folds_stays(count, start, turn):
 
 def test_those_beside_what_is_spoilt_are_drawn_anew():
     """When a thinned part comes out broken, its neighbours are drawn in another way, not the whole group."""
-    ties = Ties(np.zeros(4, int), np.array([[0, 1], [1, 2], [2, 3]]))
+    ties = Adjacency(np.zeros(4, int), np.array([[0, 1], [1, 2], [2, 3]]))
     asked = []
 
     def draw(some, level):
         asked.append(level.tolist())
-        return _drawing([level[1] == THINNED, True, True, True])
+        return _drawing([level[1] == SIMPLIFIED, True, True, True])
 
-    shapes, straight = square_up(ties, np.array([THINNED, MOST, MOST, MOST]), draw)
+    shapes, straight = fit_noisy_outlines(ties, np.array([SIMPLIFIED, FINE, FINE, FINE]), draw)
 
-    assert asked == [[THINNED, MOST, MOST, MOST], [THINNED, THINNED, MOST, MOST]]
+    assert asked == [[SIMPLIFIED, FINE, FINE, FINE], [SIMPLIFIED, SIMPLIFIED, FINE, FINE]]
     assert shapely.is_valid(shapes).all()
     assert straight.all()
 
@@ -115,4 +117,4 @@ def _drawing(sound):
     square = np.arange(1, len(sound) + 1)[:, None, None] * 10 + np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     rings = _rings(np.arange(4 * len(sound)).reshape(-1, 4), square.reshape(-1, 2).astype(float))
     good = np.array(sound)
-    return Drawing(_flat(rings), good, good, ~good)
+    return Candidate(_flat(rings), good, good, ~good)

@@ -16,9 +16,9 @@ import pytest
 import shapely
 
 from geoseg.errors import OptionError, VectorError
-from geoseg.vector.attributes import decimals, texts
-from geoseg.vector.layers import Layer
-from geoseg.vector.polygons import read_polygons
+from geoseg.vector.formats.attributes import decimals, texts
+from geoseg.vector.formats.layers import Layer
+from geoseg.vector.formats.polygons import read_polygons
 
 HOUSE, HALL = shapely.box(0, 0, 10, 10), shapely.box(20, 0, 40, 10)
 BOW_TIE = shapely.Polygon([(0, 0), (4, 4), (4, 0), (0, 4)])

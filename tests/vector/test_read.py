@@ -17,8 +17,8 @@ import shapely
 
 from geoseg.errors import VectorError
 from geoseg.runtime.process import RASTER_DRIVERS, VECTOR_DRIVERS
-from geoseg.vector.polygons import read_area, read_outlines
-from geoseg.vector.read import read_frame
+from geoseg.vector.formats.polygons import read_area, read_outlines
+from geoseg.vector.formats.read import read_frame
 
 SQUARE = shapely.Polygon(
     [(10.0, 47.0), (10.001, 47.0), (10.001, 47.001), (10.0, 47.001)],
@@ -124,7 +124,7 @@ def test_drivers_that_reach_elsewhere_are_not_registered() -> None:
     """In a process of geoseg's own; those that geoseg writes with stay, and GDAL does not complain."""
     code = (
         "from geoseg.runtime.process import set_up; set_up(); set_up()\n"
-        "import geoseg.vector.read, pyogrio; print(*pyogrio.list_drivers(), sep='\\n')"
+        "import geoseg.vector.formats.read, pyogrio; print(*pyogrio.list_drivers(), sep='\\n')"
     )
     environment = {key: value for key, value in os.environ.items() if key != "OGR_SKIP"}
 

@@ -14,9 +14,9 @@ from rasterio.features import rasterize, shapes
 from shapely import affinity
 
 from geoseg.core import IDENTITY, VectorOptions
-from geoseg.vector.outline import add_junctions, simplify
-from geoseg.vector.regularize import MIN_IOU, regularize
-from geoseg.vector.walls import Place
+from geoseg.vector.regularize.coverage import add_junctions, simplify
+from geoseg.vector.regularize.outlines import MIN_IOU, regularize
+from geoseg.vector.regularize.segments import LocalFrame
 from tests.vector.files import layout, read, write
 from tests.vector.tracing import blobs, trace
 
@@ -40,7 +40,7 @@ def _regular(labels, frames=None, tolerance=0.0):
     shapes = parts.polygons()
     frames = _frames(len(shapes)) if frames is None else frames
     wanted = np.ones(len(shapes), bool)
-    drawn, straight = regularize(parts, Place(frames, IDENTITY), tolerance, wanted)
+    drawn, straight = regularize(parts, LocalFrame(frames, IDENTITY), tolerance, wanted)
     drawn = np.where(drawn == None, shapes, drawn)  # noqa: E711 - element by element
     return parts, shapes, drawn, straight
 
@@ -150,7 +150,7 @@ def test_nothing_is_lost_or_broken(labels, zoom):
 def test_numbers_of_groups_do_not_matter(labels, zoom):
     """Groups may be numbered in any order; each is drawn by its own walls."""
     parts = add_junctions(trace(np.kron(labels, np.ones((zoom, zoom), np.uint8)), together=True))
-    place, wanted = Place(_frames(len(parts)), IDENTITY), np.ones(len(parts), bool)
+    place, wanted = LocalFrame(_frames(len(parts)), IDENTITY), np.ones(len(parts), bool)
     drawn, straight = regularize(parts, place, 0.0, wanted)
     again, straight_again = regularize(replace(parts, group=1000 - parts.group), place, 0.0, wanted)
 

@@ -11,7 +11,7 @@ import pytest
 from pyproj import CRS, Transformer
 
 from geoseg.errors import OutputError
-from geoseg.vector import write as writing
+from geoseg.vector.formats import write as writing
 from tests.vector.files import layout, write
 
 LCC_US_FEET = (

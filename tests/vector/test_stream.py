@@ -12,7 +12,7 @@ from numba.core.dispatcher import Dispatcher
 
 from geoseg.core import Strip, VectorOptions
 from geoseg.vector.stream import PolygonStream, load_kernels
-from geoseg.vector.table import PolygonContext
+from geoseg.vector.formats.table import PolygonContext
 from tests.vector.files import PLAIN, Layout, layout
 
 

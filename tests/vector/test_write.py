@@ -18,7 +18,7 @@ from pyproj import CRS
 
 from geoseg.core import VectorOptions
 from geoseg.errors import OutputError
-from geoseg.vector.geojson import to_rfc7946
+from geoseg.vector.formats.geojson import to_rfc7946
 from tests.vector.files import PLAIN, layout, read, write
 from tests.vector.tracing import blobs, trace
 

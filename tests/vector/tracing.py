@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rasterio.features import shapes
 
 from geoseg.core import Strip
-from geoseg.vector.runs import NO_SCORES, find_runs
-from geoseg.vector.split import SplitScale, Splitter
-from geoseg.vector.trace import Parts, Tracer
+from geoseg.vector.instances.separate import ObjectSeparator, SeparationScale
+from geoseg.vector.trace.runs import NO_SCORES, find_runs
+from geoseg.vector.trace.tracer import Parts, Tracer
 
 Array = NDArray[Any]
 Ring = tuple[tuple[float, float], ...]
@@ -57,7 +57,7 @@ def trace(
 
 def split(labels: Array, scores: Array, edges: Array, heights: Iterable[int], pixels: float = 1.0) -> Parts:
     """Trace an array strip by strip, objects that touch cut apart."""
-    splitter = Splitter(labels.shape, traced_labels(), SplitScale.of(pixels))
+    splitter = ObjectSeparator(labels.shape, traced_labels(), SeparationScale.of(pixels))
     found = []
     for start, stop in bands(len(labels), heights):
         strip = Strip(start, labels[start:stop], scores[None, start:stop], edges[start:stop])

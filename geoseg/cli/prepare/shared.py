@@ -12,7 +12,7 @@ import click
 from geoseg.cli import options, show
 
 if TYPE_CHECKING:
-    from geoseg.dataset.annotated import Annotations, Choice, Target
+    from geoseg.dataset.annotated import Annotations, ImageSelection, Target
     from geoseg.dataset.items import DataSet
 
 IGNORED = "uniform along the border: ignored (--keep-collar labels them)"
@@ -163,20 +163,20 @@ mask_options = options.all_of(
 def target_from(labels: Path, output: Path, overwrite: bool, values: Mapping[str, Any]) -> Target:
     """What the user chose by :data:`output_option` and :data:`source_options`."""
     from geoseg.dataset.annotated import Target
-    from geoseg.dataset.items import Source
+    from geoseg.dataset.items import DataSource
 
     name = labels.resolve().stem if labels.is_file() else labels.resolve().name
-    source = Source(values["source"] or name, values["licence"], origin=labels.name)
+    source = DataSource(values["source"] or name, values["licence"], origin=labels.name)
     return Target(
         output, source, values["gsd_m"], overwrite, values["alpha"], keep_collar=values["keep_collar"]
     )
 
 
-def choice_from(values: Mapping[str, Any]) -> Choice:
+def choice_from(values: Mapping[str, Any]) -> ImageSelection:
     """What the user chose by :data:`choice_options`."""
-    from geoseg.dataset.annotated import Choice
+    from geoseg.dataset.annotated import ImageSelection
 
-    return Choice(values["drop_empty"], values["max_irregular"], values["best"])
+    return ImageSelection(values["drop_empty"], values["max_irregular"], values["best"])
 
 
 def make_annotated(annotations: Annotations, target: Target, values: Mapping[str, Any]) -> None:
@@ -200,8 +200,8 @@ def make_annotated(annotations: Annotations, target: Target, values: Mapping[str
 
 def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None) -> None:
     """Print what a data set holds."""
-    from geoseg.dataset.journal import replaced
     from geoseg.dataset.pairs import names_of
+    from geoseg.dataset.staging import replaced
 
     for old in replaced(dataset.folder):
         click.echo(f"{old}: the data set that was replaced could not be removed: delete it", err=True)
@@ -248,7 +248,7 @@ def make_of_masks(folder: Path | None, output: Path, values: Mapping[str, Any]) 
     """Make the data set of images and masks, and tell what came of it."""
     from geoseg.cli.progress import ProgressBar
     from geoseg.dataset.classlists import ClassTable, read_class_list
-    from geoseg.dataset.maskrules import MaskOptions
+    from geoseg.dataset.label_map import MaskOptions
     from geoseg.dataset.maskset import MaskPlaces, check_masks, prepare_masks
 
     if values["classes"] and values["named"]:

@@ -14,12 +14,12 @@ from geoseg.core.text import counted
 from geoseg.dataset.items import SPLITS, DataSet, Item
 from geoseg.dataset.split.assign import Images, Parts
 from geoseg.dataset.split.leakage import Leak, find_leaks
-from geoseg.dataset.split.likeness import look_at
 from geoseg.dataset.split.names import look_like_sequences, sequence_names
 from geoseg.dataset.split.near import near_pairs
+from geoseg.dataset.split.near_duplicates import look_at
 from geoseg.dataset.split.options import LISTED, OUT, TEST, TRAIN, VALID, Shares, SplitOptions
 from geoseg.dataset.split.places import METRES, PIXELS, UNITS, find_places
-from geoseg.dataset.split.ways import Assigned, Facts, assign, from_list
+from geoseg.dataset.split.strategies import Assigned, SplitInputs, assign, from_list
 from geoseg.dataset.store import read_labels
 from geoseg.errors import InputError
 
@@ -74,7 +74,7 @@ def count_steps(dataset: DataSet) -> int:
     return 2 * len(dataset) + sum(not item.counts for item in dataset.items)
 
 
-def gather(dataset: DataSet, progress: Progress | None = None) -> Facts:
+def gather(dataset: DataSet, progress: Progress | None = None) -> SplitInputs:
     """Read what has to be known of each image: its place, its looks, its classes.
 
     Raises:
@@ -88,7 +88,7 @@ def gather(dataset: DataSet, progress: Progress | None = None) -> Facts:
     places = find_places(dataset, progress)
     looks = look_at(dataset.items, progress)
     counts = np.array([_counts(item, len(dataset.classes), progress) for item in dataset.items], np.float64)
-    return Facts(
+    return SplitInputs(
         tuple(item.stem for item in dataset.items),
         tuple(item.source for item in dataset.items),
         places,
@@ -109,7 +109,9 @@ def _counts(item: Item, classes: int, progress: Progress | None) -> npt.NDArray[
     return counts
 
 
-def split_dataset(dataset: DataSet, facts: Facts, options: SplitOptions, listed: Sequence[str] = ()) -> Split:
+def split_dataset(
+    dataset: DataSet, facts: SplitInputs, options: SplitOptions, listed: Sequence[str] = ()
+) -> Split:
     """Split a data set.
 
     Args:
@@ -146,7 +148,7 @@ def _refuse_empty(dataset: DataSet, assigned: Assigned, shares: Shares) -> None:
             )
 
 
-def check_split(dataset: DataSet, facts: Facts) -> Split:
+def check_split(dataset: DataSet, facts: SplitInputs) -> Split:
     """Look at a data set as its lists split it.
 
     Raises:
@@ -159,7 +161,7 @@ def check_split(dataset: DataSet, facts: Facts) -> Split:
     return _report(dataset, facts, Assigned(LISTED, "as listed", parts, np.zeros(len(facts))), [])
 
 
-def _report(dataset: DataSet, facts: Facts, assigned: Assigned, remarks: Sequence[str]) -> Split:
+def _report(dataset: DataSet, facts: SplitInputs, assigned: Assigned, remarks: Sequence[str]) -> Split:
     parts = assigned.parts
     stems = {
         name: tuple(facts.stems[i] for i in np.flatnonzero(parts == part)) for name, part in NAMED.items()
@@ -184,7 +186,7 @@ def _class_shares(images: Images, parts: Parts, part: int) -> tuple[float, ...]:
     return tuple((counts / max(counts.sum(), 1.0)).round(6).tolist())
 
 
-def _on_way(facts: Facts, assigned: Assigned) -> list[str]:
+def _on_way(facts: SplitInputs, assigned: Assigned) -> list[str]:
     if assigned.by == "scenes" and not facts.places.known.any() and len(set(facts.sources)) == 1:
         return [
             "nothing tells which images are neighbours: each is taken for a scene of its own "
@@ -195,7 +197,7 @@ def _on_way(facts: Facts, assigned: Assigned) -> list[str]:
     return _on_random(facts, assigned.parts) if assigned.by == "random" else []
 
 
-def _on_random(facts: Facts, parts: Parts) -> list[str]:
+def _on_random(facts: SplitInputs, parts: Parts) -> list[str]:
     overlapping = near_pairs(facts.places, np.zeros(len(facts)))
     parted = int((parts[overlapping[:, 0]] != parts[overlapping[:, 1]]).sum())
     if parted:
@@ -212,7 +214,7 @@ def _on_random(facts: Facts, parts: Parts) -> list[str]:
     return []
 
 
-def _on_shares(facts: Facts, assigned: Assigned, shares: Shares) -> list[str]:
+def _on_shares(facts: SplitInputs, assigned: Assigned, shares: Shares) -> list[str]:
     """A word for each part whose share is missed by more than an image."""
     images, parts = facts.images, assigned.parts
     amounts = images.amounts(parts)
@@ -225,7 +227,7 @@ def _on_shares(facts: Facts, assigned: Assigned, shares: Shares) -> list[str]:
     ]
 
 
-def _on_losses(facts: Facts, assigned: Assigned) -> list[str]:
+def _on_losses(facts: SplitInputs, assigned: Assigned) -> list[str]:
     out = assigned.parts == OUT
     share = facts.images.weight[out].sum() / facts.images.weight.sum()
     if share <= MUCH:
@@ -236,7 +238,7 @@ def _on_losses(facts: Facts, assigned: Assigned) -> list[str]:
     ]
 
 
-def _on_classes(dataset: DataSet, facts: Facts, parts: Parts) -> list[str]:
+def _on_classes(dataset: DataSet, facts: SplitInputs, parts: Parts) -> list[str]:
     counts = facts.images.counts
     return [
         f"no pixel of {label.name!r} is in {name}"

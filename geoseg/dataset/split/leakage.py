@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from geoseg.dataset.items import SPLITS
-from geoseg.dataset.split.likeness import Looks, alike_pairs
 from geoseg.dataset.split.near import nearest, shared_pixels
+from geoseg.dataset.split.near_duplicates import ImageHashes, alike_pairs
 from geoseg.dataset.split.options import FAR_M
-from geoseg.dataset.split.places import UNITS, Places
+from geoseg.dataset.split.places import UNITS, ImageFootprints
 
 Ints = npt.NDArray[np.int64]
 SHOWN = 5
@@ -56,7 +56,7 @@ class Leak:
 
 
 def find_leaks(
-    stems: Sequence[str], splits: Mapping[str, Sequence[str]], places: Places, looks: Looks
+    stems: Sequence[str], splits: Mapping[str, Sequence[str]], places: ImageFootprints, looks: ImageHashes
 ) -> tuple[Leak, ...]:
     """Compare the parts of a split with each other.
 
@@ -80,8 +80,8 @@ def _leak(
     parts: tuple[str, str],
     members: tuple[Ints, Ints],
     stems: Sequence[str],
-    places: Places,
-    likeness: tuple[Looks, Ints],
+    places: ImageFootprints,
+    likeness: tuple[ImageHashes, Ints],
 ) -> Leak:
     first, second = members
     closest = nearest(places, first, second)
@@ -109,7 +109,7 @@ def between(pairs: Ints, first: Ints, second: Ints) -> Ints:
     return both[np.isin(both[:, 0], first) & np.isin(both[:, 1], second)]
 
 
-def identical_pairs(looks: Looks, first: Ints, second: Ints) -> Ints:
+def identical_pairs(looks: ImageHashes, first: Ints, second: Ints) -> Ints:
     """For each member of the second group that has a twin in the first: the twin and it (pairs, 2)."""
     ours = first[~looks.flat[first]]
     theirs = second[~looks.flat[second]]

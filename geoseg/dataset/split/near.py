@@ -7,7 +7,7 @@ import numpy.typing as npt
 import shapely
 from scipy.sparse import coo_array, csr_array
 
-from geoseg.dataset.split.places import Places
+from geoseg.dataset.split.places import ImageFootprints
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,12 +17,12 @@ ROUNDING = 1e-6
 """Relative: images exactly one buffer apart are not within it, also where a map's numbers were rounded."""
 
 
-def footprints(places: Places) -> npt.NDArray[np.object_]:
+def footprints(places: ImageFootprints) -> npt.NDArray[np.object_]:
     """Polygons (images,)."""
     return np.asarray(shapely.polygons(places.corners))
 
 
-def near_pairs(places: Places, buffers: Floats) -> Pairs:
+def near_pairs(places: ImageFootprints, buffers: Floats) -> Pairs:
     """Pairs of images less than a buffer apart, or with a pixel in common: (pairs, 2), the smaller first.
 
     Args:
@@ -50,13 +50,13 @@ def as_graph(pairs: Pairs, count: int) -> csr_array:
     return graph
 
 
-def shared_area(places: Places, pairs: Pairs) -> Floats:
+def shared_area(places: ImageFootprints, pairs: Pairs) -> Floats:
     """Area that the images of pairs have in common, in units squared: (pairs,)."""
     shapes = footprints(places)
     return np.asarray(shapely.area(shapely.intersection(shapes[pairs[:, 0]], shapes[pairs[:, 1]])))
 
 
-def nearest(places: Places, first: Ints, second: Ints) -> tuple[float, int, int] | None:
+def nearest(places: ImageFootprints, first: Ints, second: Ints) -> tuple[float, int, int] | None:
     """The least distance between images of two groups, and between which; None where none has a place.
 
     Args:
@@ -79,7 +79,7 @@ def nearest(places: Places, first: Ints, second: Ints) -> tuple[float, int, int]
     return best
 
 
-def shared_pixels(places: Places, first: Ints, second: Ints) -> int:
+def shared_pixels(places: ImageFootprints, first: Ints, second: Ints) -> int:
     """How many pixels of a group's images lie in images of another group; each is counted once per image."""
     shapes = footprints(places)
     ours, theirs = first[places.known[first]], second[places.known[second]]

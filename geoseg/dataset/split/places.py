@@ -29,7 +29,7 @@ HALF_PATCH = 256
 
 
 @dataclass(frozen=True)
-class Places:
+class ImageFootprints:
     """Footprints of images on one plane.
 
     Attributes:
@@ -73,7 +73,7 @@ class Places:
         return buffers
 
 
-def find_places(dataset: DataSet, progress: Progress | None = None) -> Places:
+def find_places(dataset: DataSet, progress: Progress | None = None) -> ImageFootprints:
     """Look at the headers of all images.
 
     Args:
@@ -96,7 +96,7 @@ def _grid(item: Item) -> GeoGrid:
         return scene.info.grid
 
 
-def place(grids: Sequence[GeoGrid], stems: Sequence[str], sources: Sequence[str]) -> Places:
+def place(grids: Sequence[GeoGrid], stems: Sequence[str], sources: Sequence[str]) -> ImageFootprints:
     """Put images on one plane.
 
     By their CRS; without one by their transform, within one source; else by row and column in their names.
@@ -130,7 +130,7 @@ def place(grids: Sequence[GeoGrid], stems: Sequence[str], sources: Sequence[str]
         site[i] = 2 * count + keys.setdefault(key, len(keys))
     _origin(grids, corners, unit)
     area = np.array([grid.height * grid.width for grid in grids], np.float64)
-    return Places(_spread(corners, site), unit, pixel, area, bool(by_name))
+    return ImageFootprints(_spread(corners, site), unit, pixel, area, bool(by_name))
 
 
 def _origin(grids: Sequence[GeoGrid], corners: Floats, unit: Ints) -> None:

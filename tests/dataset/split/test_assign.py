@@ -19,7 +19,7 @@ from geoseg.dataset.split.assign import (
 )
 from geoseg.dataset.split.near import as_graph, near_pairs
 from geoseg.dataset.split.options import OUT, TEST, TRAIN, VALID, Shares
-from geoseg.dataset.split.places import PIXELS, Places
+from geoseg.dataset.split.places import PIXELS, ImageFootprints
 from geoseg.errors import OptionError
 
 Parts = npt.NDArray[np.int8]
@@ -44,12 +44,12 @@ def random_layout(seed: int) -> tuple[list[Rect], int]:
     return rects, int(rng.choice([0, rng.integers(1, 6), rng.integers(6, 40)]))
 
 
-def places_of(rects: list[Rect]) -> Places:
+def places_of(rects: list[Rect]) -> ImageFootprints:
     """On one plane, in pixels."""
     corners = [[(c, r), (c + w, r), (c + w, r + h), (c, r + h)] for r, c, h, w in rects]
     count = len(rects)
     area = np.array([h * w for _, _, h, w in rects], float)
-    return Places(np.array(corners, float), np.full(count, PIXELS), np.ones(count), area)
+    return ImageFootprints(np.array(corners, float), np.full(count, PIXELS), np.ones(count), area)
 
 
 def images_of(rects: list[Rect]) -> Images:

@@ -15,7 +15,7 @@ from geoseg.cli.boundary import run
 from geoseg.cli.main import cli
 from geoseg.core import NODATA
 from geoseg.dataset.annotated import Target
-from geoseg.dataset.items import DataSet, Source
+from geoseg.dataset.items import DataSet, DataSource
 from geoseg.dataset.store import open_dataset, read_labels
 from geoseg.dataset.vectors import VectorLabels, prepare_vectors, read_vector_set
 from tests.scenes import write_scene
@@ -35,7 +35,7 @@ def prepare(folder: Path) -> DataSet:
             houses.append(shapely.affinity.rotate(house, 30) if (row + col) % 5 == 0 else house)
     geopandas.GeoDataFrame(geometry=houses, crs="EPSG:32628").to_file(folder / "houses.gpkg")
     found = read_vector_set(folder / "houses.gpkg", [scene], VectorLabels())
-    return prepare_vectors(found, Target(folder / "set", Source("test")))
+    return prepare_vectors(found, Target(folder / "set", DataSource("test")))
 
 
 def parts_of(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from geoseg.dataset.split.names import (
 )
 from geoseg.dataset.split.near import as_graph, near_pairs, nearest, shared_pixels
 from geoseg.dataset.split.options import FAR_M
-from geoseg.dataset.split.places import METRES, NOWHERE, PIXELS, Places, place
+from geoseg.dataset.split.places import METRES, NOWHERE, PIXELS, ImageFootprints, place
 from geoseg.errors import OptionError
 
 UTM = CRS.from_epsg(32633).to_wkt()
@@ -30,12 +30,12 @@ def grid(x: float, y: float, gsd: float = 0.5, side: int = 100, crs: str | None 
     return GeoGrid(side, side, (gsd, 0.0, x, 0.0, -gsd, y), crs)
 
 
-def placed(*grids: GeoGrid, stems: tuple[str, ...] = (), source: str = "s") -> Places:
+def placed(*grids: GeoGrid, stems: tuple[str, ...] = (), source: str = "s") -> ImageFootprints:
     """On a plane."""
     return place(grids, stems or [f"i{n}x" for n in range(len(grids))], [source] * len(grids))
 
 
-def first_distance(places: Places) -> float:
+def first_distance(places: ImageFootprints) -> float:
     """Between the first image and the second."""
     found = nearest(places, np.array([0]), np.array([1]))
     assert found is not None

@@ -1,0 +1,1 @@
+"""Metrics of masks, objects and probabilities, as functions of arrays and geometries."""

@@ -1,0 +1,1 @@
+"""Vector files, read and written."""

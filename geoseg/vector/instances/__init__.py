@@ -1,0 +1,1 @@
+"""Touching objects as separate objects."""

@@ -1,0 +1,1 @@
+"""Outlines simplified, and rectangular where the object is."""

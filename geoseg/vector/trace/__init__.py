@@ -1,0 +1,1 @@
+"""Strips to outlines, row by row."""
