@@ -36,7 +36,7 @@ ARROWS["cli"] = set(ARROWS)
 NETWORK_ROOMS = {"model", "predict"}
 """Of the pipeline, only ``segment`` and its job reach them: whatever else runs there starts without torch."""
 
-VECTOR_ROOMS = {"vector", "library.vectors", "dataset", "evaluate", "train.validation"}
+VECTOR_ROOMS = {"vector", "metrics", "library.vectors", "dataset", "evaluate", "train.validation"}
 OWNERS: dict[str, set[str]] = {
     "rasterio": {"raster", "cli.doctor"},  # a diagnosis looks at everything
     "rasterio.features": set(ARROWS),
