@@ -115,12 +115,18 @@ def _cut_all(
     ring, count = np.array(shape.exterior.coords)[:-1], 0
     for spike, contact in spikes:
         new = _cut_ring(ring, to_pixels(ring), spike, contact, to_map)
-        if new is not None:
+        if new is not None and _area(new) < _area(ring):
             ring, count = new, count + 1
     if not count:
         return shape, 0
     better = shapely.Polygon(ring, shape.interiors)
-    return (better, count) if better.is_valid and better.area < shape.area else (None, 0)
+    return (better, count) if better.is_valid else (None, 0)
+
+
+def _area(ring: Floats) -> float:
+    """The area inside an open ring."""
+    x, y = (ring - ring[0]).T
+    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
 
 
 def _spikes(shape: shapely.Polygon) -> list[Spike]:
