@@ -18,11 +18,11 @@ from geoseg.core.files import check_name, make_folder, remove_leftovers, writing
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.raster import (
     Blending,
-    Patch,
     PatchWriter,
     Scene,
+    ScenePatch,
     classes_of,
-    cut,
+    cut_patches,
     find_patches,
     open_scene,
     write_mosaic,
@@ -206,13 +206,13 @@ class _Tiling:
         """Write patch after patch; gives 1 for each."""
         size, overlap = self._options.patch, self._options.overlap
         if self._labels is None or self._label_writer is None:
-            for image in cut(self._scene, size, overlap):
+            for image in cut_patches(self._scene, size, overlap):
                 self._write(self._image_writer, self._path("", "", image.window), image)
                 self._note(image, None)
                 yield 1
             return
         for image, label in zip(
-            cut(self._scene, size, overlap), cut(self._labels, size, overlap), strict=True
+            cut_patches(self._scene, size, overlap), cut_patches(self._labels, size, overlap), strict=True
         ):
             values, counts = np.unique(label.pixels[0][label.valid], return_counts=True)
             if not self._has_enough(values, counts, label.valid.size):
@@ -286,13 +286,13 @@ class _Tiling:
         file = f"{self._scene.info.name}_r{window.row:0{digits}}_c{window.col:0{digits}}.tif"
         return self._folder / kind / name / file
 
-    def _write(self, writer: PatchWriter, path: Path, patch: Patch) -> None:
+    def _write(self, writer: PatchWriter, path: Path, patch: ScenePatch) -> None:
         if not path.parent.is_dir():
             make_folder(path.parent)
         writer.write(path, patch)
         self._written.add(path)
 
-    def _note(self, patch: Patch, name: str | None) -> None:
+    def _note(self, patch: ScenePatch, name: str | None) -> None:
         window = patch.window
         path = self._path("images" if self._labels else "", name or "", window)
         grid = self._scene.info.grid
