@@ -127,6 +127,8 @@ def _no_order(table: FootprintTable) -> str:
     unknown = int(np.isnan(table.confidence).sum())
     if not len(table.proposals):
         return "there are no outlines"
+    if unknown == len(table.proposals):
+        return "the outlines have no confidence"
     if unknown:
         return f"{unknown:,} of {len(table.proposals):,} outlines have no confidence"
     return "" if has_coco() else "pycocotools is not installed: pip install pycocotools"

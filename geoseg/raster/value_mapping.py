@@ -147,7 +147,7 @@ def _coloured(scene: Scene, options: ValueOptions, bands: tuple[int, ...]) -> Va
     values = tuple(v for v in found or distinct_colours(scene, bands) if v != BLACK)
     names = [value_text(value) for value in values]
     shown = f"each is a class: {_some(names)}; black is the background" if names else "none but black"
-    told = f"colours: {shown}; {option} '#FF0000=building' names a class"
+    told = f"colours: {shown}; {option} '{names[0] if names else '#FF0000'}=building' names a class"
     known = values or (colour_value(255, 255, 255),)
     texts = [value_text(value) for value in known]
     return ValueMapping(class_list(texts, option, texts), bands, told, known, found=values, has_colours=True)

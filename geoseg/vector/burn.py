@@ -8,6 +8,7 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import rasterize
@@ -85,6 +86,9 @@ class Burning:
         if numbers is not None and (instances or (len(numbers) and numbers.max() >= MAX_CLASSES)):
             names = np.full(len(numbers), ONLY_CLASS, object)
             return cls(found.shapes, names, numbers, found.notes)
+        column = field or CLASS_FIELD
+        if column in found.frame and pd.api.types.is_bool_dtype(found.frame[column]):
+            return _where_true(cls, found, column, path)
         names = _names(found.frame, field, path)
         return cls(found.shapes, names, notes=(*found.notes, *_chosen_field(found.frame, field, path)))
 
@@ -152,6 +156,17 @@ class PolygonBurner:
 def _frame(grid: GeoGrid) -> shapely.Polygon:
     corners = [(0, 0), (grid.width, 0), (grid.width, grid.height), (0, grid.height)]
     return shapely.Polygon([grid.xy(*corner) for corner in corners])
+
+
+def _where_true(kind: type[Burning], found: PolygonTable, column: str, path: Path) -> Burning:
+    """The polygons for which a field is true: they are of one class, named as the field."""
+    wanted = found.frame[column].fillna(value=False).to_numpy(bool)
+    note = (
+        f"{path.name}: {column} is true or false: true is class {column} ({wanted.sum():,} of "
+        f"{len(wanted):,} polygons), the others are not drawn"
+    )
+    names = np.full(int(wanted.sum()), column, object)
+    return kind(found.shapes[wanted], names, notes=(*found.notes, note))
 
 
 def _chosen_field(frame: geopandas.GeoDataFrame, field: str | None, path: Path) -> list[str]:

@@ -83,7 +83,7 @@ def test_each_colour_is_a_class(tmp_path: Path) -> None:
     assert areas == {"#FF0000": 400, "#FFFF00": 400, "#00FF00": 400}
     assert (
         "colours: each is a class: #00FF00, #FF0000, #FFFF00; black is the background; "
-        "--value '#FF0000=building' names a class"
+        "--value '#00FF00=building' names a class"
     ) in told
 
 

@@ -121,6 +121,21 @@ def test_numbers_are_values(tmp_path):
     assert (5, 2, 0) == (pixels[0, 0], pixels[19, 19], pixels[19, 0])
 
 
+@pytest.mark.parametrize("flags", [[True, False, True], [False, False, True]])
+def test_false_is_not_drawn(tmp_path, flags):
+    """Of a field that is true or false the polygons that are true are drawn, and it is said."""
+    like = _raster(tmp_path / "like.tif", np.zeros((4, 12), np.uint8))
+    boxes = [shapely.box(5e5 + 2 * i, 4e6 - 1, 5e5 + 2 * i + 1, 4e6) for i in range(3)]
+    _polygons(tmp_path / "p.gpkg", boxes, is_roof=flags)
+    done = rasterize(tmp_path / "p.gpkg", like, tmp_path / "mask.tif", RasterizeOptions(field="is_roof"))
+    expected = np.zeros((4, 12), np.uint8)
+    for i in np.flatnonzero(flags):
+        expected[:2, 4 * i : 4 * i + 2] = 1
+    assert expected.tolist() == _pixels(tmp_path / "mask.tif").tolist()
+    note = f"is_roof is true or false: true is class is_roof ({sum(flags)} of 3 polygons), the others are not drawn"
+    assert done.warnings == (f"p.gpkg: {note}",)
+
+
 def test_nothing_is_left_out_silently(tmp_path):
     """Points beside a polygon are counted; a file of them alone is refused."""
     like = _raster(tmp_path / "like.tif", np.ones((20, 20), np.uint8))
