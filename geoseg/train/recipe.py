@@ -34,7 +34,7 @@ class Network:
     Attributes:
         architecture: a name of :data:`geoseg.model.networks.ARCHITECTURES`.
         encoder: as segmentation_models_pytorch names it.
-        encoder_weights: see :func:`geoseg.model.encoders.load_encoder`; None: it begins with random weights.
+        encoder_weights: a file or the name of weights; None: it begins with random weights.
         options: further arguments of the architecture.
         edges: whether one more output marks the inner rim of objects.
     """

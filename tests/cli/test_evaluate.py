@@ -70,7 +70,7 @@ def test_a_box_limits_it(capsys: pytest.CaptureFixture[str]) -> None:
     totals = []
     for limit in (("--bbox", box), ("--aoi", "area.geojson")):
         assert geoseg("evaluate", "guess.tif", "truth.tif", "--json", *limit) == 0
-        pixel_metrics.append(json.loads(capsys.readouterr().out)["total"]["pixels"]["pixels"])
+        totals.append(json.loads(capsys.readouterr().out)["total"]["pixels"]["pixels"])
     assert totals == [200, 200]
     assert geoseg("evaluate", "guess.tif", "truth.tif", "--bbox", "0,0,1,1") == 1
     assert "lies outside" in capsys.readouterr().err

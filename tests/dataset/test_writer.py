@@ -306,8 +306,9 @@ def test_one_run_at_a_time(tmp_path: Path, owner: str | None) -> None:
 def test_a_killed_run_s_claim_ends_with_it(tmp_path: Path) -> None:
     """Whatever its process number is by now: the lock went with it."""
     script = (
-        "import os; from pathlib import Path; from geoseg.dataset.staging import Workshop;"
-        f"w = Workshop(Path({str(tmp_path / 'set')!r}), False).__enter__(); w.note('key', {{}}); os._exit(9)"
+        "import os; from pathlib import Path; from geoseg.dataset.staging import StagingFolder;"
+        f"w = StagingFolder(Path({str(tmp_path / 'set')!r}), False).__enter__();"
+        "w.note('key', {}); os._exit(9)"
     )
     assert 9 == subprocess.run([sys.executable, "-c", script], check=False).returncode
     with StagingFolder(tmp_path / "set", overwrite=False) as mine:

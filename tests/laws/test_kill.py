@@ -20,7 +20,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from geoseg.core import SegmentOptions, NetworkOptions
-from geoseg.pipeline.segment import Listener, OutputOptions, segment
+from geoseg.pipeline.segment import OutputOptions, SegmentListener, segment
 
 scene, bundle, folder, resume = sys.argv[1:5]
 options = SegmentOptions(network=NetworkOptions(patch=(64, 64), overlap=(32, 32)), probabilities=True)
@@ -35,7 +35,7 @@ def planned(plan):
     print("total", len(plan.patches), flush=True)
 
 outputs = OutputOptions(Path(folder), resume=resume == "resume")
-result = segment(scene, bundle, outputs, options, Listener(planned, progress))
+result = segment(scene, bundle, outputs, options, SegmentListener(planned, progress))
 print("spool", result.record.counts["strips_from_spool"], flush=True)
 """
 

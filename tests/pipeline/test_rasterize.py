@@ -132,7 +132,8 @@ def test_false_is_not_drawn(tmp_path, flags):
     for i in np.flatnonzero(flags):
         expected[:2, 4 * i : 4 * i + 2] = 1
     assert expected.tolist() == _pixels(tmp_path / "mask.tif").tolist()
-    note = f"is_roof is true or false: true is class is_roof ({sum(flags)} of 3 polygons), the others are not drawn"
+    counted = f"{sum(flags)} of 3 polygons"
+    note = f"is_roof is true or false: true is class is_roof ({counted}), the others are not drawn"
     assert done.warnings == (f"p.gpkg: {note}",)
 
 
