@@ -83,5 +83,5 @@ def write_array(
 
 def read_array(path: Path) -> NDArray[Any]:
     """All pixels of a raster that geoseg has written: (bands, height, width)."""
-    with logged(), unplaced(), rasterio.open(path) as file:
+    with logged(), unplaced(), rasterio.open(path, driver="GTiff") as file:
         return np.asarray(file.read())
