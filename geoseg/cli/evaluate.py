@@ -134,8 +134,10 @@ def _chosen(values: dict[str, Any]) -> EvaluateOptions:
     from geoseg.raster.labelling import ValueOptions
 
     return EvaluateOptions(
-        prediction=ValueOptions(values["band"] or 0, values["named"], values["threshold"]),
-        truth=ValueOptions(values["truth_band"] or 0, values["truth_values"]),
+        prediction=ValueOptions(
+            values["band"] or 0, values["named"], values["threshold"], alpha=values["alpha"]
+        ),
+        truth=ValueOptions(values["truth_band"] or 0, values["truth_values"], alpha=values["alpha"]),
         only=values["only"],
         min_area_m2=values["min_area_m2"],
         footprints=values["footprints"],

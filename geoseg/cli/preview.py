@@ -210,6 +210,16 @@ def _labels(mask: Path | None, scene: Scene, window: Window, size: int) -> tuple
 
 def _outlines(polygons: Path | None, layer: str | None, scene: Scene) -> tuple[Outline, ...]:
     from geoseg.vector.formats.layers import Layer
-    from geoseg.vector.formats.polygons import read_outlines
+    from geoseg.vector.formats.misplaced import elsewhere, reaches
+    from geoseg.vector.formats.polygons import outlines_of, read_polygons
 
-    return read_outlines(polygons, scene.info.grid.crs, Layer(layer), show.warn) if polygons else ()
+    if polygons is None:
+        return ()
+    grid = scene.info.grid
+    found = read_polygons(polygons, grid.crs, Layer(layer))
+    if len(found.frame) and not reaches(found.frame, grid):
+        raw = read_polygons(polygons, None, Layer(layer)).frame
+        raise elsewhere(polygons, raw, grid, scene.path, scene.warnings)
+    for note in found.notes:
+        show.warn(note)
+    return outlines_of(found)

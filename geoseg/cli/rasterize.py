@@ -43,6 +43,7 @@ from geoseg.cli.progress import ProgressBar
     is_flag=True,
     help="Take every pixel that a polygon touches, not only those whose centre lies inside.",
 )
+@options.alpha_option
 @options.overwrite_option
 @options.json_option
 @options.debug_option
@@ -54,6 +55,7 @@ def command(
     field: str | None,
     instances: bool,
     all_touched: bool,
+    alpha: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def command(
     with open_scene(like, expand_palette=False) as scene:
         height, width = scene.info.grid.size
     with ProgressBar(vectors.stem, height, width, "rows") as bar:
-        chosen = RasterizeOptions(field, all_touched, overwrite, instances, layer)
+        chosen = RasterizeOptions(field, all_touched, overwrite, instances, layer, alpha)
         done = rasterize(vectors, like, target, chosen, bar)
     if as_json:
         files = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in done.outputs]

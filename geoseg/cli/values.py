@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from geoseg.cli.options import all_of
+from geoseg.cli.options import all_of, alpha_option
 
 
 class Value(click.ParamType[tuple[int, str]]):
@@ -50,4 +50,5 @@ value_options = all_of(
         help="Of scores: value from which a pixel counts; a probability for geoseg's own, else in the "
         "raster's numbers.",
     ),
+    alpha_option,
 )

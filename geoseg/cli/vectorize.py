@@ -41,6 +41,7 @@ def command(
     named: tuple[tuple[int, str], ...],
     band: int | None,
     threshold: float | None,
+    alpha: str,
     instances: bool,
     overwrite: bool,
     as_json: bool,
@@ -56,7 +57,7 @@ def command(
     from geoseg.raster.labelling import ValueOptions
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
-    meaning = ValueOptions(band or 0, named, threshold)
+    meaning = ValueOptions(band or 0, named, threshold, alpha=alpha)
     chosen = VectorizeOptions(meaning, options.vectors_from(values), overwrite, instances)
     with open_scene(raster, expand_palette=False) as scene:
         height, width = scene.info.grid.size

@@ -13,7 +13,7 @@ from geoseg.dataset.item_writer import LabelledImage
 from geoseg.dataset.items import DataSet, Labels
 from geoseg.dataset.label_map import LabelMap, MaskOptions, make_label_map
 from geoseg.dataset.masks import place_mask, survey_masks
-from geoseg.dataset.pairs import ImageMaskPair, pair_files, pair_folders
+from geoseg.dataset.pairs import ImageMaskPair, hidden_rasters, names_of, pair_files, pair_folders
 from geoseg.dataset.plain import CLASS_FILES
 from geoseg.dataset.store import read_splits
 from geoseg.dataset.writer import DataSetSettings, write_dataset
@@ -50,6 +50,12 @@ class MaskPlaces:
         if self.folder is None or self.images or self.masks:
             raise OptionError("where images and masks are", "name one folder, or --images and --masks")
         return pair_folders(self.folder, self.suffix)
+
+    def told(self) -> tuple[str, ...]:
+        """What is left out, a line."""
+        folders = [place for place in (self.folder, self.images, self.masks) if place and place.is_dir()]
+        hidden = [name for folder in folders for name in hidden_rasters(folder)]
+        return (f"left out: {names_of(hidden, 'hidden file')}",) if hidden else ()
 
     def class_list(self) -> ClassTable | None:
         """The list of classes in the folder, where there is one."""
@@ -97,7 +103,7 @@ def check_masks(
     as_values = options.mapping is not None or table is None or any(c.rgb is None for c in table.classes)
     survey = survey_masks(pairs, as_values, progress)
     agreement = make_label_map(survey, table, options)
-    told = (*survey.told, *agreement.told)
+    told = (*places.told(), *survey.told, *agreement.told)
     return MaskSet(places, pairs, replace(agreement, told=told), expands=not as_values)
 
 

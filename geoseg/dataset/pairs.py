@@ -50,6 +50,16 @@ def list_rasters(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def hidden_rasters(folder: Path) -> list[str]:
+    """Names of rasters in a folder or below that are left out, since names with a dot in front are hidden."""
+    return sorted(
+        name
+        for _, names in _walk(folder)
+        for name in names
+        if name[0] == "." and _is_raster(name.lstrip("."))
+    )
+
+
 def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Folders and the names of their files, but for hidden ones and data sets."""
     for place, folders, names in os.walk(folder):

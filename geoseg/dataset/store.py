@@ -101,13 +101,46 @@ def read_image(item: Item, window: Window | None = None) -> ImageArrays:
     """
     with open_scene(item.image, alpha=item.alpha) as scene:
         if item.collar:
-            scene.use_collar(_collar(item.image, item.alpha))
+            scene.use_collar(_collar_of(item))
         pixels, valid = scene.read(window or _all_of(scene), picture_bands(scene.info))
     return ImageArrays(pixels, valid)
 
 
+def mark_collars(dataset: DataSet) -> tuple[DataSet, tuple[str, ...]]:
+    """Two plain folders with the padding of their images taken as no data, as ``geoseg prepare`` does.
+
+    Args:
+        dataset: of any kind; one that geoseg made says itself what is padding.
+
+    Returns:
+        The data set, and a line for the user where there is padding.
+
+    Raises:
+        SceneError: if an image cannot be read.
+    """
+    if (dataset.folder / DESCRIPTION).is_file():
+        return dataset, ()
+    found = [_collar_of(item) for item in dataset.items]
+    padded = sum(collar is not None for collar in found)
+    if not padded:
+        return dataset, ()
+    items = [
+        replace(item, collar=collar.pixels) if collar else item
+        for item, collar in zip(dataset.items, found, strict=True)
+    ]
+    line = (
+        f"{dataset.folder}: {padded} of {len(items)} images have padding along the border: taken as no data "
+        "(a data set by geoseg prepare folders --keep-collar reads it as image)"
+    )
+    return replace(dataset, items=tuple(items)), (line,)
+
+
+def _collar_of(item: Item) -> Collar | None:
+    return _collar(item.image, item.alpha, item.image.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=256)
-def _collar(image: Path, alpha: str) -> Collar | None:
+def _collar(image: Path, alpha: str, changed: int) -> Collar | None:
     """The collar of an image of a data set, searched once for all of its windows."""
     with open_scene(image, alpha=alpha) as scene:
         return scene.leave_out_collar(picture_bands(scene.info))

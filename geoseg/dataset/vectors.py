@@ -27,7 +27,7 @@ from geoseg.raster import Scene, open_scene
 from geoseg.vector.formats.attributes import texts
 from geoseg.vector.formats.geometry_types import counted
 from geoseg.vector.formats.layers import Layer
-from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.misplaced import extent_text, why_elsewhere
 from geoseg.vector.formats.polygons import read_polygons
 from geoseg.vector.formats.read import place_frame
 
@@ -267,10 +267,9 @@ def _ordered(shapes: npt.NDArray[np.object_], ids: npt.NDArray[np.uint8]) -> Sce
 
 def _places(frame: Any, scenes: Sequence[Path]) -> str:
     """Where scenes and features lie, for a message."""
-    west, south, east, north = frame.total_bounds
     crs = frame.crs.to_string() if frame.crs is not None else "no CRS"
     named = scenes[0].name if len(scenes) == 1 else f"the {len(scenes)} scenes"
-    return f"{named}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to {north:.6g} ({crs[:40]})"
+    return f"{named}: they lie at {extent_text(frame)} ({crs[:40]})"
 
 
 def prepare_vectors(vectors: VectorSet, target: Target, progress: Progress = lambda images: None) -> DataSet:

@@ -179,7 +179,7 @@ def _open(path: Path, values: ValueOptions, stack: ExitStack) -> RasterLayer | N
                 f"{path.name} holds outlines, which have no values", "leave out --threshold and --value"
             )
         return None
-    scene = stack.enter_context(open_scene(path, expand_palette=False))
+    scene = stack.enter_context(open_scene(path, expand_palette=False, alpha=values.alpha))
     layer = RasterLayer(scene, values)
     if scene.info.nodata == 1 and layer.labelling.values and not (layer.side.named or values.values):
         raise SceneError(
@@ -262,7 +262,7 @@ def _found_in(paths: Sequence[Path], values: ValueOptions) -> ValueOptions:
     found: set[int] = set()
     for path in dict.fromkeys(paths):
         if not is_vector(path):
-            with open_scene(path, expand_palette=False) as scene:
+            with open_scene(path, expand_palette=False, alpha=values.alpha) as scene:
                 layer = RasterLayer(scene, values)
             found.update(layer.labelling.found or ())
     return replace(values, found=tuple(sorted(found)))

@@ -17,7 +17,7 @@ from geoseg.evaluate.layers import OutlineLayer, OutlineRows, read_outlines
 from geoseg.evaluate.options import SceneFiles
 from geoseg.raster.scene import open_scene
 from geoseg.vector.formats.layers import Layer
-from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.misplaced import extent_text, why_elsewhere
 from geoseg.vector.formats.polygons import read_polygons
 
 Bounds = npt.NDArray[np.float64]
@@ -99,9 +99,8 @@ def _reason(path: Path, layer: Layer, grid: GeoGrid, other: str) -> str:
 def _extent(path: Path, layer: Layer) -> str:
     """Where the outlines of a file lie, in their own CRS."""
     frame = read_polygons(path, None, layer).frame
-    west, south, east, north = frame.total_bounds
     name = "no CRS" if frame.crs is None else _crs_name(frame.crs)
-    return f"{west:.6g} to {east:.6g}, {south:.6g} to {north:.6g} ({name})"
+    return f"{extent_text(frame)} ({name})"
 
 
 def _crs_name(crs: Any) -> str:

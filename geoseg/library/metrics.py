@@ -23,7 +23,7 @@ from geoseg.vector.formats.layers import Layer
 
 LOG = logging.getLogger("geoseg")
 FILES = ("scene", "probabilities", "polygons")
-VALUES = ("value", "band", "threshold", "truth_value", "truth_band")
+VALUES = ("value", "band", "threshold", "truth_value", "truth_band", "alpha")
 OPTIONS = {*FILES, *VALUES, *AREA, "layer", "truth_layer", "class_name", "min_area_m2", "footprints", "seed"}
 OPTIONS |= {"overwrite", "progress"}
 
@@ -114,10 +114,13 @@ def evaluate(
 
 
 def _chosen(options: Mapping[str, Any]) -> EvaluateOptions:
+    alpha = options.get("alpha", "auto")
     rest = {name: options[name] for name in ("min_area_m2", "footprints", "seed") if name in options}
     return EvaluateOptions(
-        ValueOptions(options.get("band", 0), _pairs(options.get("value")), options.get("threshold")),
-        ValueOptions(options.get("truth_band", 0), _pairs(options.get("truth_value"))),
+        ValueOptions(
+            options.get("band", 0), _pairs(options.get("value")), options.get("threshold"), alpha=alpha
+        ),
+        ValueOptions(options.get("truth_band", 0), _pairs(options.get("truth_value")), alpha=alpha),
         options.get("class_name", ""),
         **rest,
     )

@@ -20,7 +20,7 @@ from geoseg.raster.labelling import class_list
 from geoseg.raster.objects import LARGEST, ObjectSink
 from geoseg.vector.burn import Burning, Labels, PolygonBurner
 from geoseg.vector.formats.layers import Layer
-from geoseg.vector.formats.misplaced import why_elsewhere
+from geoseg.vector.formats.misplaced import elsewhere
 from geoseg.vector.formats.polygons import read_polygons
 
 STRIP_PIXELS = 4_000_000
@@ -37,6 +37,7 @@ class RasterizeOptions:
         overwrite: replace a file that is there.
         instances: the field, ``id`` if None, holds numbers of objects.
         layer: of the vector file; None: the only one that holds polygons.
+        alpha: what a band of the raster flagged as alpha is: ``auto``, ``mask`` (of its data) or ``band``.
     """
 
     field: str | None = None
@@ -44,6 +45,7 @@ class RasterizeOptions:
     overwrite: bool = False
     instances: bool = False
     layer: str | None = None
+    alpha: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,15 @@ def rasterize(
     """
     options, path = options or RasterizeOptions(), Path(target)
     check_apart(path, Path(vectors), Path(like))
-    with open_scene(like, expand_palette=False) as scene:
+    with open_scene(like, expand_palette=False, alpha=options.alpha) as scene:
         grid = scene.info.grid
         found = Burning.read(Path(vectors), grid.crs, options.field, options.instances, Layer(options.layer))
         way = _classes(scene, found) if found.numbers is None else _numbers(scene, found.numbers)
         burner = PolygonBurner(found.shapes, way.labels, options.all_touched)
         drawn = False
         if len(found.shapes) and not burner.touches(grid):
-            raise _elsewhere(Path(vectors), Layer(options.layer), scene)
+            frame = read_polygons(Path(vectors), None, Layer(options.layer)).frame
+            raise elsewhere(Path(vectors), frame, grid, Path(like), scene.warnings)
         make_folder(path.parent)
         remove_leftovers(path.parent)
         sink = way.open(path, options.overwrite)
@@ -121,18 +124,6 @@ def rasterize(
         finally:
             sink.abort()
     return RasterizeResult(outputs, (*scene.warnings, *found.notes), way.told)
-
-
-def _elsewhere(vectors: Path, layer: Layer, scene: Scene) -> VectorError:
-    """The error of polygons none of which lies on a raster, with what explains it."""
-    frame = read_polygons(vectors, None, layer).frame
-    reason = why_elsewhere(frame, [scene.info.grid])
-    west, south, east, north = frame.total_bounds
-    return VectorError(
-        f"no polygon of {vectors} lies on {scene.path}: they lie at {west:.6g} to {east:.6g}, {south:.6g} to "
-        f"{north:.6g}" + "".join(f"; {line}" for line in (reason, *scene.warnings) if line),
-        "check that both are of one place, and their CRS",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def vectorize(
         raise OptionError("no output file", "name one with -o, e.g. -o polygons.gpkg")
     check_formats(targets)
     with (
-        open_scene(raster, expand_palette=False) as scene,
+        open_scene(raster, expand_palette=False, alpha=options.values.alpha) as scene,
         background_task(lambda: _load_kernels(scene, options)),
     ):
         source = _objects(scene, options) if options.instances else _labels(scene, options)

@@ -137,7 +137,7 @@ def _no_mask(scene: Scene) -> SceneError:
 def _picture(scene: Scene) -> SceneError:
     return SceneError(
         f"{scene.path}: more than {MOST_VALUES} colours: no mask in colours",
-        "name classes, e.g. --value '#FF0000=building'; read one band with --band; or, where JPEG blurred "
+        "name its colours (--value '#RRGGBB=building'); read one band with --band; or, where JPEG blurred "
         "colours, make a mask of numbers: geoseg prepare palette --tolerance",
     )
 

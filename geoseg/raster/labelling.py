@@ -30,6 +30,7 @@ class ValueOptions:
         threshold: value from which a pixel belongs to the one class there is; None: values are classes.
         found: values without names that rasters of a set hold between them; empty: this one's own.
         prefix: of the options on the command line, for messages.
+        alpha: what a band flagged as alpha is: ``auto``, ``mask`` or ``band``.
     """
 
     band: int = 0
@@ -37,6 +38,7 @@ class ValueOptions:
     threshold: float | None = None
     found: tuple[int, ...] = ()
     prefix: str = "--"
+    alpha: str = "auto"
 
     @property
     def colours(self) -> bool:

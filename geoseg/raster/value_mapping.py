@@ -135,7 +135,7 @@ def _coloured(scene: Scene, options: ValueOptions, bands: tuple[int, ...]) -> Va
         wrong = "--threshold" if options.threshold is not None else f"{option} {options.values[0][0]}"
         raise OptionError(
             f"{wrong}: {scene.path.name} is a mask in colours",
-            f"name colours, e.g. {option} '#FF0000=building'; or read one band: {options.prefix}band 1",
+            f"name its colours ({option} '#RRGGBB=building'), or read one band: {options.prefix}band 1",
         )
     if options.values:
         values = tuple(value for value, _ in options.values)
@@ -147,7 +147,7 @@ def _coloured(scene: Scene, options: ValueOptions, bands: tuple[int, ...]) -> Va
     values = tuple(v for v in found or distinct_colours(scene, bands) if v != BLACK)
     names = [value_text(value) for value in values]
     shown = f"each is a class: {_some(names)}; black is the background" if names else "none but black"
-    told = f"colours: {shown}; {option} '{names[0] if names else '#FF0000'}=building' names a class"
+    told = f"colours: {shown}; {option} '{names[0] if names else '#RRGGBB'}=building' names a class"
     known = values or (colour_value(255, 255, 255),)
     texts = [value_text(value) for value in known]
     return ValueMapping(class_list(texts, option, texts), bands, told, known, found=values, has_colours=True)

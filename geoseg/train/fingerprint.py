@@ -14,7 +14,7 @@ from geoseg.core import ClassList, Window
 from geoseg.dataset.images import size_of
 from geoseg.dataset.items import DataSet
 from geoseg.dataset.statistics import BandStatistics, add_parts, measure_part
-from geoseg.dataset.store import read_image
+from geoseg.dataset.store import mark_collars, read_image
 from geoseg.errors import InputError
 from geoseg.train.images import LabelledImages, same_kind
 from geoseg.train.windows import Census, take_census
@@ -106,10 +106,15 @@ def look_at(sets: Sequence[DataSet], done: Callable[[int], None]) -> TrainingDat
         SceneError: a file cannot be read.
     """
     classes = same_kind(sets)
+    marked = [mark_collars(one) for one in sets]
+    sets = [one for one, _ in marked]
     train, valid = _images_of(sets, "train"), _images_of(sets, "valid")
     census = take_census(train, len(classes), done)
     shown = take_census(valid, len(classes), done)
-    warnings = _check(sets, classes, train, census, shown)
+    warnings = (
+        *(line for _, lines in marked for line in lines),
+        *_check(sets, classes, train, census, shown),
+    )
     return TrainingData(classes, train, valid, census, _summary(sets, train, valid, census, shown), warnings)
 
 

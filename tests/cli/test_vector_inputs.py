@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,50 @@ def test_a_raster_that_has_lost_its_place_is_named(capsys: pytest.CaptureFixture
     ):
         assert geoseg(*words) == 1
         assert "gcp.tif is placed by ground control points only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stored", "told"), [("UTF-8", "UTF-8"), ("CP1252", "ISO-8859-1"), ("UTF-8+", "")])
+def test_texts_of_a_shapefile_that_does_not_say_how(
+    stored: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are UTF-8 if they can be, else ISO-8859-1, which is said; + keeps the .cpg file."""
+    names = ["Gebäude", "Wände"]
+    frame = geopandas.GeoDataFrame({"class": names, "n": [1, 2]}, geometry=HOUSES, crs=CRS)
+    frame.to_file("houses.shp", encoding=stored.rstrip("+"))
+    if not stored.endswith("+"):
+        Path("houses.cpg").unlink()
+    assert geoseg("rasterize", "houses.shp", "--like", "scene.tif", "-o", "mask.tif") == 0
+
+    shown = capsys.readouterr()
+    assert [("no .cpg file" in shown.err), f"read as {told}" in shown.err] == [bool(told)] * 2
+    assert all(name in shown.out for name in names)
+    with rasterio.open("mask.tif") as src:
+        assert {"0": "background", "1": "Gebäude", "2": "Wände"}.items() <= dict(_classes(src)).items()
+
+
+def _classes(src: Any) -> list[tuple[str, str]]:
+    found = json.loads(src.tags()["GEOSEG_CLASSES"])
+    return [(str(label["id"]), label["name"]) for label in found]
+
+
+def test_polygons_that_lie_elsewhere_are_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    """A preview without them would look as if there were none."""
+    write_outlines(Path("far.geojson"), [box_px(1000, 1000, 20, 20)])
+    drawn = ("preview", "scene.tif", "--polygons")
+    assert geoseg(*drawn, "far.geojson", "-o", "far.png") == 1
+    assert "scene.tif: they lie at 500500 to 500510, 2999490 to 2999500 (check" in capsys.readouterr().err
+    assert not Path("far.png").exists()
+    assert geoseg(*drawn, "perfect.geojson", "-o", "near.png") == 0
+
+
+def test_alpha_of_a_raster_whose_grid_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    """With many values it is a band of the picture: said, and --alpha decides."""
+    alpha = np.full((80, 100), 200, np.uint8) + np.arange(100, dtype=np.uint8) % 50
+    alpha[:30] = 0
+    pixels = np.concatenate([np.full((3, 80, 100), 100, np.uint8), alpha[None]])
+    write_raster(Path("rgba.tif"), pixels, photometric="RGB", alpha="YES")
+    for choice, drawn in {"auto": PIXELS, "band": PIXELS, "mask": 600 + 10 * 40}.items():
+        words = ("--like", "rgba.tif", "-o", f"{choice}.tif", "--alpha", choice)
+        assert geoseg("rasterize", "perfect.geojson", *words) == 0
+        assert drawn == mask_pixels(f"{choice}.tif")
+        assert ("--alpha mask" in capsys.readouterr().err) == (choice == "auto")

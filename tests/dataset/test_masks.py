@@ -550,3 +550,12 @@ def test_masks_of_pictures_that_are_shown_turned(tmp_path: Path, value: int, as_
     assert np.array_equal(stored, read_labels(item).mask)
     assert any("shown turned by EXIF: 1 image (a.png)" in line for line in masks.agreement.told)
     assert as_stored == any("size of the stored pixels" in line for line in masks.agreement.told)
+
+
+def test_hidden_files_are_left_out_and_named(tmp_path: Path) -> None:
+    """Systems leave such files beside pictures; that they are no images is said."""
+    folder = folder_of(tmp_path / "in", {"a": [[0, 1], [1, 0]]})
+    for place in ("images", "masks"):
+        (folder / place / "._a.png").write_bytes(b"no picture")
+    found = check_masks(MaskPlaces(folder), None, MaskOptions())
+    assert "left out: 2 hidden files (._a.png, ._a.png)" in found.agreement.told

@@ -9,7 +9,7 @@ import rasterio
 from PIL import Image
 
 from geoseg.core import NODATA, Window
-from geoseg.dataset.store import open_dataset, read_image, read_labels
+from geoseg.dataset.store import mark_collars, open_dataset, read_image, read_labels
 from geoseg.errors import InputError
 from tests.scenes import write_scene
 
@@ -158,3 +158,17 @@ def test_rio(data_dir: Path) -> None:
     assert 15 == len(dataset)
     assert all(0.45 < (item.gsd_m or 0) < 0.55 for item in dataset.items)
     assert {0, 1} == set(np.unique(read_labels(dataset.items[0]).mask))
+
+
+def test_padding_of_plain_folders(tmp_path: Path) -> None:
+    """Training takes it as no data, as a data set that geoseg prepared; which is said."""
+    folder = plain(tmp_path, {"a": np.ones((40, 40)), "b": np.eye(40)})
+    assert (dataset := open_dataset(folder), ()) == mark_collars(dataset)
+    pixels = np.random.default_rng(5).integers(1, 250, (40, 40, 3))
+    pixels[:, :10] = 0
+    save(folder / "images" / "b.png", pixels)
+    marked, (line,) = mark_collars(open_dataset(folder))
+
+    assert [0, 400] == [item.collar for item in marked.items]
+    assert np.array_equal(read_image(marked["b"]).valid, pixels.any(axis=2))
+    assert "1 of 2 images have padding along the border: taken as no data" in line

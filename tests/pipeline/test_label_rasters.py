@@ -134,7 +134,7 @@ def test_a_photograph_is_no_mask_in_colours(tmp_path: Path) -> None:
     photograph = write_raster(tmp_path / "p.tif", noise, photometric="RGB")
 
     with pytest.raises(
-        SceneError, match=r"more than 250 colours.*--value '#FF0000=building'.*--band.*palette"
+        SceneError, match=r"more than 250 colours.*--value '#RRGGBB=building'.*--band.*palette"
     ):
         traced(photograph)
 
@@ -274,3 +274,28 @@ def test_a_class_that_is_declared_as_no_data(tmp_path: Path) -> None:
 
     assert areas == {}
     assert any("if it is a class, --value 255=NAME counts it" in line for line in told)
+
+
+def test_alpha_of_a_mask_in_colours(tmp_path: Path) -> None:
+    """Soft edges of a drawing make an alpha band of many values: a band until --alpha says otherwise."""
+    ids = classes()
+    soft = np.where(ids > 0, 255, 128 + np.arange(90) % 64).astype(np.uint8)
+    pixels = np.concatenate(
+        [np.moveaxis(np.array([BLACK, RED, GREEN, YELLOW], np.uint8)[ids], -1, 0), soft[None]]
+    )
+    mask = write_raster(tmp_path / "rgba.tif", pixels, photometric="RGB", alpha="YES")
+    with pytest.raises(SceneError, match="has 4 bands"):
+        vectorize(mask, [tmp_path / "a.gpkg"], VectorizeOptions(vectors=PLAIN))
+    options = ValueOptions(alpha="mask")
+    (output, *_) = vectorize(mask, [tmp_path / "b.gpkg"], VectorizeOptions(options, PLAIN))
+    assert {"#FF0000", "#00FF00", "#FFFF00"} == set(read(output.path)["class"])
+
+    truth = write_raster(tmp_path / "truth.tif", ids)
+    files = [SceneFiles("a", mask, truth)]
+    with pytest.raises(SceneError, match="has 4 bands"):
+        evaluate(files)
+    names = tuple((colour_value(*c), f"class {i}") for i, c in enumerate((RED, GREEN, YELLOW), 1))
+    told = EvaluateOptions(ValueOptions(values=names, alpha="mask"), ValueOptions(alpha="mask"))
+    found = evaluate(files, told)
+    assert found.pixels is not None
+    assert [1.0] * 4 == [found.pixels.pooled.iou(label) for label in range(4)]

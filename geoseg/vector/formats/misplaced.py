@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import geopandas
 import numpy as np
@@ -12,13 +13,46 @@ from pyproj import CRS
 from pyproj.exceptions import ProjError
 
 from geoseg.core import GeoGrid
+from geoseg.errors import VectorError
 
 DEGREES = "EPSG:4326"
 ROWS_DOWN = (
     "they would with y = -row: a raster without a georeference lies at (0, -height) to (width, 0), as in QGIS"
 )
+WHOLE = 100_000
+"""Coordinates from here on are told without decimals: they are metres."""
 MOST_GRIDS = 50
 """Scenes that are looked at; more say nothing new."""
+
+
+def elsewhere(
+    path: Path, frame: geopandas.GeoDataFrame, grid: GeoGrid, raster: Path, also: Sequence[str] = ()
+) -> VectorError:
+    """The error of polygons none of which lies on a raster, with what explains it.
+
+    Args:
+        path: of the polygons.
+        frame: as the file holds them.
+        grid: of the raster.
+        raster: its path.
+        also: what else may explain it.
+    """
+    reasons = "".join(f"; {line}" for line in (why_elsewhere(frame, [grid]), *also) if line)
+    return VectorError(
+        f"no polygon of {path} lies on {raster}: they lie at {extent_text(frame)}{reasons}",
+        "check that both are of one place, and their CRS",
+    )
+
+
+def extent_text(frame: geopandas.GeoDataFrame) -> str:
+    """``500500 to 500510, 2999490 to 2999500``: where features lie, for a message."""
+    west, south, east, north = (f"{v:.0f}" if abs(v) >= WHOLE else f"{v:.6g}" for v in frame.total_bounds)
+    return f"{west} to {east}, {south} to {north}"
+
+
+def reaches(frame: geopandas.GeoDataFrame, grid: GeoGrid) -> bool:
+    """Tell whether the box around any feature, in the grid's CRS, touches a grid."""
+    return _reaches(frame.bounds.to_numpy(), grid)
 
 
 def why_elsewhere(frame: geopandas.GeoDataFrame, grids: Sequence[GeoGrid]) -> str:

@@ -25,7 +25,7 @@ from geoseg.vector.formats.geometry_types import (
     remedy_for,
 )
 from geoseg.vector.formats.layers import ONLY, Layer, choose_layer
-from geoseg.vector.formats.read import place_frame, read_frame
+from geoseg.vector.formats.read import TOLD, place_frame, read_frame
 
 Ring = npt.NDArray[np.float64]
 """``(vertices, 2)``: x and y in map coordinates, closed."""
@@ -128,6 +128,7 @@ def _polygons_of(frame: geopandas.GeoDataFrame, path: Path) -> PolygonTable:
         raise VectorError(f"{path} holds no polygons: {others}", "check the file")
     words = ", ".join(filter(None, [kinds_in_words(shapes[~areal]), others]))
     notes = _notes(int((~flat).sum()), words, path)
+    notes += filter(None, [frame.attrs.get(TOLD, "")])
     notes += [*_mended(int((mended & ~flat).sum()), path), *_other_geometries(frame, path)]
     kept = frame.iloc[chosen[~flat]].reset_index(drop=True).set_geometry(parts[~flat], crs=frame.crs)
     return PolygonTable(kept, len(frame) - len(kept), tuple(notes + _parts_only(shapes[areal], path)))
@@ -233,6 +234,11 @@ def read_outlines(
     found = read_polygons(path, crs, layer)
     for note in found.notes:
         told(note)
+    return outlines_of(found)
+
+
+def outlines_of(found: PolygonTable) -> tuple[Outline, ...]:
+    """Polygons one by one, with the names of their classes."""
     names = texts(found.frame["class"]) if "class" in found.frame else [""] * len(found.frame)
     return tuple(
         Outline(name or "", tuple(shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)))

@@ -29,6 +29,9 @@ MAX_GEOJSON_BYTES = 2_000_000_000
 GEOMETRIES = ("Polygon", "MultiPolygon", "GeometryCollection")
 GPKG_IDS = (b"GPKG", b"GP10", b"GP11")
 FGB = b"fgb\x03fgb"
+LATIN = "ISO-8859-1"
+TOLD = "geoseg:told"
+"""Attribute of a frame: what the user should know of how it was read."""
 ACCEPTED = "GeoPackage, GeoJSON, FlatGeobuf, GeoParquet or Shapefile"
 
 
@@ -160,17 +163,19 @@ def _read_ogr(path: Path, layer: str | None) -> geopandas.GeoDataFrame:
     """Read geometry and attributes apart: only Arrow keeps types, and it refuses curves, which GDAL draws."""
     try:
         with plain_path(path) as plain:
-            about, wkb, fields = _layer(plain, layer)
+            about, wkb, fields, told = _layer(plain, layer)
         geometry = None if wkb is None else shapely.from_wkb(wkb, on_invalid="ignore")
     except (OSError, RuntimeError, IndexError, ValueError) as error:  # pyogrio's are RuntimeErrors
         raise VectorError(f"{path} cannot be read: {error}", "check the file") from error
     if wkb is None:
         raise VectorError(f"{path}: its layer has no geometry", "name a file or --layer with polygons")
-    return geopandas.GeoDataFrame(fields, geometry=geometry, crs=about["crs"])
+    frame = geopandas.GeoDataFrame(fields, geometry=geometry, crs=about["crs"])
+    frame.attrs[TOLD] = told
+    return frame
 
 
-def _layer(path: Path, layer: str | None) -> tuple[dict[str, Any], Any, pd.DataFrame]:
-    """What a layer says about itself, its geometries as WKB, and its attributes."""
+def _layer(path: Path, layer: str | None) -> tuple[dict[str, Any], Any, pd.DataFrame, str]:
+    """What a layer says about itself, its geometries as WKB, its attributes, and a line about them."""
     layer = layer or str(pyogrio.list_layers(path)[0][0])  # else pyogrio warns where there are more
     about, _, wkb, _ = pyogrio.raw.read(path, layer, columns=[], force_2d=True)
     fields = pd.DataFrame(index=range(0 if wkb is None else len(wkb)))
@@ -178,7 +183,35 @@ def _layer(path: Path, layer: str | None) -> tuple[dict[str, Any], Any, pd.DataF
         fields = pyogrio.read_dataframe(
             path, layer, read_geometry=False, use_arrow=True, arrow_to_pandas_kwargs=KEEP_TYPES
         )
-    return about, wkb, fields
+    told = ""
+    if about["encoding"] == LATIN:
+        fields, told = _texts_of_shapefile(path, layer, fields)
+    return about, wkb, fields, told
+
+
+def _texts_of_shapefile(path: Path, layer: str, fields: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Texts of a Shapefile that does not say how they are stored, and what the user should know of them.
+
+    They are UTF-8 where they can be, since other texts hardly ever can; else what GDAL takes them for.
+    """
+    names = [name for name in fields if pd.api.types.is_string_dtype(fields[name].dtype)]
+    if not names:
+        return fields, ""
+    try:
+        texts, stored = _read_texts(path, layer, names, "UTF-8"), "UTF-8"
+    except UnicodeDecodeError:
+        texts, stored = _read_texts(path, layer, names, LATIN), LATIN
+    if all(value.isascii() for name in names for value in texts[name].dropna()):
+        return fields, ""
+    return fields.assign(**{name: texts[name] for name in names}), (
+        f"{path.name}: no .cpg file says how its texts are stored: read as {stored} (a file "
+        f"{path.stem}.cpg with the name of another encoding changes that)"
+    )
+
+
+def _read_texts(path: Path, layer: str, names: list[str], encoding: str) -> pd.DataFrame:
+    """Without Arrow, whose texts are UTF-8 whatever the file holds."""
+    return pyogrio.read_dataframe(path, layer, columns=names, read_geometry=False, encoding=encoding)
 
 
 def _read_parquet(path: Path) -> geopandas.GeoDataFrame:
