@@ -33,6 +33,8 @@ NEAR = 31
 """Grey levels by which JPEG blurs the 0 and 255 of a mask at most."""
 LOSSY_NEAR = 100
 """The same where the file says that it was compressed with loss."""
+BLUR = 4
+"""Values near 0, and as many near 255, that a mask holds at least whose blur a lossless file keeps."""
 BLACK = colour_value(0, 0, 0)
 EDGE = "edge"
 
@@ -235,7 +237,7 @@ def _every_value(scene: Scene, options: ValueOptions) -> ValueMapping:
     found = tuple(v for v in options.found if not is_colour(v) and (not palette or v in palette))
     found = found or distinct_values(scene, options.band)
     lossy = scene.source.is_lossy and not options.found
-    if not palette and _blurred(found, LOSSY_NEAR if lossy else NEAR):
+    if not palette and _blurred(found, lossy):
         told = "values are near 0 or near 255, as JPEG leaves them: from 128 on = object"
         return ValueMapping(class_list(["object"]), (options.band,), told, (), 128, found=found)
     if lossy and len(found) > MANY:
@@ -285,11 +287,17 @@ def _background(found: Sequence[int], palette: Mapping[int, str]) -> int:
     return next((value for value in found if palette.get(value) == "#000000"), 0)
 
 
-def _blurred(found: Sequence[int], near: int) -> bool:
-    """Tell whether values are a mask of 0 and 255 that lost up to ``near`` levels as JPEG."""
+def _blurred(found: Sequence[int], lossy: bool) -> bool:
+    """Tell whether values are a mask of 0 and 255 that lost some levels as JPEG.
+
+    In a lossless file a few values, such as 1, 2 and 254, are classes; only many on both sides are blur.
+    """
+    near = LOSSY_NEAR if lossy else NEAR
     low = [v for v in found if 0 < v <= near]
     high = [v for v in found if 255 - near <= v < 255]
-    return bool(low and high) and all(0 <= v <= near or 255 - near <= v <= 255 for v in found)
+    least = 1 if lossy else BLUR
+    enough = min(len(low), len(high)) >= least and (lossy or {0, 255} <= set(found))
+    return enough and all(0 <= v <= near or 255 - near <= v <= 255 for v in found)
 
 
 def _some(words: Sequence[str]) -> str:

@@ -250,6 +250,24 @@ def test_masks_in_a_tiff_that_was_compressed_with_loss(tmp_path: Path) -> None:
         traced(write_raster(tmp_path / "n.tif", many, **lossy))
 
 
+def test_few_values_near_both_ends_are_classes(tmp_path: Path) -> None:
+    """In a lossless file 1, 2 and 250 are three classes; the blur that a picture once had is none."""
+    ids = np.where(classes() == 3, 250, classes()).astype(np.uint8)
+    areas, told = traced(write_raster(tmp_path / "m.tif", ids))
+
+    assert areas == {
+        "class 1": (ids == 1).sum(),
+        "class 2": (ids == 2).sum(),
+        "class 250": (ids == 250).sum(),
+    }
+    assert "values: 1 = class 1, 2 = class 2, 250 = class 250" in told
+    blurred = np.kron((ids > 0) * np.uint8(255), np.ones((2, 2), np.uint8))
+    blurred[0, :6], blurred[1, :6] = np.arange(6), np.arange(250, 256)
+    told = traced(write_raster(tmp_path / "b.tif", blurred))[1]
+
+    assert "values are near 0 or near 255, as JPEG leaves them: from 128 on = object" in told
+
+
 def test_many_values_may_be_scores(tmp_path: Path) -> None:
     """Percent and grey levels are taken for classes, and the line says how they are cut."""
     percent = np.tile(np.arange(100, dtype=np.uint8), (10, 1))

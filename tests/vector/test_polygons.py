@@ -53,9 +53,12 @@ def test_several_layers_of_polygons_are_refused(tmp_path: Path) -> None:
         "besides trees (1 point)"
     )
     assert caught.value.remedy == "choose one, e.g. --layer houses"
+    add_layer(path, "old town", HOUSE)
+    with pytest.raises(VectorError, match=r"choose one, e\.g\. --layer 'old town'"):
+        read_polygons(path)
     assert total_area(path, "houses") == 300
     assert read_polygons(path, None, Layer("houses")).notes == ()
-    with pytest.raises(OptionError, match=r"--truth-layer roofs: .*it has site, houses, trees"):
+    with pytest.raises(OptionError, match=r"--truth-layer roofs: .*it has site, houses, trees, old town"):
         read_polygons(path, None, Layer("roofs", "--truth-layer"))
 
 

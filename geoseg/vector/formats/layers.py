@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def _only_one(layers: list[_Contents], path: Path, option: str) -> tuple[str, st
         rest = f"; besides {', '.join(others)}" if others else ""
         raise VectorError(
             f"{path} holds several layers of polygons: {', '.join(map(str, areal))}{rest}",
-            f"choose one, e.g. {option} {areal[-1].name}",
+            f"choose one, e.g. {option} {shlex.quote(areal[-1].name)}",
         )
     note = f"{path.name}: layer {areal[0]} is read, the only one with polygons; {option} reads another: "
     return areal[0].name, note + ", ".join(others)
