@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from geoseg.core import ClassList, Progress, Window
-from geoseg.dataset.irregular import Irregularity, as_table
+from geoseg.dataset.irregular import UNKNOWN_CLASS, UNKNOWN_IMAGE, Irregularity, as_table
 from geoseg.dataset.item_writer import LabelledImage
 from geoseg.dataset.items import DataSet, DataSource, Labels
 from geoseg.dataset.shapes import Shape, draw_shapes
@@ -139,7 +139,7 @@ def prepare_annotated(
         raise InputError(
             f"{target.source.origin}: none of its {len(annotations.images)} images is left with an outline"
             + _why(annotations),
-            "outlines are needed: boxes alone are not enough" if annotations.images else "check --images",
+            _remedy(annotations),
         )
     by_stem = {image.stem: image for image in images}
 
@@ -174,6 +174,15 @@ def _sample(image: AnnotatedImage, target: Target) -> LabelledImage:
         alpha=target.alpha,
         keep_collar=target.keep_collar,
     )
+
+
+def _remedy(annotations: Annotations) -> str:
+    kinds = {found.kind for found in annotations.irregularities}
+    if not annotations.images:
+        return "check --images"
+    if kinds <= {UNKNOWN_CLASS, UNKNOWN_IMAGE} and kinds:
+        return "the numbers of annotations have to be those of the lists of classes and images"
+    return "outlines are needed: boxes alone are not enough"
 
 
 def _why(annotations: Annotations) -> str:

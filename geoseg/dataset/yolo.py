@@ -111,7 +111,7 @@ class _Reading:
     ) -> tuple[Shape | None, str | None]:
         words = line.split()
         try:
-            index, values = int(words[0]), np.array(words[1:], np.float64)
+            index, values = _class_index(words[0]), np.array(words[1:], np.float64)
         except ValueError:
             return None, kinds.NULL
         if not np.isfinite(values).all():
@@ -125,6 +125,14 @@ class _Reading:
             check.add(name, points, placement.labelled)
         rings, kind = judge([points * (width, height)], placement.labelled)
         return (placement.place(Shape(self._ids[index], rings)) if rings else None), kind
+
+
+def _class_index(word: str) -> int:
+    """Read ``0``, or ``0.0`` and ``0.000000e+00`` as numpy.savetxt writes it."""
+    number = float(word)
+    if not number.is_integer():
+        raise ValueError(f"{word} is no whole number")
+    return int(number)
 
 
 def _lines(path: Path) -> list[str]:

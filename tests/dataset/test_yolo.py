@@ -82,6 +82,28 @@ def test_irregular_lines_are_told(tmp_path: Path) -> None:
     assert 4 == annotations.images[0].objects
 
 
+def test_classes_written_as_decimals(tmp_path: Path) -> None:
+    """Lines that numpy.savetxt wrote are read; a class of 0.5 is none."""
+    lines = [SQUARE.replace("0 ", f"{word} ", 1) for word in ("1.0", "1.000000e+00", "0.5")]
+    write_yolo(tmp_path, dict(zip("abc", lines, strict=True)))
+    annotations = read_yolo_folder(tmp_path, ["roof", "road"])
+
+    assert [image.objects for image in annotations.images] == [1, 1, 0]
+    assert {shape.class_id for shape in annotations.shapes(annotations.images[0])} == {2}
+
+
+def test_classes_that_are_not_listed(tmp_path: Path) -> None:
+    """Where nothing else is wrong, the remedy speaks of classes, not of boxes."""
+    write_yolo(tmp_path, {"a": SQUARE.replace("0 ", "7 ", 1)})
+    with pytest.raises(InputError) as caught:
+        prepare_annotated(read_yolo_folder(tmp_path, ["roof"]), target(tmp_path))
+
+    assert (
+        caught.value.remedy
+        == "the numbers of annotations have to be those of the lists of classes and images"
+    )
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """No labels; no names; a damaged list of names."""
     write_yolo(tmp_path, {"a": None})

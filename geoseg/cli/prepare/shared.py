@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.cli import options, show
+from geoseg.core.text import counted
 
 if TYPE_CHECKING:
     from geoseg.dataset.annotated import Annotations, ImageSelection, Target
@@ -227,17 +228,21 @@ def tell(dataset: DataSet, as_json: bool, more: Mapping[str, Any] | None = None)
     for note in dataset.notes:
         show.warn(note)
     pixels = sum(counts["pixels"].values()) + counts["ignored_pixels"]
-    rows = [("data set", f"{dataset.folder}: {counts['images']:,} images")]
+    rows = [("data set", f"{dataset.folder}: {counted(counts['images'], 'image')}")]
     if told.get("left_out"):
-        rows.append(("left out", f"{told['left_out']:,} images"))
+        rows.append(("left out", counted(told["left_out"], "image")))
     if counts["objects"] is not None:
         rows.append(("objects", f"{counts['objects']:,}"))
-    rows += [("source", f"{name}: {count:,} images") for name, count in told.get("sources", {}).items()]
+    rows += [
+        ("source", f"{name}: {counted(count, 'image')}") for name, count in told.get("sources", {}).items()
+    ]
     rows += [("split", f"{name} {count:,}") for name, count in told["splits"].items()]
     named = [*counts["pixels"].items(), ("to be ignored", counts["ignored_pixels"])]
     if counts["collars"]:
         share = counts["collar_pixels"] / max(pixels, 1)
-        rows.append(("collars", f"{counts['collars']:,} images, {share:.1%} of all pixels: {IGNORED}"))
+        rows.append(
+            ("collars", f"{counted(counts['collars'], 'image')}, {share:.1%} of all pixels: {IGNORED}")
+        )
     rows += [(f"  {name}", f"{count:,} px, {count / max(pixels, 1):.1%}") for name, count in named]
     if told.get("irregular"):
         rows.append(("irregular", f"{sum(told['irregular'].values()):,}, listed in irregular.tsv"))
