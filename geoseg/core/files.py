@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import secrets
+import shlex
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from geoseg.errors import OutputError
+from geoseg.errors import OptionError, OutputError
 
 MB = 1_000_000
 NAME_BYTES = 255
@@ -178,6 +179,16 @@ def check_apart(target: Path, *inputs: Path) -> None:
     for path in inputs:
         if target.exists() and path.exists() and target.samefile(path):
             raise OutputError(f"{target} is read by the same command", "write to another file with -o")
+
+
+def check_tiff(target: Path) -> None:
+    """Refuse a GeoTIFF by the name of another format.
+
+    Raises:
+        OptionError: if the suffix is neither .tif nor .tiff.
+    """
+    if target.suffix.lower() not in (".tif", ".tiff"):
+        raise OptionError(f"{target}: is to be a GeoTIFF", f"use -o {shlex.quote(f'{target}.tif')}")
 
 
 def check_space(folder: Path, needed: int) -> None:

@@ -53,6 +53,11 @@ class SceneInfo:
         return self if gsd_m is None else replace(self, gsd_m=(gsd_m, gsd_m))
 
     @property
+    def why_nowhere(self) -> str:
+        """Why there is no sampling distance, in words."""
+        return "has no CRS" if self.grid.crs is None else "has a CRS without a place on Earth"
+
+    @property
     def mean_gsd_m(self) -> float | None:
         """Geometric mean of the two sampling distances."""
         return math.sqrt(self.gsd_m[0] * self.gsd_m[1]) if self.gsd_m else None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import NODATA, ClassList, GeoGrid, Output, Progress, Strip, Window
-from geoseg.core.files import check_apart, make_folder, remove_leftovers
+from geoseg.core.files import check_apart, check_tiff, make_folder, remove_leftovers
 from geoseg.core.objects import ObjectRows
 from geoseg.core.strip import Mask
 from geoseg.errors import VectorError
@@ -93,6 +93,7 @@ def rasterize(
         GeosegError: whatever the user can do something about; no file is left then.
     """
     options, path = options or RasterizeOptions(), Path(target)
+    check_tiff(path)
     check_apart(path, Path(vectors), Path(like))
     with open_scene(like, expand_palette=False, alpha=options.alpha) as scene:
         grid = scene.info.grid

@@ -131,12 +131,12 @@ def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: i
 
 
 def _without_degrees(options: SegmentOptions, info: SceneInfo) -> SegmentOptions:
-    """Options without GeoJSON, which is in degrees, for a scene without a CRS: its polygons are in pixels."""
-    if info.grid.crs is not None or "geojson" not in options.formats:
+    """Options without GeoJSON, which is in degrees, for a scene without a place on Earth."""
+    if info.gsd_m is not None or "geojson" not in options.formats:
         return options
     formats = tuple(name for name in options.formats if name != "geojson")
     if not formats:
-        raise OptionError(f"{info.name}: has no CRS, and GeoJSON is in degrees", "use --format gpkg")
+        raise OptionError(f"{info.name} {info.why_nowhere}, and GeoJSON is in degrees", "use --format gpkg")
     return replace(options, formats=formats)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoseg.core import ClassList, PatchGrid, Progress, Window
-from geoseg.core.files import check_name, make_folder, remove_leftovers, writing
+from geoseg.core.files import check_name, check_tiff, make_folder, remove_leftovers, writing
 from geoseg.errors import InputError, OptionError, OutputError
 from geoseg.raster import (
     Blending,
@@ -335,6 +335,7 @@ def mosaic_tiles(
         GeosegError: whatever the user can do something about.
     """
     options = options or MosaicOptions()
+    check_tiff(target)
     patches = find_patches(folder, target)
     make_folder(target.parent)
     remove_leftovers(target.parent)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import Output, Progress, VectorOptions
+from geoseg.core import Output, Progress, SceneInfo, VectorOptions
 from geoseg.core.concurrency import background_task, prefetch
 from geoseg.core.files import make_folder, remove_leftovers
 from geoseg.errors import OptionError
@@ -100,7 +100,7 @@ def vectorize(
             listener.told(line)
         if scene.info.grid.crs is None:
             listener.told("no CRS: lengths and areas, and options in metres, are in pixels")
-            _check_degrees(targets, scene.info.name)
+        _check_degrees(targets, scene.info)
         for folder in {target.parent for target in targets}:
             make_folder(folder)
             remove_leftovers(folder)
@@ -117,12 +117,12 @@ def vectorize(
             sink.abort()
 
 
-def _check_degrees(targets: Sequence[Path], name: str) -> None:
-    """Refuse GeoJSON, which is in degrees, for a raster without a CRS."""
+def _check_degrees(targets: Sequence[Path], info: SceneInfo) -> None:
+    """Refuse GeoJSON, which is in degrees, for a raster without a place on Earth."""
     for target in targets:
-        if target.suffix.lower() == ".geojson":
+        if target.suffix.lower() == ".geojson" and info.gsd_m is None:
             raise OptionError(
-                f"{target.name}: {name} has no CRS, and GeoJSON is in degrees",
+                f"{target.name}: {info.name} {info.why_nowhere}, and GeoJSON is in degrees",
                 f"use -o {target.with_suffix('.gpkg').name}",
             )
 

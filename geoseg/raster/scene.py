@@ -51,7 +51,7 @@ class Scene:
         gsd = ground_distance(source.grid)
         if gsd is None and source.grid.crs is not None:
             self.warnings.append(
-                f"{source.path.name}: its CRS has no place on Earth: sizes of pixels and polygons are unknown"
+                f"{source.path.name}: its CRS has no place on Earth: sizes are unknown, no GeoJSON"
             )
         if not self.orientation.is_upright:
             self.warnings.append(

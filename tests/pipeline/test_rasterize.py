@@ -15,6 +15,7 @@ from rasterio.transform import Affine
 from geoseg.core import Strip, VectorOptions
 from geoseg.errors import OptionError, OutputError, VectorError
 from geoseg.pipeline.rasterize import RasterizeOptions, rasterize
+from geoseg.pipeline.tiles import mosaic_tiles
 from geoseg.pipeline.vectorize import VectorizeOptions, vectorize
 from geoseg.raster import MaskSink
 from tests.laws.test_strips_join import masks
@@ -210,6 +211,15 @@ def test_an_existing_mask_is_kept(tmp_path):
     with pytest.raises(OutputError):
         rasterize(vectors, like, tmp_path / "m.tif")
     rasterize(vectors, like, tmp_path / "m.tif", RasterizeOptions(overwrite=True))
+
+
+@pytest.mark.parametrize("name", ["m.png", "m.jpg", "mask"])
+def test_a_mask_has_the_name_of_a_tiff(tmp_path, name):
+    """Its bytes are those of one, and a viewer goes by the name."""
+    with pytest.raises(OptionError, match=r"is to be a GeoTIFF .*m.*\.tif"):
+        rasterize(tmp_path / "a.gpkg", tmp_path / "like.tif", tmp_path / name)
+    with pytest.raises(OptionError, match=r"is to be a GeoTIFF .*m.*\.tif"):
+        mosaic_tiles(tmp_path, tmp_path / name)
 
 
 def test_what_is_read_is_not_replaced(tmp_path):

@@ -52,6 +52,25 @@ def test_formats_give_the_same(tmp_path: Path, suffix: str) -> None:
     assert found.symmetric_difference(SQUARE).area < 1e-15
 
 
+@pytest.mark.parametrize("name", [None, "urn:ogc:def:crs:OGC:1.3:CRS84"])
+@pytest.mark.parametrize("suffix", ["geojson", "parquet"])
+def test_degrees_come_back_where_they_were(tmp_path: Path, suffix: str, name: str | None) -> None:
+    """Also in US feet without a code; the oracle is the way that GDAL and geopandas take, from EPSG:4326."""
+    feet = "+proj=lcc +lat_1=41 +lat_2=42 +lat_0=40 +lon_0=-75 +x_0=600000 +y_0=0 +datum=NAD83 +units=us-ft"
+    square = geopandas.GeoDataFrame(geometry=[shapely.box(-74.999, 40.9, -74.998, 40.901)], crs="EPSG:4326")
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        square.set_crs("OGC:CRS84", allow_override=True).to_parquet(path)
+    else:
+        data = json.loads(square.to_json(drop_id=True))
+        data["crs"] = name and {"type": "name", "properties": {"name": name}}
+        path.write_text(json.dumps(data))
+    (outline,) = read_outlines(path, feet)
+
+    expected = shapely.get_coordinates(square.to_crs(feet).geometry[0])
+    np.testing.assert_allclose(np.sort(outline.rings[0], 0), np.sort(expected, 0), atol=1e-3)
+
+
 def test_coordinates_are_reprojected(tmp_path: Path) -> None:
     """Map coordinates of the CRS that was asked for; the oracle is geopandas on the frame itself."""
     (outline,) = read_outlines(written(tmp_path, "geojson"), "EPSG:32632")

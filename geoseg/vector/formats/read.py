@@ -22,7 +22,8 @@ from geoseg.errors import VectorError
 from geoseg.vector.formats.attributes import KEEP_TYPES, table_of
 from geoseg.vector.formats.paths import plain_path
 
-LONLAT = "OGC:CRS84"
+CRS84, WGS84 = "OGC:CRS84", "EPSG:4326"
+"""The same places, but PROJ takes other ways from them to a CRS without a code, up to some metres apart."""
 HEAD_BYTES = 8192
 """More than GDAL looks at to tell the format."""
 MAX_GEOJSON_BYTES = 2_000_000_000
@@ -66,6 +67,8 @@ def place_frame(frame: geopandas.GeoDataFrame, crs: str, path: Path) -> geopanda
     """
     if frame.crs is None:
         raise VectorError(f"{path} does not say its CRS", "assign one, e.g. with ogr2ogr -a_srs EPSG:4326")
+    if frame.crs == CRS84:
+        frame = frame.set_crs(WGS84, allow_override=True)
     try:
         return frame.to_crs(CRS.from_user_input(crs))
     except ProjError as error:
@@ -153,7 +156,7 @@ def _shape(member: Any) -> shapely.Geometry | None:
 def _named_crs(member: Any, path: Path) -> CRS:
     """The old ``crs`` member, which many programs still write; a link in it is not followed."""
     if member is None:
-        return CRS.from_user_input(LONLAT)
+        return CRS.from_user_input(WGS84)
     if member.get("type") != "name":
         raise VectorError(f"{path}: its CRS is a link to elsewhere", "write the file anew with a named CRS")
     return CRS.from_user_input(str(member["properties"]["name"]))
