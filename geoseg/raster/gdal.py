@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, TypeVar
 
 import rasterio
@@ -23,7 +25,7 @@ GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 def with_options(options: Mapping[str, Any], work: Callable[[], T]) -> T:
     """Do some work under options of GDAL.
 
-    It is done in a thread of its own, where rasterio sets options for that thread alone. In the main thread
+    It is done in another thread, where rasterio sets options for that thread alone. In the main thread
     it sets those of the whole process, and one ``Env`` within another loses what was set without one.
     """
 
@@ -31,8 +33,16 @@ def with_options(options: Mapping[str, Any], work: Callable[[], T]) -> T:
         with rasterio.Env(**options):
             return work()
 
-    with ThreadPoolExecutor(1, "geoseg-gdal") as pool:
-        return pool.submit(alone).result()
+    return _threads(os.getpid()).submit(alone).result()
+
+
+@cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """Threads that stay: in a new one PROJ opens its database again, which takes ten times as long as the file.
+
+    Each process has its own, as threads do not survive a fork.
+    """
+    return ThreadPoolExecutor(64, "geoseg-gdal")
 
 
 def logged() -> AbstractContextManager[Any]:
