@@ -38,7 +38,7 @@ def with_options(options: Mapping[str, Any], work: Callable[[], T]) -> T:
 
 @cache
 def _threads(process: int) -> ThreadPoolExecutor:
-    """Threads that stay: in a new one PROJ opens its database again, which takes ten times as long as the file.
+    """Keep threads: a new one opens the database of PROJ again, which takes ten times as long as the file.
 
     Each process has its own, as threads do not survive a fork.
     """
