@@ -315,7 +315,8 @@ def polygons_text(summary: Mapping[str, Any]) -> str:
         if unit:
             rest.append(f"{value:,.0f} {unit}" if value >= 10 else f"{value:.3g} {unit}")
         elif rest:
-            rest.append(f"{value:,} {name.replace('_', ' ')}")
+            words = name.replace("_", " ")
+            rest.append(f"{value:,} {words.replace('s ', ' ', 1) if value == 1 else words}")
         else:
             classes[name] = value
     several = ", ".join(f"{count:,} {name}" for name, count in classes.items())

@@ -295,8 +295,10 @@ def _blurred(found: Sequence[int], lossy: bool) -> bool:
     near = LOSSY_NEAR if lossy else NEAR
     low = [v for v in found if 0 < v <= near]
     high = [v for v in found if 255 - near <= v < 255]
-    least = 1 if lossy else BLUR
-    enough = min(len(low), len(high)) >= least and (lossy or {0, 255} <= set(found))
+    if lossy:  # background may have become 1 everywhere, and objects stayed 255, or the other way round
+        enough = bool(low or high) and max(found) >= 255 - near
+    else:
+        enough = min(len(low), len(high)) >= BLUR and {0, 255} <= set(found)
     return enough and all(0 <= v <= near or 255 - near <= v <= 255 for v in found)
 
 

@@ -252,6 +252,8 @@ def test_boxes_are_rings() -> None:
 def test_polygons_are_counted_in_words(summary: dict[str, float], text: str) -> None:
     """Thousands apart, square metres as m², a class by its own name, of any language."""
     assert summary_text("polygons", summary) == text
+    one = {"roof": 2, "area_m2": 20, "holes_filled": 1, "spikes_cut": 2}
+    assert summary_text("polygons", one).endswith("20 m², 1 hole filled, 2 spikes cut")
 
 
 @pytest.mark.parametrize(("seconds_each", "told"), [(1.0, True), (0.01, False)])

@@ -236,6 +236,18 @@ def test_a_mask_that_was_saved_as_jpeg(tmp_path: Path) -> None:
     assert "values are near 0 or near 255, as JPEG leaves them: from 128 on = object" in told
 
 
+@pytest.mark.parametrize(("ground", "top"), [(1, 255), (0, 254), (2, 250)])
+def test_a_jpeg_mask_that_is_even(tmp_path: Path, ground: int, top: int) -> None:
+    """A strong compression may shift all of the background, or of the objects, by the same few levels."""
+    mask = np.kron(np.where(classes() > 0, top, ground), np.ones((8, 8))).astype(np.uint8)
+    Image.fromarray(mask).save(tmp_path / "m.jpg", quality=100)
+    assert set(np.unique(np.asarray(Image.open(tmp_path / "m.jpg")))) == {ground, top}
+    areas, told = traced(tmp_path / "m.jpg")
+
+    assert areas == {"object": (mask > 128).sum()}
+    assert "values are near 0 or near 255, as JPEG leaves them: from 128 on = object" in told
+
+
 def test_masks_in_a_tiff_that_was_compressed_with_loss(tmp_path: Path) -> None:
     """Values farther from 0 and 255 are two classes there too; those of several classes are refused."""
     mask = np.kron((classes() > 0).astype(np.uint8) * np.uint8(255), np.ones((2, 2), np.uint8))
