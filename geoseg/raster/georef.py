@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import rasterio.crs
@@ -125,6 +126,16 @@ def _wkt(path: Path, dataset: DatasetReader) -> tuple[str | None, str | None]:
         return None, f"{path.name}: its CRS cannot be read and is not used ({error})"
 
 
+@lru_cache(maxsize=8)
+def _to_lonlat(wkt: str) -> Transformer:
+    """Make the transformation to longitude and latitude; it is kept, as it takes as long as opening a file.
+
+    Raises:
+        ProjError: if it has no place on Earth.
+    """
+    return Transformer.from_crs(CRS.from_wkt(wkt), "EPSG:4326", always_xy=True)
+
+
 def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
     """Metres from pixel to pixel, down a column and along a row, at the centre of a grid.
 
@@ -135,8 +146,9 @@ def ground_distance(grid: GeoGrid) -> tuple[float, float] | None:
     col, row = grid.width / 2, grid.height / 2
     places = [grid.xy(*p) for p in ((col, row - 0.5), (col, row + 0.5), (col - 0.5, row), (col + 0.5, row))]
     try:
-        to_lonlat = Transformer.from_crs(CRS.from_wkt(grid.crs), "EPSG:4326", always_xy=True)
-        lon, lat = to_lonlat.transform([x for x, _ in places], [y for _, y in places], errcheck=True)
+        lon, lat = _to_lonlat(grid.crs).transform(
+            [x for x, _ in places], [y for _, y in places], errcheck=True
+        )
         _, _, metres = Geod(ellps="WGS84").inv([lon[0], lon[2]], [lat[0], lat[2]], lon[1::2], lat[1::2])
     except ProjError:
         return None

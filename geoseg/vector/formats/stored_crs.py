@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pyogrio
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import CRSError, ProjError
+from pyproj import CRS, Geod
+from pyproj.exceptions import CRSError
 
 from geoseg.vector.formats.paths import plain_path
+from geoseg.vector.measure import to_lonlat
 
 NEAR_M = 1e-3
 """Metres by which a place may move when a CRS is stored."""
 PROBES = np.array([(1.0, 2.0), (30.0, 40.0), (1e5, 2e5), (1e6, 1e6)])
 """Coordinates compared besides those of the data; the first two also where they are angles."""
 SPELLINGS = ("WKT2_2019", "WKT1_GDAL", "PROJJSON")
-_WGS84 = "EPSG:4326"
 
 
 def spellings(crs: str | None) -> Iterator[str | None]:
@@ -63,19 +64,18 @@ def same_places(meant: str | None, stored: str | None, points: NDArray[np.float6
     """
     if meant is None:
         return True
-    wanted = CRS.from_user_input(meant)
-    x, y = np.concatenate([points, PROBES[: 2 if wanted.is_geographic else None]]).T
-    try:
-        here = Transformer.from_crs(wanted, _WGS84, always_xy=True).transform(x, y)
-    except ProjError:
+    here, there = to_lonlat(meant), None if stored is None else to_lonlat(stored)
+    if here is None:
         return True  # it has no place on Earth
-    if stored is None:
+    if there is None:
         return False
-    try:
-        there = Transformer.from_crs(CRS.from_user_input(stored), _WGS84, always_xy=True).transform(x, y)
-    except ProjError:
-        return False
-    return _furthest(np.asarray(here), np.asarray(there)) <= NEAR_M
+    x, y = np.concatenate([points, _probes(meant)]).T
+    return _furthest(np.asarray(here.transform(x, y)), np.asarray(there.transform(x, y))) <= NEAR_M
+
+
+@lru_cache(maxsize=8)
+def _probes(crs: str) -> NDArray[np.float64]:
+    return PROBES[: 2 if CRS.from_user_input(crs).is_geographic else None]
 
 
 def _furthest(here: NDArray[np.float64], there: NDArray[np.float64]) -> float:
