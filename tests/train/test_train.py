@@ -26,12 +26,11 @@ from geoseg.train.job import Request, TrainListener
 from geoseg.train.recipe import parse_settings
 from geoseg.train.run import BUNDLE, Hardware, Outcome
 from geoseg.train.samples import Sample, TrainingSamples
-from tests.support import SMALL_ENCODER
 from tests.train.sets import rewrite, write_set
 
 TINY = (
     "network.architecture=Linknet",
-    f"network.encoder={SMALL_ENCODER}",
+    "network.encoder=tu-test_efficientnet",  # 0.1 M parameters
     "sampling.patch=64",
     "sampling.batch=4",
     "sampling.patches_per_epoch=16",
