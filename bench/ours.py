@@ -34,7 +34,8 @@ class _Timed:
     seconds: float
 
     def answer(self) -> dict[str, Any]:
-        plan, counts = self.result.record.plan, self.result.record.counts
+        spec, plan = self.result.record.spec, self.result.record.spec["plan"]
+        counts = self.result.record.counts
         found = counts.get("polygons", {})
         return {
             "seconds": self.seconds,
@@ -42,7 +43,8 @@ class _Timed:
             "patches": counts["patches"],
             "polygons": sum(n for what, n in found.items() if what not in NO_CLASSES),
             "timings": dict(self.result.record.timings),
-            "network": f"{plan['bundle']} on {plan['runtime']} {plan['precision']}, batch {plan['batch']}",
+            "network": f"{spec['bundle']['name']} on {plan['runtime']} {plan['precision']}, "
+            f"batch {plan['batch']}",
         }
 
 
@@ -56,7 +58,7 @@ def raw_rate(scene: str, network: str | None, seconds: float) -> dict[str, Any]:
     """The bare network: a predictor as a run would make it, fed with patches that lie in memory."""
     bundle = load_bundle(network)
     with open_scene(scene) as opened:
-        plan = plan_segment(opened, bundle, SegmentOptions())
+        plan = plan_segment(opened, bundle, SegmentOptions()).spec.plan
         pixels = next(iter(read_rows(opened, plan, 0))).pixels
     predictor = make_predictor(bundle, plan)
     batches = _ready_batches(pixels, plan)
@@ -106,7 +108,7 @@ def floor(scene: str, patch: int, overlap: int, folder: str) -> dict[str, Any]:
     target = Path(folder) / f"{NOTHING}.tif"
     target.parent.mkdir(exist_ok=True)
     with open_scene(scene) as opened:
-        plan = plan_segment(opened, nothing_bundle(patch, overlap), SegmentOptions())
+        plan = plan_segment(opened, nothing_bundle(patch, overlap), SegmentOptions()).spec.plan
         started = time.perf_counter()
         _consume(read_rows(opened, plan, 0))
         read_s = time.perf_counter() - started

@@ -20,9 +20,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geoseg.core.resources import Resources as Resources
     from geoseg.errors import GeosegError as GeosegError
     from geoseg.library.metrics import evaluate as evaluate
     from geoseg.library.scenes import predict as predict
+    from geoseg.library.scenes import run as run
     from geoseg.library.scenes import segment as segment
     from geoseg.library.training import train as train
     from geoseg.library.vectors import polygonize as polygonize
@@ -35,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "GeosegError": ("geoseg.errors", "GeosegError"),
+    "Resources": ("geoseg.core.resources", "Resources"),
     "evaluate": ("geoseg.library.metrics", "evaluate"),
     "load_model": ("geoseg.model.bundle", "load_bundle"),
     "open": ("geoseg.raster.scene", "open_scene"),
@@ -42,12 +45,14 @@ _HOMES = {
     "predict": ("geoseg.library.scenes", "predict"),
     "rasterize": ("geoseg.library.vectors", "rasterize"),
     "regularize": ("geoseg.library.vectors", "regularize"),
+    "run": ("geoseg.library.scenes", "run"),
     "segment": ("geoseg.library.scenes", "segment"),
     "train": ("geoseg.library.training", "train"),
 }
 
 __all__ = [
     "GeosegError",
+    "Resources",
     "__version__",
     "evaluate",
     "load_model",
@@ -56,6 +61,7 @@ __all__ = [
     "predict",
     "rasterize",
     "regularize",
+    "run",
     "segment",
     "train",
 ]

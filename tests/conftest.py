@@ -53,15 +53,14 @@ def kernels() -> None:
     from dataclasses import replace
 
     from geoseg.core import VectorOptions
-    from geoseg.vector.formats.table import PolygonContext
     from geoseg.vector.stream import load_kernels
     from tests.vector.files import layout
 
     plan = layout((64, 64))
     for channels, has_edges, connectivity in ((0, False, 4), (0, False, 8), (1, False, 4), (1, True, 4)):
-        options = VectorOptions(connectivity=connectivity)
-        context = PolygonContext("kernels", simplify_m=0.5)
-        load_kernels(replace(plan, has_edges=has_edges), options, context, channels)
+        drawn = replace(plan, has_edges=has_edges)
+        options = VectorOptions(connectivity=connectivity, simplify_m=0.5)
+        load_kernels(drawn, drawn.settings(options), channels)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,8 +62,6 @@ def make_memory_plan(
     grid = GeoGrid(*size)
     network = GeoGrid(*changes.pop("network_size", size))
     values: dict[str, Any] = {
-        "scene": "memory",
-        "bundle": "function",
         "source": grid,
         "network": network,
         "patches": PatchGrid.over(network.size, patch, overlap, taper),
@@ -81,8 +79,6 @@ def make_memory_plan(
         "batch": 3,
         "tta": False,
         "aoi": None,
-        "memory": 0,
-        "disk": 0,
     }
     return Plan(**(values | changes))
 

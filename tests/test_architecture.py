@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "vector": {"runtime"},
     "report": {"raster", "vector"},
     "pipeline": {"raster", "model", "predict", "runtime", "vector"},
-    "dataset": {"raster", "vector", "report"},
+    "dataset": {"raster", "vector", "report", "runtime"},
     "metrics": {"vector"},
     "evaluate": {"metrics", "raster", "vector", "report"},
     "train": {"dataset", "metrics", "model", "pipeline", "predict", "raster", "report", "runtime", "vector"},
@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
 ARROWS["library"] = set(ARROWS)
 ARROWS["cli"] = set(ARROWS)
 NETWORK_ROOMS = {"model", "predict"}
-"""Of the pipeline, only ``segment`` and its job reach them: whatever else runs there starts without torch."""
+OF_SEGMENT = ("pipeline.planning", "pipeline.segment", "pipeline.segment_job")
+"""Of the pipeline, only these reach them: whatever else runs there starts without torch."""
 
 VECTOR_ROOMS = {"vector", "metrics", "library.vectors", "dataset", "evaluate", "train.validation"}
 OWNERS: dict[str, set[str]] = {
@@ -45,7 +46,7 @@ OWNERS: dict[str, set[str]] = {
     "geopandas": VECTOR_ROOMS,
     "pandas": VECTOR_ROOMS,
     "pyogrio": VECTOR_ROOMS | {"cli.doctor"},
-    "pyarrow": {"vector", "raster.spool"},
+    "pyarrow": {"vector", "raster.spool", "runtime.threads"},
     "pyproj": {"raster", "vector"},
     "torch": {"model", "predict", "train", "dataset.torch_dataset", "runtime.computing"},
     "torchvision": {"train", "model._torchvision_guard"},
@@ -70,7 +71,7 @@ OWNERS: dict[str, set[str]] = {
     "dask": {"batch"},
     "distributed": {"batch"},
     "platformdirs": {"model.graph_cache"},
-    "psutil": {"core.files", "dataset.lock", "model.machine"},
+    "psutil": {"core.files", "dataset.lock", "runtime.cores"},
     "click": {"cli"},
     "tqdm": {"cli", "library"},
 }
@@ -191,7 +192,7 @@ def test_arrows(module: str) -> list[str]:
     allowed = ARROWS[room(module)] | {room(module)} | (EVERYBODY if room(module) != "errors" else set())
     if room(module) == "core":
         allowed = {"core", "errors"}
-    if room(module) == "pipeline" and module not in ("pipeline.segment", "pipeline.segment_job"):
+    if room(module) == "pipeline" and module not in OF_SEGMENT:
         allowed -= NETWORK_ROOMS
 
     return [
@@ -315,6 +316,38 @@ def test_only_own_processes_are_set_up() -> None:
 def test_changes_of_the_process_are_seen(code: str) -> None:
     """The check above sees what it should."""
     assert [1] == [line for line, _ in changes_of_the_process(ast.parse(code))]
+
+
+OPENERS = {
+    "raster.safety": "opens one file by its driver",
+    "raster.vrt": "tells a mosaic from a file",
+    "raster.cog": "reads its own file back",
+    "raster.arrays": "likewise",
+    "raster.labelfile": "likewise",
+    "raster.patchfiles": "likewise",
+    "raster.layout": "writes",
+    "raster.picture": "writes",
+}
+
+
+def opens_a_raster(tree: ast.Module) -> Iterator[int]:
+    """Lines of a module that open a raster by rasterio, or ask whether a name is that of a VRT."""
+    for node in ast.walk(tree):
+        opens = isinstance(node, ast.Call) and ast.unparse(node.func) in ("rasterio.open", "WarpedVRT")
+        if opens or (isinstance(node, ast.Compare) and "'.vrt'" in ast.unparse(node)):
+            yield node.lineno
+
+
+def test_scenes_have_one_opener() -> None:
+    """What kind of file a scene is, is asked in one place; nobody opens it again by its path."""
+    wrong = [
+        where(module, line)
+        for module in MODULES
+        if module not in OPENERS
+        for line in opens_a_raster(tree_of(module))
+    ]
+
+    assert [] == wrong
 
 
 def test_no_circles() -> None:

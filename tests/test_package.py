@@ -19,6 +19,7 @@ def test_public_names_are_pinned() -> None:
     """A name that users import does not come or go by accident."""
     assert geoseg.__all__ == [
         "GeosegError",
+        "Resources",
         "__version__",
         "evaluate",
         "load_model",
@@ -27,6 +28,7 @@ def test_public_names_are_pinned() -> None:
         "predict",
         "rasterize",
         "regularize",
+        "run",
         "segment",
         "train",
     ]

@@ -21,7 +21,7 @@ import rasterio
 
 LEFT_OUT = ("austin", "dark-haze", "kitsap", "tin-roofs")
 VALID = ("garden-plots",)
-ROWS = (*LEFT_OUT, *VALID, "chips", "banepa", "rio", "vegas")
+ROWS = (*LEFT_OUT, *VALID, "chips", "banepa-west", "banepa", "rio", "vegas")
 EVERY = {"austin": 2, "dark-haze": 2, "garden-plots": 2, "chips": 5}
 """Of large sets so many-th images, in the order of their names, are enough."""
 GSD_M = {"austin": 0.3, "kitsap": 0.3, "dark-haze": 0.4, "tin-roofs": 0.4, "garden-plots": 0.4, "chips": 0.4}
@@ -60,9 +60,8 @@ def row_of(name: str, data: Path, made: Path) -> Row:
         )
     if name == "vegas":  # its mask declares the value of buildings as no data
         return Row((data / name / "image.tif",), (data / name / "mask.tif",), ("--truth-value", "1=building"))
-    folder = (
-        data / name if name == "rio" else made / "sets" / ("chips" if name == "chips" else f"places/{name}")
-    )
+    own = {"chips": "chips", "banepa-west": "banepa"}  # their validation images
+    folder = data / name if name == "rio" else made / "sets" / own.get(name, f"places/{name}")
     scenes = _images(folder)[:: EVERY.get(name, 1)]
     masks = {mask.stem: mask for mask in (folder / "masks").iterdir()}
     return Row(tuple(scenes), tuple(masks[scene.stem] for scene in scenes))

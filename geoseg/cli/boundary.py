@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from itertools import pairwise
 
 import click
 
@@ -25,7 +26,7 @@ OPTIONAL = {"lightning", "matplotlib", "pycocotools", "scipy", "tensorboard", "y
 """Libraries that only geoseg's extras bring."""
 
 
-def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
+def run(group: click.Group, arguments: list[str]) -> int:
     """Run a command and turn whatever happens into an exit code.
 
     Args:
@@ -35,6 +36,16 @@ def run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one
     Returns:
         The process's exit code; what went wrong was said on stderr.
     """
+    with process.json_messages(wants_json(arguments)):
+        return _run(group, arguments)
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Whether a program reads stderr: the whole of it is JSON then, mistakes in the options included."""
+    return "--progress=json" in arguments or ("--progress", "json") in pairwise(arguments)
+
+
+def _run(group: click.Group, arguments: list[str]) -> int:  # noqa: PLR0911 - one for each way to end
     debug = "--debug" in arguments
     process.obey_sigterm()
     if not debug:

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     help="Of the draws behind the intervals.",
 )
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(prediction: Path, truth: Path, as_json: bool, **values: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar, duration
 from geoseg.cli.scenes import each_scene, find_scenes
-from geoseg.core import Plan, SegmentOptions, Window
+from geoseg.core import Estimate, Plan, RunSpec, SegmentOptions, Window
 from geoseg.core.text import counted
 from geoseg.errors import Interrupted
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @options.overwrite_option
 @options.resume_option
 @click.option("--dry-run", is_flag=True, help="Tell patches, memory, disk and time; write nothing.")
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(
@@ -148,20 +149,21 @@ class _Job:
         from geoseg.raster import open_scene
 
         with open_scene(path, alpha=chosen.network.alpha) as scene:
-            plan = plan_segment(scene, self.bundle, chosen)
+            planned = plan_segment(scene, self.bundle, chosen)
+        spec, plan = planned.spec, planned.spec.plan
         _prepare(plan)
-        seconds = expected_seconds(self.bundle, plan)
+        estimate = replace(planned.estimate, seconds=expected_seconds(self.bundle, plan))
         if self.as_json:
-            show.as_json({"scene": str(path), "seconds": seconds, "plan": plan.to_json()}, indent=None)
+            show.as_json({"spec": spec.to_json(), "estimate": estimate.to_json()}, indent=None)
             return
-        for text in plan.warnings:
+        for text in estimate.warnings:
             show.warn(text)
         rows = [
             ("scene", f"{path}, {show.size_text(plan.source.size)}"),
-            ("network", f"{plan.bundle} on {show.device_text(plan)}"),
+            ("network", f"{spec.bundle.name} on {show.device_text(plan)}"),
             ("bands", ", ".join(map(str, plan.bands))),
-            ("work", show.plan_text(plan)),
-            ("time", f"about {duration(seconds)}"),
+            ("work", show.plan_text(plan, estimate)),
+            ("time", f"about {duration(estimate.seconds or 0.0)}"),
         ]
         show.table(rows)
 
@@ -174,7 +176,7 @@ class _Job:
             told = {"scene": str(path), "run": record.run, "outputs": files, "fresh": result.fresh}
             told |= {"record": str(result.record_path), "warnings": list(record.warnings)}
             show.as_json(
-                told | {"device": record.plan["device"], "timings": dict(record.timings)}, indent=None
+                told | {"device": record.spec["plan"]["device"], "timings": dict(record.timings)}, indent=None
             )
             return
         if not result.fresh:
@@ -233,17 +235,20 @@ class Announcer:
         if self._bar is not None:
             self._bar.close()
 
-    def _planned(self, plan: Plan) -> None:
+    def _planned(self, spec: RunSpec, estimate: Estimate) -> None:
+        plan = spec.plan
         _prepare(plan)
-        click.echo(f"{self._place}{self._path}: {show.size_text(plan.source.size)}, {plan.bundle}", err=True)
+        click.echo(
+            f"{self._place}{self._path}: {show.size_text(plan.source.size)}, {spec.bundle.name}", err=True
+        )
         click.echo(f"device: {show.device_text(plan, _device_name(plan))}", err=True)
-        click.echo(show.plan_text(plan), err=True)
+        click.echo(show.plan_text(plan, estimate), err=True)
         if plan.window:
             click.echo(window_text(plan.window), err=True)
-        for text in plan.warnings:
+        for text in estimate.warnings:
             show.warn(text)
-        self.told = plan.warnings
-        self._total, self._disk = len(plan.patches), plan.disk
+        self.told = estimate.warnings
+        self._total, self._disk = len(plan.patches), estimate.disk
         pixels = plan.source.height * plan.source.width / self._total
         self._bar = ProgressBar(f"{self._place}{self._path.stem}", self._total, pixels)
 

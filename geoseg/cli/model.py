@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.cli import options, show
+from geoseg.cli.types import Range, Size, Words
 from geoseg.core import BundleSpec
 from geoseg.errors import BundleError, OptionError
 
@@ -96,20 +97,18 @@ def check_command(ctx: click.Context, bundle: str | None, as_json: bool) -> None
 )
 @click.option(
     "--bands",
-    type=options.Words(),
+    type=Words(),
     default=(),
     help="Names of the bands that it reads, in their order; default: red,green,blue.",
 )
 @click.option(
     "--classes",
-    type=options.Words(),
+    type=Words(),
     help="Names without the background, each alone or with a colour: 'road #888888,building'.",
 )
-@click.option(
-    "--gsd", type=options.Range(), help="Finest and coarsest pixel in metres that it knows: 0.2,0.5"
-)
-@click.option("--patch", type=options.Size(), help="Size of a patch in pixels; default 512.")
-@click.option("--overlap", type=options.Size(), help="What neighbouring patches share; default 128.")
+@click.option("--gsd", type=Range(), help="Finest and coarsest pixel in metres that it knows: 0.2,0.5")
+@click.option("--patch", type=Size(), help="Size of a patch in pixels; default 512.")
+@click.option("--overlap", type=Size(), help="What neighbouring patches share; default 128.")
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -146,7 +145,7 @@ def pack_command(weights: Path, output: Path, trust: bool, **values: Any) -> Non
 @click.option(
     "--format",
     "formats",
-    type=options.Words(EXPORTS),
+    type=Words(EXPORTS),
     default=EXPORTS,
     help="Some of onnx, openvino and mlm, between commas; default: all.",
 )

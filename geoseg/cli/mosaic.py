@@ -23,6 +23,7 @@ from geoseg.cli.progress import ProgressBar
     help="With --blend: make a mask of probabilities, from this one on.",
 )
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(

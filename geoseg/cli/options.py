@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from geoseg.cli import paths
+from geoseg.cli.types import Box, ClassNames, Memory, RenamedOption, Size, Words
 from geoseg.core.options import (
     ALPHA_CHOICES,
     DEVICES,
@@ -26,132 +24,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Decorator = Callable[[Function], Function]
 
 PATH, TARGET, PATH_TEXT, BUNDLE = paths.PATH, paths.TARGET, paths.PATH_TEXT, paths.BUNDLE
-UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4}
-
-
-class RenamedOption(click.Option):
-    """An option whose last name is its former one: still accepted for one release, but not in the help."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Describe the option without its former name."""
-        names, self.opts = self.opts, self.opts[:-1]
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts = names
-
-
-class Size(click.ParamType[tuple[int, int]]):
-    """``512`` or ``512x384`` to ``(height, width)``."""
-
-    name = "HEIGHT[xWIDTH]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Parse."""
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d+)(?:[xX](\d+))?", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is not a size; use 512 or 512x384 (height x width)", param, ctx)
-        height = int(match[1])
-        return height, int(match[2] or height)
-
-
-class Memory(click.ParamType[int]):
-    """``4GB``, ``500 MB``, ``2GiB`` or plain bytes."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Parse."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value!r} is not an amount of memory; use 4GB or 500MB", param, ctx)
-        unit = UNITS[match[2]] if not match[3] else 1024 ** list(UNITS).index(match[2])
-        return int(float(match[1]) * unit)
-
-
-class Words(click.ParamType[tuple[str, ...]]):
-    """Words between commas."""
-
-    name = "A,B,..."
-
-    def __init__(self, choices: tuple[str, ...] = ()) -> None:
-        self._choices = choices
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Parse."""
-        words = value if isinstance(value, tuple) else tuple(w.strip() for w in str(value).split(","))
-        if not all(words):
-            self.fail(f"{value!r} has an empty entry", param, ctx)
-        unknown = [word for word in words if self._choices and word not in self._choices]
-        if unknown:
-            self.fail(f"{unknown[0]!r} is not one of {', '.join(self._choices)}", param, ctx)
-        return words
-
-
-class Box(click.ParamType[tuple[float, float, float, float]]):
-    """``xmin,ymin,xmax,ymax``."""
-
-    name = "XMIN,YMIN,XMAX,YMAX"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float, float, float]:
-        """Parse."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            xmin, ymin, xmax, ymax = (float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a box; use four numbers: xmin,ymin,xmax,ymax", param, ctx)
-        if not all(math.isfinite(v) for v in (xmin, ymin, xmax, ymax)):
-            self.fail(f"{value!r} has no end; use four numbers: xmin,ymin,xmax,ymax", param, ctx)
-        if not (xmin < xmax and ymin < ymax):
-            self.fail(f"{value!r} has no area; the order is xmin,ymin,xmax,ymax", param, ctx)
-        return xmin, ymin, xmax, ymax
-
-
-class Range(click.ParamType[tuple[float, float]]):
-    """``0.2,0.5``: the least and the greatest of something."""
-
-    name = "LOW,HIGH"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
-        """Parse."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            low, high = (float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a range; use two numbers: 0.2,0.5", param, ctx)
-        if not 0 < low <= high:
-            self.fail(f"{value!r} does not go up from above 0", param, ctx)
-        return low, high
-
-
-class ClassNames(click.ParamType[bool | tuple[str, ...]]):
-    """Names of classes between commas."""
-
-    name = "[CLASS,...]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> bool | tuple[str, ...]:
-        """Parse; True and False stand for the option without names."""
-        if isinstance(value, bool | tuple):
-            return value
-        if Path(str(value)).is_file():
-            self.fail(f"{value!r} is a file, no class: write --regularize behind it", param, ctx)
-        return Words().convert(value, param, ctx)
 
 
 def all_of(*decorators: Decorator[Any]) -> Decorator[Any]:
@@ -169,6 +41,14 @@ debug_option = click.option(
     "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+progress_option = click.option(
+    "--progress",
+    type=click.Choice(("auto", "json")),
+    default="auto",
+    show_default=True,
+    expose_value=False,
+    help="auto: a bar, or a line now and then; json: all of stderr is JSON, a line for each event.",
+)
 resume_option = click.option("--resume", is_flag=True, help="Go on where an interrupted run was stopped.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files of an earlier run.")
 bundle_option = click.option(
@@ -205,6 +85,11 @@ collar_option = click.option(
     "--keep-collar",
     is_flag=True,
     help="Read black, white or other padding along the border as image; default: it is no data.",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Cores that are used at once, by all libraries together; default: all.",
 )
 box_option = click.option("--bbox", type=Box(), help="Only inside this box, in the scene's CRS.")
 taper_option = click.option(
@@ -247,6 +132,7 @@ network_options = all_of(
         default=None,
         help="Stretch the scene's values to the range the model knows; default: as the bundle asks.",
     ),
+    threads_option,
     click.option("--max-memory", type=Memory(), help="Memory the run may take (4GB); default: what is free."),
     collar_option,
 )
@@ -352,7 +238,8 @@ VECTOR_FIELDS = (
 
 def network_from(values: Mapping[str, Any]) -> NetworkOptions:
     """What the user chose by :data:`network_options`."""
-    return NetworkOptions(max_memory=values["max_memory"], **{name: values[name] for name in NETWORK_FIELDS})
+    limits = {name: values[name] for name in ("max_memory", "threads")}
+    return NetworkOptions(**limits, **{name: values[name] for name in NETWORK_FIELDS})
 
 
 def vectors_from(values: Mapping[str, Any]) -> VectorOptions:

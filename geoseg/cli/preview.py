@@ -10,6 +10,7 @@ import click
 from geoseg.cli import options, show
 from geoseg.cli.info import leave_out_collar
 from geoseg.cli.progress import ProgressBar
+from geoseg.cli.types import Box, Words
 from geoseg.core import LabelClass
 from geoseg.errors import OptionError, SceneError
 
@@ -57,10 +58,10 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     show_default=True,
     help="Show only the middle: half of each side with 2.",
 )
-@click.option("--bbox", type=options.Box(), help="Show only this box, in the scene's CRS.")
+@click.option("--bbox", type=Box(), help="Show only this box, in the scene's CRS.")
 @click.option(
     "--bands",
-    type=options.Words(),
+    type=Words(),
     default=(),
     help="The bands to show, one or three, by number from 1 or by name; by default red, green and blue.",
 )
@@ -78,6 +79,7 @@ POLYGON_SUFFIXES = ("gpkg", "geojson", "fgb", "parquet")
     help="Of a data set: what geoseg train would show a network, turned, tinted, ...",
 )
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line now and then elsewhere, JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from geoseg.runtime.process import JsonLines
+
 LINE_EVERY_S = 10.0
+EVENT_EVERY_S = 0.25
 
 
 class ProgressBar:
@@ -31,7 +34,9 @@ class ProgressBar:
         self._skipped = 0
         self._started = self._told = time.monotonic()
         self._bar: tqdm[Any] | None = None
-        if sys.stderr.isatty():
+        if isinstance(sys.stderr, JsonLines):
+            self._tell(sys.stderr)
+        elif sys.stderr.isatty():
             known = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {unit}{postfix}, {remaining} left"
             shape = known if total else "{desc}: {n_fmt} {unit}{postfix}"
             self._bar = tqdm(
@@ -57,6 +62,8 @@ class ProgressBar:
         """Take the bar off the screen."""
         if self._bar is not None:
             self._bar.close()
+        if isinstance(sys.stderr, JsonLines):
+            self._tell(sys.stderr)
 
     def skip(self, units: int) -> None:
         """Count units that an earlier, interrupted run has done: they took no time now."""
@@ -73,9 +80,19 @@ class ProgressBar:
             self._bar.update(units)
             return
         now = time.monotonic()
+        if isinstance(sys.stderr, JsonLines):
+            if now - self._told >= EVENT_EVERY_S:
+                self._tell(sys.stderr)
+            return
         if now - self._told >= LINE_EVERY_S:
             self._told = now
             print(self._line(now), file=sys.stderr, flush=True)  # noqa: T201
+
+    def _tell(self, stream: JsonLines) -> None:
+        """How far it is, for a program: ``total`` is 0 where it is unknown."""
+        self._told = time.monotonic()
+        about = {"task": self._label, "done": self._done, "total": self._total, "unit": self._unit}
+        stream.event({"event": "progress"} | about)
 
     def _speed(self) -> float:
         elapsed = max(time.monotonic() - self._started, 1e-3)

@@ -45,6 +45,7 @@ from geoseg.cli.progress import ProgressBar
 )
 @options.alpha_option
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from geoseg.core import Plan, SceneInfo
+from geoseg.core import Estimate, Plan, SceneInfo
 from geoseg.core.text import counted
 
 
@@ -80,11 +80,11 @@ def device_text(plan: Plan, name: str = "") -> str:
     return f"{where}, {plan.runtime}, {plan.precision}"
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, estimate: Estimate) -> str:
     """A plan in one line."""
     height, width = plan.patches.patch
     grid = f" on a grid of {size_text(plan.network.size)}" if plan.resamples else ""
     return (
         f"{counted(len(plan.patches), 'patch')} of {height}x{width}{grid}, {plan.batch} at once, "
-        f"up to {bytes_text(plan.memory)} of memory and {bytes_text(plan.disk)} of disk"
+        f"up to {bytes_text(estimate.memory)} of memory and {bytes_text(estimate.disk)} of disk"
     )

@@ -9,6 +9,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
+from geoseg.cli.types import RenamedOption
 from geoseg.core.text import counted
 from geoseg.dataset.split.options import WAYS, Shares, SplitOptions
 
@@ -27,7 +28,7 @@ MOST_CLASSES = 12
     "--strategy",
     "--by",
     "by",
-    cls=options.RenamedOption,
+    cls=RenamedOption,
     type=click.Choice(WAYS),
     default="auto",
     show_default=True,
@@ -59,6 +60,7 @@ MOST_CLASSES = 12
 )
 @click.option("--check", is_flag=True, help="Only look for leaks in the lists that are there.")
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(dataset: Path, check: bool, overwrite: bool, as_json: bool, **values: Any) -> None:

@@ -8,6 +8,7 @@ import click
 
 from geoseg.cli import options, show
 from geoseg.cli.progress import ProgressBar
+from geoseg.cli.types import Size
 from geoseg.core.text import counted
 
 
@@ -16,11 +17,9 @@ from geoseg.core.text import counted
 @click.option(
     "-o", "--output", type=options.TARGET, required=True, metavar="DIR", help="Folder for the patches."
 )
+@click.option("--patch", type=Size(), default="512", show_default=True, help="Size of a patch in pixels.")
 @click.option(
-    "--patch", type=options.Size(), default="512", show_default=True, help="Size of a patch in pixels."
-)
-@click.option(
-    "--overlap", type=options.Size(), default="0", show_default=True, help="What neighbouring patches share."
+    "--overlap", type=Size(), default="0", show_default=True, help="What neighbouring patches share."
 )
 @click.option("--labels", type=options.PATH, help="A raster of labels on the scene's grid, cut alike.")
 @click.option(
@@ -39,6 +38,7 @@ from geoseg.core.text import counted
 @options.alpha_option
 @options.collar_option
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(

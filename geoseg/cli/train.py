@@ -78,6 +78,7 @@ recipe_options: options.Decorator[Any] = options.all_of(
 @options.resume_option
 @options.overwrite_option
 @click.option("--dry-run", is_flag=True, help="Print the recipe that would be used.")
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(datasets: tuple[Path, ...], output: Path, as_json: bool, dry_run: bool, **values: Any) -> None:

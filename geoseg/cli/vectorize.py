@@ -32,7 +32,9 @@ from geoseg.cli.values import value_options
     help="Values are object numbers, 0 for none: one multipolygon for each number, which its field id holds.",
 )
 @options.vector_options
+@options.threads_option
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(
@@ -43,6 +45,7 @@ def command(
     threshold: float | None,
     alpha: str,
     instances: bool,
+    threads: int | None,
     overwrite: bool,
     as_json: bool,
     **values: Any,
@@ -55,6 +58,7 @@ def command(
     from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
     from geoseg.raster import open_scene
     from geoseg.raster.labelling import ValueOptions
+    from geoseg.runtime.threads import limited_threads
 
     targets = outputs or (Path(f"{raster.stem}_polygons.gpkg"),)
     meaning = ValueOptions(band or 0, named, threshold, alpha=alpha)
@@ -67,7 +71,7 @@ def command(
         told.append(line)
         click.echo(line, err=True)
 
-    with ProgressBar(raster.stem, height, width, "rows") as bar:
+    with limited_threads(threads), ProgressBar(raster.stem, height, width, "rows") as bar:
         files = vectorize(raster, targets, chosen, VectorizeListener(tell, bar))
     if as_json:
         found = [{"path": str(f.path), "kind": f.kind, "summary": dict(f.summary)} for f in files]

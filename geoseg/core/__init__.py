@@ -6,22 +6,29 @@ from geoseg.core.classes import LEVELS, NODATA, ClassList, LabelClass, least_sco
 from geoseg.core.grid import IDENTITY, UNPLACED, GeoGrid, Transform
 from geoseg.core.options import NetworkOptions, OutputOptions, SegmentOptions, VectorOptions
 from geoseg.core.patches import TAPERS, PatchAxis, PatchGrid
-from geoseg.core.plan import InputScaling, Machine, Plan, make_plan, wants_stretch
+from geoseg.core.plan import InputScaling, Plan, make_plan, wants_stretch
+from geoseg.core.polygon_settings import Defaults, PolygonSettings
 from geoseg.core.protocols import Output, Predictor, Progress, Sink
 from geoseg.core.record import RunRecord
+from geoseg.core.resources import MB, Estimate, Machine, Resources
 from geoseg.core.scene import Band, SceneInfo
+from geoseg.core.spec import BundleReference, RunSpec, SceneReference
 from geoseg.core.strip import RowBlock, ScoreRows, Strip
 from geoseg.core.window import Window
 
 __all__ = [
     "IDENTITY",
     "LEVELS",
+    "MB",
     "NODATA",
     "TAPERS",
     "UNPLACED",
     "Band",
+    "BundleReference",
     "BundleSpec",
     "ClassList",
+    "Defaults",
+    "Estimate",
     "GeoGrid",
     "InputScaling",
     "LabelClass",
@@ -32,13 +39,17 @@ __all__ = [
     "PatchAxis",
     "PatchGrid",
     "Plan",
+    "PolygonSettings",
     "Precision",
     "Predictor",
     "Progress",
+    "Resources",
     "RowBlock",
     "RunRecord",
+    "RunSpec",
     "Scaling",
     "SceneInfo",
+    "SceneReference",
     "ScoreRows",
     "SegmentOptions",
     "Sink",

@@ -1,7 +1,11 @@
-"""Work beside work: two bounded queues, no other state between threads."""
+"""Work beside work: two bounded queues, no other state between threads.
+
+Where one thread is allowed, everything is done in the caller's, one after the other.
+"""
 
 from __future__ import annotations
 
+import contextvars
 import queue
 import threading
 from collections import deque
@@ -18,6 +22,26 @@ R = TypeVar("R")
 
 _END = object()
 _POLL_S = 0.1
+_ALLOWED: contextvars.ContextVar[int | None] = contextvars.ContextVar("geoseg_threads", default=None)
+
+
+@contextmanager
+def at_most(threads: int | None) -> Iterator[None]:
+    """Let whatever is done here compute on so many threads; None: as before."""
+    if threads is None:
+        yield
+        return
+    token = _ALLOWED.set(min(threads, allowed_threads(threads)))
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
+
+
+def allowed_threads(wanted: int) -> int:
+    """How many threads may compute, of those that one would use."""
+    allowed = _ALLOWED.get()
+    return wanted if allowed is None else min(wanted, allowed)
 
 
 def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
@@ -25,6 +49,18 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
 
     An exception in ``items`` is raised here, in its place. Closing the generator ends the thread.
     """
+    return _ahead(items, depth) if allowed_threads(2) > 1 else _in_place(items)
+
+
+def _in_place(items: Iterable[T]) -> Generator[T, None, None]:
+    try:
+        yield from items
+    finally:
+        if isinstance(items, Generator):
+            items.close()
+
+
+def _ahead(items: Iterable[T], depth: int) -> Generator[T, None, None]:
     ahead: queue.Queue[tuple[object, BaseException | None]] = queue.Queue(maxsize=depth)
     stop = threading.Event()
 
@@ -46,7 +82,8 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
         except BaseException as error:  # noqa: BLE001 - raised again in the reader's thread
             put(_END, error)
 
-    thread = threading.Thread(target=work, name="geoseg-prefetch", daemon=True)
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="geoseg-prefetch", daemon=True)
     thread.start()
     try:
         while True:
@@ -65,6 +102,10 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
 
 def ordered_map(work: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
     """Results of ``work`` for each item, in order; some are worked on beside each other, few are held."""
+    threads = allowed_threads(threads)
+    if threads == 1:
+        yield from map(work, items)
+        return
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque[Future[R]] = deque()
         for item in items:
@@ -81,8 +122,12 @@ def background_task(work: Callable[[], None]) -> Iterator[Callable[[], None]]:
 
     An error in the work is raised by that function, and at the end of the block.
     """
+    if allowed_threads(2) == 1:
+        work()
+        yield lambda: None
+        return
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(work)
+        done = pool.submit(contextvars.copy_context().run, work)
         yield done.result
         done.result()
 
@@ -90,7 +135,7 @@ def background_task(work: Callable[[], None]) -> Iterator[Callable[[], None]]:
 class BackgroundSink:
     """A sink that works in a thread, at most ``depth`` strips behind.
 
-    An exception in the sink is raised by the next call.
+    An exception in the sink is raised by the next call. With one thread allowed, the caller's does it all.
     """
 
     def __init__(self, sink: Sink, depth: int = 2) -> None:
@@ -98,8 +143,13 @@ class BackgroundSink:
         self._strips: queue.Queue[Strip | None] = queue.Queue(maxsize=depth)
         self._error: BaseException | None = None
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="geoseg-sink", daemon=True)
-        self._thread.start()
+        self._alone = allowed_threads(2) == 1
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=context.run, args=(self._work,), name="geoseg-sink", daemon=True
+        )
+        if not self._alone:
+            self._thread.start()
 
     def _next(self) -> Strip | None:
         # A Ctrl-C inside the other thread's put() can lose the notification: nobody waits for one for ever.
@@ -129,7 +179,10 @@ class BackgroundSink:
     def add(self, strip: Strip) -> None:
         """Queue the next strip."""
         self._raise()
-        self._strips.put(strip)
+        if self._alone:
+            self._sink.add(strip)
+        else:
+            self._strips.put(strip)
 
     def close(self) -> None:
         """Say that no strip follows: the sink finishes, beside what the caller does meanwhile."""
@@ -139,6 +192,9 @@ class BackgroundSink:
 
     def finish(self) -> None:
         """Wait until the sink has finished."""
+        if self._alone:
+            self._sink.finish()
+            return
         self.close()
         self._thread.join()
         self._raise()
@@ -149,8 +205,9 @@ class BackgroundSink:
 
     def abort(self) -> None:
         """Stop and remove the sink's files."""
-        if self._error is None and self._thread.is_alive():
-            self._error = RuntimeError("aborted")
-        self.close()
-        self._thread.join()
+        if not self._alone:
+            if self._error is None and self._thread.is_alive():
+                self._error = RuntimeError("aborted")
+            self.close()
+            self._thread.join()
         self._sink.abort()

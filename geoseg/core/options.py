@@ -35,6 +35,7 @@ class NetworkOptions:
         batch: patches at once; None: chosen to fit.
         tta: average over the eight flips and rotations.
         max_memory: bytes the run may take; None: what the machine has.
+        threads: that compute at once; None: one for each core that the process may use.
         alpha: what a band flagged as alpha is: ``mask``, ``band`` (of the picture), or ``auto``: a mask,
             unless it holds many values.
         gsd_m: side of a pixel in metres in place of the scene's own, for the network's grid; None: its own.
@@ -51,6 +52,7 @@ class NetworkOptions:
     batch: int | None = None
     tta: bool = False
     max_memory: int | None = None
+    threads: int | None = None
     alpha: str = "auto"
     gsd_m: float | None = None
     keep_collar: bool = False
@@ -61,8 +63,9 @@ class NetworkOptions:
             raise OptionError(f"gsd-m {self.gsd_m}", "the side of a pixel in metres, above 0")
         _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("alpha", self.alpha, ALPHA_CHOICES)
-        if self.batch is not None and self.batch < 1:
-            raise OptionError(f"batch {self.batch}", "use 1 or more")
+        for name, value in (("batch", self.batch), ("threads", self.threads)):
+            if value is not None and value < 1:
+                raise OptionError(f"{name} {value}", "use 1 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,4 @@
-"""The plan of a run: everything that decides its bytes, and what it will cost.
-
-Whoever resumes or shards a run obeys its plan.
-"""
+"""The plan of a run: grids, patches, scaling, and how the network runs."""
 
 from __future__ import annotations
 
@@ -19,33 +16,11 @@ from geoseg.core.classes import ClassList, least_score
 from geoseg.core.grid import GeoGrid
 from geoseg.core.options import NetworkOptions, SegmentOptions
 from geoseg.core.patches import PatchGrid
+from geoseg.core.resources import MB, Estimate, Machine
 from geoseg.core.scale import area_warning, network_grid, scale_warnings
 from geoseg.core.scene import SceneInfo
 from geoseg.core.window import Window
 from geoseg.errors import OptionError, ResourceError
-
-MB = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What the machine offers.
-
-    Attributes:
-        device: ``cpu`` or ``cuda``, after the user's wish was checked.
-        device_name: to print.
-        runtime: ``openvino`` or ``torch``, likewise.
-        bf16: whether the device multiplies bfloat16 natively.
-        cores: usable.
-        memory: bytes available now.
-    """
-
-    device: str
-    device_name: str
-    runtime: str
-    bf16: bool
-    cores: int
-    memory: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +45,6 @@ class Plan:
     """A run, pinned.
 
     Attributes:
-        scene: the file's name without folder and suffix.
-        bundle: the bundle's name.
         source: the grid that outputs equal: the scene's, or that of ``window``.
         network: the grid the network runs on; the same ground as ``source``.
         patches: on the network's grid.
@@ -86,18 +59,14 @@ class Plan:
         device, runtime, precision: where and how the network runs.
         batch: patches at once.
         tta: averaged over flips and rotations.
-        aoi: GeoJSON text in the scene's CRS, or None.
+        aoi: GeoJSON text in the scene's CRS, or None: everything.
         alpha: what a band flagged as alpha is: ``mask``, ``band`` or ``auto``.
         window: the part of the scene that is read and written; None: all of it.
         collar: values of the scene's collar, per band of ``bands`` without repetition; empty: it has none, or
             it is read as image.
-        memory: bytes the run is expected to need at most.
-        disk: bytes of temporary and final files, an upper estimate.
-        warnings: what the user should know before the run.
+        keeps_collar: whether it was not looked for.
     """
 
-    scene: str
-    bundle: str
     source: GeoGrid
     network: GeoGrid
     patches: PatchGrid
@@ -115,12 +84,10 @@ class Plan:
     batch: int
     tta: bool
     aoi: str | None
-    memory: int
-    disk: int
-    warnings: tuple[str, ...] = ()
     alpha: str = "auto"
     window: Window | None = None
     collar: tuple[tuple[float, ...], ...] = ()
+    keeps_collar: bool = False
 
     @property
     def outputs(self) -> int:
@@ -159,9 +126,8 @@ class Plan:
             scaling=InputScaling(**scaling),
             classes=ClassList.from_json(values["classes"]),
             bands=tuple(values["bands"]),
-            warnings=tuple(values["warnings"]),
-            window=Window(**values["window"]) if values.get("window") else None,
-            collar=tuple(tuple(value) for value in values.get("collar", ())),
+            window=Window(**values["window"]) if values["window"] else None,
+            collar=tuple(tuple(value) for value in values["collar"]),
         )
         return cls(**values)
 
@@ -172,8 +138,8 @@ def make_plan(
     options: SegmentOptions,
     machine: Machine,
     stretch: Sequence[tuple[float, float]] | None = None,
-) -> Plan:
-    """Decide everything that a run needs, and refuse what cannot be done.
+) -> tuple[Plan, Estimate]:
+    """Decide how the network runs over a scene, and refuse what cannot be done.
 
     Args:
         info: the scene.
@@ -182,19 +148,18 @@ def make_plan(
         machine: where it will run.
         stretch: limits per network band, where :func:`wants_stretch` says so.
 
+    Returns:
+        The plan and what it will take.
+
     Raises:
         OptionError, SceneError: if scene, bundle and options do not fit together.
         ResourceError: if the run needs more memory than it may take.
     """
-    if isinstance(options.vectors.regularize, tuple):
-        spec.classes.ids_of(options.vectors.regularize, "--regularize")  # known before anything runs
     bands, band_warning = bind_bands(info, spec.bands, options.network.bands)
     gsd_m = options.network.gsd_m
     network = network_grid(info.stated(gsd_m), spec.gsd_range_m)
     scaling = input_scaling(spec, info.dtype, stretch)
     plan = Plan(
-        scene=info.name,
-        bundle=spec.name,
         source=info.grid,
         network=network,
         patches=plan_patches(network.size, spec, options.network),
@@ -212,11 +177,10 @@ def make_plan(
         batch=options.network.batch or (4 if machine.device == "cpu" else 16),
         tta=options.network.tta,
         aoi=options.aoi,
-        memory=0,
-        disk=0,
-        warnings=_warnings(info, spec, options, band_warning),
+        keeps_collar=options.network.keep_collar,
     )
-    return fit_memory(plan, info, options, machine)
+    plan, estimate = fit_memory(plan, info, options, machine)
+    return plan, replace(estimate, warnings=_warnings(info, spec, options, band_warning))
 
 
 def threshold_level(spec: BundleSpec, options: SegmentOptions) -> int:
@@ -301,25 +265,41 @@ def _precision(spec: BundleSpec, machine: Machine) -> str:
     return "bf16" if agrees and machine.bf16 and accelerated else "fp32"
 
 
-def fit_memory(plan: Plan, info: SceneInfo, options: SegmentOptions, machine: Machine) -> Plan:
+def fit_memory(
+    plan: Plan, info: SceneInfo, options: SegmentOptions, machine: Machine
+) -> tuple[Plan, Estimate]:
     """Estimate memory and disk; halve the batch until the run fits, or refuse.
 
     Raises:
         ResourceError: if even single patches do not fit.
     """
     limit = options.network.max_memory or machine.memory
-    plan = replace(plan, disk=estimate_disk(plan, options.probabilities))
     while True:
-        plan = replace(plan, memory=estimate_memory(plan, info.block_rows))
-        if plan.memory <= limit:
-            return plan
+        memory = estimate_memory(plan, info.block_rows)
+        if memory <= limit:
+            return plan, Estimate(memory, estimate_disk(plan, options.probabilities))
         if plan.batch == 1 or options.network.batch is not None:
             raise ResourceError(
-                f"{plan.scene}: the run needs about {plan.memory / MB:,.0f} MB of memory, "
+                f"{info.name}: the run needs about {memory / MB:,.0f} MB of memory, "
                 f"{limit / MB:,.0f} MB are allowed",
                 "use a smaller --patch or --batch, or a machine with more memory",
             )
         plan = replace(plan, batch=plan.batch // 2)
+
+
+def estimate_run(plan: Plan, block_rows: int, probabilities: bool, limit: int) -> Estimate:
+    """What a plan takes, if that may be taken.
+
+    Raises:
+        ResourceError: it needs more memory than it may have.
+    """
+    memory = estimate_memory(plan, block_rows)
+    if memory > limit:
+        raise ResourceError(
+            f"the run needs about {memory / MB:,.0f} MB of memory, {limit / MB:,.0f} MB are allowed",
+            "plan it anew with --max-memory or a smaller --patch, or run it on a machine with more memory",
+        )
+    return Estimate(memory, estimate_disk(plan, probabilities))
 
 
 BASE_MEMORY = {"openvino": 650 * MB, "torch": 750 * MB}

@@ -15,8 +15,8 @@ class RunRecord:
         run: short name of the run, equal for equal inputs, also an attribute of its polygons.
         scene: path, and content id.
         bundle: name and sha256 of the bundle.
-        plan: the plan as JSON.
-        options: the options as JSON.
+        spec: of the run, as JSON.
+        options: the user's own, as JSON; empty where the run was given by its spec.
         versions: of geoseg and the libraries that decide bytes.
         timings: seconds by step.
         counts: patches, polygons per class, pixels per class.
@@ -27,7 +27,7 @@ class RunRecord:
     run: str
     scene: Mapping[str, Any]
     bundle: Mapping[str, Any]
-    plan: Mapping[str, Any]
+    spec: Mapping[str, Any]
     options: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)

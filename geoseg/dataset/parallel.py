@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from geoseg.core.concurrency import allowed_threads
+from geoseg.runtime.cores import usable_cores
 
 MOST_THREADS = 4
 
@@ -19,7 +21,7 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterato
 
     An exception in ``work`` is raised here, in its place.
     """
-    threads = min(MOST_THREADS, os.cpu_count() or 1)
+    threads = allowed_threads(min(MOST_THREADS, usable_cores()))
     under_way: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:

@@ -105,7 +105,7 @@ def _settle_alpha(samples: Sequence[LabelledImage]) -> tuple[Sequence[LabelledIm
     found: set[str] = set()
     notes: list[str] = []
     for sample in samples:
-        if sample.alpha == "auto" and sample.image.is_file() and sample.image.suffix.lower() != ".vrt":
+        if sample.alpha == "auto" and sample.image.is_file():
             with open_scene(sample.image) as scene:
                 found.add(scene.alpha)
                 notes += scene.source.alpha.notes
@@ -126,9 +126,9 @@ def _inspect(samples: Sequence[LabelledImage]) -> _About:
         raise InputError(missing_text(gone, "images are missing"), "check the folders")
     kinds: dict[_About, list[str]] = {}
     for sample in samples:
-        if sample.image.suffix.lower() == ".vrt":
-            raise InputError(f"{sample.image}: is a VRT", "make it one file with gdal_translate first")
         with open_scene(sample.image, alpha=sample.alpha) as scene:
+            if scene.source.details is None:
+                raise InputError(f"{sample.image}: is a VRT", "make it one file with gdal_translate first")
             kinds.setdefault(_About(band_names(scene.info), scene.info.dtype), []).append(sample.stem)
     if len(kinds) > 1:
         found = (missing_text(v, f"of {', '.join(k.bands)} ({k.dtype})") for k, v in kinds.items())

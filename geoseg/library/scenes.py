@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from geoseg.core import NODATA, OutputOptions, Plan, SegmentOptions
+from geoseg.core import NODATA, Estimate, OutputOptions, Resources, RunSpec, SegmentOptions
+from geoseg.errors import InputError
 from geoseg.library.areas import AREA, area_of
 from geoseg.library.keywords import NETWORK, SEGMENT, check_names, segment_options
 from geoseg.library.labelled import georeference, labelled_like, pixels_of
 from geoseg.library.progress import Progress, Wish
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.pipeline.segment import SegmentListener
+from geoseg.pipeline.segment import run as run_spec
 from geoseg.pipeline.segment import segment as run_segment
 from geoseg.pipeline.segment_job import SegmentResult
 from geoseg.raster.arrays import read_array, write_array
@@ -59,16 +63,62 @@ def segment(
     )
 
 
+def run(
+    spec: RunSpec | Mapping[str, Any] | str | os.PathLike[str],
+    resources: Resources | None = None,
+    out: str | os.PathLike[str] = ".",
+    *,
+    progress: Wish = False,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> SegmentResult:
+    """Carry out a run that was planned elsewhere: the same bytes, in any process and folder.
+
+    Args:
+        spec: what ``geoseg infer SCENE --dry-run --json`` prints, as a file or as plain values.
+        resources: what the run may take: ``geoseg.Resources(threads=1, memory=2_000_000_000)``; None: what
+            is there.
+        out: folder for the results, made where it is missing.
+        progress: as for :func:`segment`.
+        overwrite: replace results of an earlier run.
+        resume: go on with a run that was cut off.
+
+    Raises:
+        InputError: no spec, or its scene or bundle is no longer what it was.
+        GeosegError: whatever else the user can do something about.
+    """
+    outputs = OutputOptions(Path(out), overwrite=overwrite, resume=resume)
+    with Progress(progress) as told:
+        return run_spec(_spec_of(spec), outputs, resources, _listener(told))
+
+
+def _spec_of(given: RunSpec | Mapping[str, Any] | str | os.PathLike[str]) -> RunSpec:
+    if isinstance(given, RunSpec):
+        return given
+    values: Any = given
+    if not isinstance(given, Mapping):
+        try:
+            values = json.loads(Path(given).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{given}: no run spec ({error})", "geoseg infer SCENE --dry-run --json prints one"
+            ) from error
+    return RunSpec.from_json(values.get("spec", values) if isinstance(values, Mapping) else {})
+
+
+def _listener(told: Progress) -> SegmentListener:
+    def planned(spec: RunSpec, estimate: Estimate) -> None:
+        told.begin("segment", len(spec.plan.patches), "patches")
+
+    return SegmentListener(planned, told.advance)
+
+
 def _run(
     scene: Path, model: Model, outputs: OutputOptions, options: SegmentOptions, progress: Wish
 ) -> SegmentResult:
     bundle = model if isinstance(model, Bundle) else load_bundle(None if model is None else Path(model))
     with Progress(progress) as told:
-
-        def planned(plan: Plan) -> None:
-            told.begin("segment", len(plan.patches), "patches")
-
-        return run_segment(scene, bundle, outputs, options, SegmentListener(planned, told.advance))
+        return run_segment(scene, bundle, outputs, options, _listener(told))
 
 
 def predict(

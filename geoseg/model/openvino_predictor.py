@@ -65,6 +65,7 @@ class OpenVinoPredictor:
         self.batch = plan.batch
         self._outputs = (plan.outputs, *patch)
         self._streams = min(cores, plan.batch)
+        self._alone = cores == 1
         self._compiled = shared_core().compile_model(
             model,
             "CPU",
@@ -82,10 +83,15 @@ class OpenVinoPredictor:
         return slot.finish()
 
     def stream(self, batches: Iterator[NDArray[np.generic]]) -> Iterator[NDArray[np.float32]]:
-        """Results of :meth:`predict` for each batch, in order; two more batches are under way meanwhile.
+        """Results of :meth:`predict` for each batch, in order.
+
+        Two more batches are under way meanwhile, where there is more than one thread for it.
 
         A batch's array may be reused once the next is asked for; a result is valid until the next is.
         """
+        if self._alone:
+            yield from map(self.predict, batches)
+            return
         free: deque[_Slot] = deque()
         busy: deque[_Slot] = deque()
         try:

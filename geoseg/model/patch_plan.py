@@ -21,5 +21,5 @@ def plan_patches(spec: BundleSpec, size: tuple[int, int], dtype: str) -> Plan:
     grid = GeoGrid(*size, (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), None)
     info = SceneInfo("patch", grid, bands, dtype)
     network = NetworkOptions(patch=size, overlap=(0, 0), batch=1)
-    plan = make_plan(info, spec, SegmentOptions(network=network), describe_machine(network))
+    plan, _ = make_plan(info, spec, SegmentOptions(network=network), describe_machine(network))
     return replace(plan, tta=False)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from geoseg.core import Plan, Predictor
+from geoseg.core.concurrency import allowed_threads
 from geoseg.errors import ResourceError
 from geoseg.model import openvino_predictor
 from geoseg.model.augmented import AugmentedPredictor
@@ -14,9 +15,9 @@ from geoseg.model.bundle import Bundle
 from geoseg.model.folder import WEIGHTS
 from geoseg.model.graph import ProbabilityGraph
 from geoseg.model.graph_cache import cached_graph
-from geoseg.model.machine import usable_cores
 from geoseg.model.openvino_predictor import OpenVinoPredictor, convert, input_dtype, shared_core
 from geoseg.model.torch_predictor import TorchPredictor
+from geoseg.runtime.cores import usable_cores
 
 NEEDS = (
     *("device", "runtime", "precision", "batch", "tta", "patches"),
@@ -82,7 +83,7 @@ def _on_device(bundle: Bundle, plan: Plan, patch: tuple[int, int]) -> Predictor:
         return TorchPredictor(_graph(bundle, plan), plan)
     if not openvino_predictor.is_installed():
         raise ResourceError("the plan asks for OpenVINO, which is not installed", "pip install openvino")
-    return OpenVinoPredictor(_converted(bundle, plan, patch), plan, patch, usable_cores())
+    return OpenVinoPredictor(_converted(bundle, plan, patch), plan, patch, allowed_threads(usable_cores()))
 
 
 def _graph(bundle: Bundle, plan: Plan) -> ProbabilityGraph:

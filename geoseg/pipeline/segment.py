@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -12,68 +11,64 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from geoseg.core import (
-    BundleSpec,
+    Estimate,
+    Machine,
+    NetworkOptions,
     Output,
     OutputOptions,
     Plan,
     Predictor,
     Progress,
+    Resources,
     RunRecord,
-    SceneInfo,
+    RunSpec,
     SegmentOptions,
-    Window,
-    make_plan,
-    wants_stretch,
 )
 from geoseg.core.concurrency import background_task
-from geoseg.core.extent import needed_window
 from geoseg.core.files import check_space, make_folder, remove_leftovers, write_json, writing
-from geoseg.core.plan import plan_patches, threshold_level
-from geoseg.core.preflight import preflight
-from geoseg.core.scale import network_grid
+from geoseg.core.plan import estimate_run
 from geoseg.errors import (
     GeosegError,
-    OptionError,
+    InputError,
     OutputError,
     ResourceError,
     ResumeError,
-    SceneError,
 )
 from geoseg.model.bundle import Bundle, load_bundle
 from geoseg.model.machine import describe_machine
-from geoseg.model.predictor import Predictors, make_predictor
+from geoseg.model.predictor import Predictors
+from geoseg.pipeline.planning import PlannedRun, expected_seconds, plan_segment
 from geoseg.pipeline.segment_job import (
     Job,
     SegmentResult,
+    begun_before,
     check_names,
     check_targets,
     finished_before,
+    spool_path,
 )
-from geoseg.pipeline.segment_sinks import context_of, open_sinks, outputs_of
+from geoseg.pipeline.segment_sinks import open_sinks, outputs_of
 from geoseg.predict import HalvingPredictor, blend, finish_strips
 from geoseg.raster import (
     Scene,
-    measure_stretch,
     open_scene,
     read_rows,
-    result_kind,
-    sample_values,
 )
-from geoseg.raster.aoi import Aoi, check_aoi
-from geoseg.raster.spool import Spool, differs, open_spool
-from geoseg.runtime.computing import one_thread
+from geoseg.raster.spool import Spool, open_spool
+from geoseg.runtime.computing import on_threads, one_thread
+from geoseg.runtime.threads import limited_threads
 from geoseg.vector.compiling import told_when_compiling
 from geoseg.vector.stream import load_kernels
 
 __all__ = [
     "OutputOptions",
+    "PlannedRun",
     "SegmentListener",
     "SegmentResult",
     "expected_seconds",
     "plan_segment",
+    "run",
     "segment",
 ]
 
@@ -86,94 +81,15 @@ class SegmentListener:
     """Who is told how a run goes.
 
     Attributes:
-        planned: called once with the plan, before any pixel is computed.
+        planned: called once with the spec and what it will take, before any pixel is computed.
         progress: called with how many more patches are done.
         compiling: called, from another thread, if the loops that draw polygons are compiled, which happens
             once after an installation.
     """
 
-    planned: Callable[[Plan], None] = lambda plan: None
+    planned: Callable[[RunSpec, Estimate], None] = lambda spec, estimate: None
     progress: Progress = lambda patches: None
     compiling: Callable[[], None] = lambda: None
-
-
-def plan_segment(scene: Scene, bundle: Bundle, options: SegmentOptions, batch: int | None = None) -> Plan:
-    """Plan a run without running it.
-
-    Args:
-        scene: opened.
-        bundle: loaded.
-        options: the user's choices.
-        batch: patches at once; None: as the options say.
-
-    Raises:
-        GeosegError: if scene, bundle, options and machine do not fit together.
-    """
-    _check_is_scene(scene)
-    if batch is not None:
-        options = replace(options, network=replace(options.network, batch=batch))
-    if options.aoi:
-        check_aoi(options.aoi, scene.info)
-    machine = describe_machine(options.network)
-    window = _window_of(scene.info, bundle.spec, options)
-    info = replace(scene.info, grid=scene.info.grid.crop(window)) if window else scene.info
-    plan = make_plan(info, bundle.spec, options, machine)
-    collar = scene.leave_out_collar(plan.bands, () if options.network.keep_collar else None)
-    if wants_stretch(scene.info, bundle.spec, options.network):
-        limits = measure_stretch(scene, plan.bands, bundle.spec.scaling.percentiles)
-        plan = make_plan(info, bundle.spec, options, machine, limits)
-    told = preflight(scene.info.stated(options.network.gsd_m), bundle.spec, sample_values(scene, plan.bands))
-    if collar:
-        told.append(collar.in_words(plan.dtype))
-    warnings = tuple(dict.fromkeys((*scene.warnings, *plan.warnings, *told)))
-    values = collar.values if collar else ()
-    return replace(plan, warnings=warnings, alpha=scene.alpha, window=window, collar=values)
-
-
-def _without_degrees(options: SegmentOptions, info: SceneInfo) -> SegmentOptions:
-    """Options without GeoJSON, which is in degrees, for a scene without a place on Earth."""
-    if info.gsd_m is not None or "geojson" not in options.formats:
-        return options
-    formats = tuple(name for name in options.formats if name != "geojson")
-    if not formats:
-        raise OptionError(f"{info.name} {info.why_nowhere}, and GeoJSON is in degrees", "use --format gpkg")
-    return replace(options, formats=formats)
-
-
-def _window_of(info: SceneInfo, spec: BundleSpec, options: SegmentOptions) -> Window | None:
-    """The part of a scene that its AOI needs; None: all of it."""
-    if not options.aoi or options.full_extent:
-        return None
-    network = network_grid(info.stated(options.network.gsd_m), spec.gsd_range_m)
-    patches = plan_patches(network.size, spec, options.network)
-    window = needed_window(Aoi(options.aoi, info.grid).box(), info.grid.size, network.size, patches)
-    return None if window.size == info.grid.size else window
-
-
-def _check_is_scene(scene: Scene) -> None:
-    kind = result_kind(scene.source.tags)
-    if kind is not None:
-        raise SceneError(
-            f"{scene.path}: is {kind} that geoseg made, no scene",
-            "name the scene itself; geoseg vectorize makes polygons of masks and probabilities",
-        )
-
-
-def expected_seconds(bundle: Bundle, plan: Plan) -> float:
-    """How long a run will take: times a few batches of the network, which is most of it.
-
-    Args:
-        bundle: loaded.
-        plan: of the run.
-
-    Returns:
-        Seconds for all patches; patches without data, which cost nothing, are not known beforehand.
-    """
-    predictor = make_predictor(bundle, plan)
-    blank = np.zeros((predictor.batch, len(plan.bands), *plan.patches.patch), plan.dtype)
-    laps = [time.monotonic() for _ in predictor.stream(iter([blank] * 6))]
-    per_patch = (laps[-1] - laps[2]) / 3 / predictor.batch
-    return per_patch * len(plan.patches)
 
 
 def segment(
@@ -202,105 +118,187 @@ def segment(
         GeosegError: whatever the user can do something about.
         KeyboardInterrupt: on Ctrl-C; the run can be resumed.
     """
-    started = time.monotonic()
-    outputs, options, listener = (
-        outputs or OutputOptions(),
-        options or SegmentOptions(),
-        listener or SegmentListener(),
-    )
+    clock = Clock()
+    outputs, options = outputs or OutputOptions(), options or SegmentOptions()
+    listener, predictors = listener or SegmentListener(), predictors or Predictors()
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    with open_scene(scene_path, alpha=options.network.alpha) as scene:
-        job = Job(scene, loaded, _without_degrees(options, scene.info), outputs)
-        done = finished_before(job)
-        if done is not None:
-            return done
-        make_folder(outputs.folder)
-        remove_leftovers(outputs.folder)
-        return _Run(job, listener, predictors or Predictors(), started).go()
+    with (
+        limited_threads(options.network.threads),
+        on_threads(options.network.threads),
+        open_scene(scene_path, alpha=options.network.alpha) as scene,
+    ):
+        clock.lap("open")
+        earlier = begun_before(outputs, scene.info.name)
+        replaced = earlier is not None and outputs.renew and earlier.scene.content_id != scene.content_id
+        if replaced and spool_path(outputs.folder, scene.info.name).exists():
+            outputs = replace(outputs, resume=False, overwrite=True)
+        planned = _plan(scene, loaded, options, earlier, predictors)
+        clock.lap("plan")
+        job = Job(scene, loaded, planned.spec, outputs)
+        done = finished_before(job, options.network)
+        return done or _Run(job, planned.estimate, listener, predictors, clock).go(options)
+
+
+def run(
+    spec: RunSpec,
+    outputs: OutputOptions | None = None,
+    resources: Resources | None = None,
+    listener: SegmentListener | None = None,
+    predictors: Predictors | None = None,
+) -> SegmentResult:
+    """Carry out a run that was planned before, here or elsewhere: the same bytes.
+
+    Args:
+        spec: of the run.
+        outputs: where results go; None: the current folder.
+        resources: what it may take; None: what is there.
+        listener: as for :func:`segment`.
+        predictors: likewise.
+
+    Raises:
+        InputError: if the scene or the bundle is no longer what the spec was made for.
+        GeosegError: whatever else the user can do something about.
+    """
+    clock, resources = Clock(), resources or Resources()
+    bundle = load_bundle(spec.bundle.uri)
+    if bundle.sha256 != spec.bundle.sha256:
+        raise InputError(
+            f"{spec.bundle.uri}: not the bundle that the spec was made for (its sha256 differs)",
+            "plan the run anew with --dry-run --json",
+        )
+    with (
+        limited_threads(resources.threads),
+        on_threads(resources.threads),
+        open_scene(spec.scene.uri, alpha=spec.plan.alpha) as scene,
+    ):
+        clock.lap("open")
+        if scene.content_id != spec.scene.content_id:
+            raise InputError(
+                f"{spec.scene.uri}: not the scene that the spec was made for (its content differs)",
+                "plan the run anew with --dry-run --json",
+            )
+        scene.leave_out_collar(spec.plan.bands, spec.plan.collar)
+        memory = resources.memory or _check_machine(spec.plan).memory
+        estimate = estimate_run(spec.plan, scene.info.block_rows, spec.probabilities, memory)
+        clock.lap("plan")
+        job = Job(scene, bundle, spec, outputs or OutputOptions())
+        done = finished_before(job, NetworkOptions())
+        return (
+            done or _Run(job, estimate, listener or SegmentListener(), predictors or Predictors(), clock).go()
+        )
+
+
+def _plan(
+    scene: Scene,
+    bundle: Bundle,
+    options: SegmentOptions,
+    earlier: RunSpec | None,
+    predictors: Predictors,
+) -> PlannedRun:
+    """Plan as if no predictor was kept: one that does not fit takes memory that another may have."""
+    with suppress(ResourceError):
+        planned = plan_segment(scene, bundle, options, earlier)
+        if predictors.has(bundle, planned.spec.plan) or not predictors.forget():
+            return planned
+    predictors.forget()
+    return plan_segment(scene, bundle, options, earlier)
+
+
+class Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self.timings: dict[str, float] = {}
+
+    def lap(self, step: str) -> None:
+        """A step has ended."""
+        now = time.monotonic()
+        self.timings[step] = round(now - self._last, 4)
+        self._last = now
 
 
 class _Run:
-    """One run from plan to record, with its clock."""
+    """One run from spec to record."""
 
-    def __init__(self, job: Job, listener: SegmentListener, predictors: Predictors, started: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        estimate: Estimate,
+        listener: SegmentListener,
+        predictors: Predictors,
+        clock: Clock,
+    ) -> None:
         self._job = job
+        self._estimate = estimate
         self._listener = listener
         self._predictors = predictors
-        self._clock = started
-        self._timings: dict[str, float] = {}
+        self._clock = clock
 
-    def _lap(self, step: str) -> None:
-        now = time.monotonic()
-        self._timings[step] = round(now - self._clock, 4)
-        self._clock = now
-
-    def go(self) -> SegmentResult:
-        job = self._job
-        self._lap("open")
+    def go(self, options: SegmentOptions | None = None) -> SegmentResult:
+        job, spec = self._job, self._job.spec
+        make_folder(job.outputs.folder)
+        remove_leftovers(job.outputs.folder)
         check_names(job)
-        identity = job.score_identity()
-        replaced = job.outputs.renew and differs(job.spool_path, "scene", identity["scene"])
-        resume = job.outputs.resume and not replaced
-        pinned = resume and job.spool_path.exists()
-        plan = None if pinned else self._plan()
-        if plan is not None:
-            if not replaced:
-                check_targets(job)
-            check_space(job.outputs.folder, plan.disk)
-        header: dict[str, Any] = {**identity, "versions": _versions()}
-        header["plan"] = plan.to_json() if plan else None
-        with open_spool(job.spool_path, header, resume=resume) as spool:
-            plan = Plan.from_json(spool.header["plan"])
-            plan = replace(plan, threshold_level=threshold_level(job.bundle.spec, job.options))
-            _check_machine(job, plan)
-            if pinned:
-                job.scene.leave_out_collar(plan.bands, plan.collar)
-            self._lap("plan")
-            self._listener.planned(plan)
+        resumed = job.outputs.resume and job.spool_path.exists()
+        if not resumed:
+            check_targets(job)
+            check_space(job.outputs.folder, self._estimate.disk)
+        header: dict[str, Any] = {**spec.score_identity(), "versions": _versions()}
+        if not resumed:
+            header |= {"spec": spec.to_json(), "estimate": self._estimate.to_json()}
+        with open_spool(job.spool_path, header, resume=resumed) as spool:
+            if resumed:
+                self._go_on_with(spool, options)
+            self._listener.planned(self._job.spec, self._estimate)
             with _worth_resuming(spool):
-                result = self._through(plan, spool)
+                result = self._through(spool, options)
             spool.remove()
         return result
 
-    def _plan(self) -> Plan:
-        """Plan as if no predictor was kept: one that does not fit takes memory that another may have."""
+    def _go_on_with(self, spool: Spool, options: SegmentOptions | None) -> None:
+        """Take over what the run was begun with: its batch and precision, and what it told."""
         job = self._job
-        with suppress(ResourceError):
-            plan = plan_segment(job.scene, job.bundle, job.options)
-            if self._predictors.has(job.bundle, plan) or not self._predictors.forget():
-                return plan
-        self._predictors.forget()
-        return plan_segment(job.scene, job.bundle, job.options)
+        before = RunSpec.from_json(spool.header["spec"])
+        changed = before.unlike(options.network) if options else []
+        if changed:
+            raise ResumeError(
+                f"{job.spool_path.name}: the run that was cut off differs in {' and '.join(changed)}",
+                "leave that option out, or use --overwrite to start anew",
+            )
+        self._estimate = Estimate.from_json(spool.header["estimate"])
+        self._job = replace(job, spec=before.with_outputs_of(job.spec))
+        _check_machine(before.plan)
 
-    def _through(self, plan: Plan, spool: Spool) -> SegmentResult:
-        job = self._job
-        with background_task(lambda: _load_kernels(job, plan, self._listener.compiling)) as wait:
+    def _through(self, spool: Spool, options: SegmentOptions | None) -> SegmentResult:
+        job, plan = self._job, self._job.spec.plan
+        with background_task(lambda: _load_kernels(job, self._listener.compiling)) as wait:
             predictor = self._predictors.get(job.bundle, plan)
             if plan.device != "cpu":
                 predictor = HalvingPredictor(predictor)
-            self._lap("compile")
+            self._clock.lap("compile")
             with one_thread() if plan.runtime == "openvino" else nullcontext():
-                files = self._run(plan, spool, predictor, wait)
-        record = self._record(plan, files, spool.strips_done, predictor)
+                files = self._run(spool, predictor, wait)
+        record = self._record(files, spool.strips_done, predictor, options)
         write_json(job.record_path, record.to_json(), overwrite=True)
         return SegmentResult(record, tuple(files), job.record_path)
 
-    def _run(self, plan: Plan, spool: Spool, predictor: Predictor, wait: Callable[[], None]) -> list[Output]:
-        job = self._job
+    def _run(self, spool: Spool, predictor: Predictor, wait: Callable[[], None]) -> list[Output]:
+        job, plan = self._job, self._job.spec.plan
         first_patch_row = max(spool.strips_done - 1, 0)
         self._listener.progress(_patches_before(plan, spool.strips_done))
         with (
             _reading(job.scene, plan, first_patch_row) as rows,
-            open_sinks(job, plan) as sinks,
+            open_sinks(job) as sinks,
         ):
             scores = blend(predictor, rows, plan, spool.strips_done, self._listener.progress)
             for strip in finish_strips(spool.through(scores), plan):
                 for sink in sinks:
                     sink.add(strip)
-            self._lap("run")
+            self._clock.lap("run")
             for sink in sinks:
                 sink.close()
-            rasters = sinks[:-1] if job.options.formats else sinks
+            rasters = sinks[:-1] if job.spec.formats else sinks
             for sink in rasters:
                 sink.finish()
             wait()  # what failed beside this has to be told before anything is put in place
@@ -314,26 +312,27 @@ class _Run:
             for name in before - {output.path.name for output in files}:
                 with writing(job.outputs.folder / name):  # would be taken for a part of this run
                     (job.outputs.folder / name).unlink(missing_ok=True)
-        self._lap("write")
+        self._clock.lap("write")
         return files
 
-    def _record(self, plan: Plan, files: list[Output], resumed: int, predictor: Predictor) -> RunRecord:
-        job = self._job
-        warnings = list(plan.warnings)
+    def _record(
+        self, files: list[Output], resumed: int, predictor: Predictor, options: SegmentOptions | None
+    ) -> RunRecord:
+        spec, warnings = self._job.spec, list(self._estimate.warnings)
         if isinstance(predictor, HalvingPredictor) and predictor.largest < predictor.batch:
             warnings.append(f"out of memory: batches of {predictor.batch} were cut to {predictor.largest}")
-        counts: dict[str, Any] = {"patches": len(plan.patches), "strips_from_spool": resumed}
+        counts: dict[str, Any] = {"patches": len(spec.plan.patches), "strips_from_spool": resumed}
         for output in files:
             if output.summary:
                 counts.setdefault(output.kind, dict(output.summary))
         return RunRecord(
-            run=job.run,
-            scene={"path": str(job.scene.path), "content_id": job.scene.content_id},
-            bundle={"name": job.bundle.spec.name, "sha256": job.bundle.sha256},
-            plan=plan.to_json(),
-            options=json.loads(json.dumps(job.options.to_json(), default=str)) | {"identity": job.identity()},
+            run=spec.run,
+            scene={"path": spec.scene.uri, "content_id": spec.scene.content_id},
+            bundle={"name": spec.bundle.name, "sha256": spec.bundle.sha256},
+            spec=spec.to_json(),
+            options=options.to_json() if options else {},
             versions=_versions(),
-            timings=self._timings,
+            timings=self._clock.timings,
             counts=counts,
             outputs={output.path.name: output.kind for output in files},
             warnings=tuple(warnings),
@@ -366,21 +365,21 @@ def _reading(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[Iterato
         rows.close()
 
 
-def _load_kernels(job: Job, plan: Plan, tell: Callable[[], None]) -> None:
-    if job.options.formats:
+def _load_kernels(job: Job, tell: Callable[[], None]) -> None:
+    if job.spec.formats:
         with told_when_compiling(tell):
-            load_kernels(plan, job.options.vectors, context_of(job), plan.channels)
+            load_kernels(job.spec.plan, job.spec.polygons, job.spec.plan.channels)
 
 
-def _check_machine(job: Job, plan: Plan) -> None:
-    """Refuse a plan that another machine began and this one cannot follow."""
-    wish = replace(job.options.network, device=plan.device, runtime=plan.runtime)
-    machine = describe_machine(wish)
+def _check_machine(plan: Plan) -> Machine:
+    """Refuse a plan that another machine made and this one cannot follow; gives this one."""
+    machine = describe_machine(NetworkOptions(device=plan.device, runtime=plan.runtime))
     if plan.precision == "bf16" and not machine.bf16:
         raise ResumeError(
             "the run was begun in bf16, which this machine does not have",
             "resume it where it was begun, or use --overwrite to start anew",
         )
+    return machine
 
 
 def _patches_before(plan: Plan, strips: int) -> int:

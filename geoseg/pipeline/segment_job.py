@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import Output, OutputOptions, RunRecord, SegmentOptions
+from geoseg.core import NetworkOptions, Output, OutputOptions, RunRecord, RunSpec
 from geoseg.core.files import check_name
-from geoseg.errors import OutputError, ResumeError
+from geoseg.errors import InputError, OutputError, ResumeError
 from geoseg.model.bundle import Bundle
 from geoseg.raster import Scene
+from geoseg.raster.spool import read_header
 from geoseg.vector.formats.write import style_paths
-
-OUTPUT_FIELDS = ("vectors", "threshold", "probabilities", "formats")
-"""Options that decide what is made of the scores, and not the scores: a resumed run may have others."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,63 +61,49 @@ class SegmentResult:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run's inputs, opened, and the identity by which it can be resumed.
+    """A run with its inputs opened.
 
     Attributes:
         scene: opened.
         bundle: loaded.
-        options: the user's choices.
+        spec: of the run.
         outputs: where results go.
     """
 
     scene: Scene
     bundle: Bundle
-    options: SegmentOptions
+    spec: RunSpec
     outputs: OutputOptions
-
-    @property
-    def run(self) -> str:
-        """Name of the run; the same inputs give the same name, so that they give the same bytes."""
-        return hashlib.sha256(json.dumps(self.identity()).encode()).hexdigest()[:8]
 
     def path(self, ending: str) -> Path:
         """Path of an output: named after the scene."""
-        return self.outputs.folder / f"{self.scene.info.name}_{ending}"
+        return self.outputs.folder / f"{self.spec.scene.name}_{ending}"
 
     @property
     def record_path(self) -> Path:
         """Where the record goes, last of all."""
-        return self.path("run.json")
+        return record_path(self.outputs.folder, self.spec.scene.name)
 
     @property
     def spool_path(self) -> Path:
         """Where finished rows are kept while the run goes on."""
-        return self.outputs.folder / f".{self.scene.info.name}_run.spool"
+        return spool_path(self.outputs.folder, self.spec.scene.name)
 
     def targets(self) -> list[Path]:
         """All outputs but the record."""
-        rasters = ["mask.tif", "mask.qml"] + ["probabilities.tif"] * self.options.probabilities
-        polygons = [self.path(f"polygons.{f}") for f in self.options.formats]
+        rasters = ["mask.tif", "mask.qml"] + ["probabilities.tif"] * self.spec.probabilities
+        polygons = [self.path(f"polygons.{f}") for f in self.spec.formats]
         return [*(self.path(e) for e in rasters), *polygons, *style_paths(polygons)]
 
-    def score_identity(self) -> dict[str, str]:
-        """What decides the scores: it must not change between a run and its resumption."""
-        options = {k: v for k, v in self.options.to_json().items() if k not in OUTPUT_FIELDS}
-        return {
-            "scene": self.scene.content_id,
-            "bundle": self.bundle.sha256,
-            "options": _digest(options),
-        }
 
-    def identity(self) -> dict[str, str]:
-        """What decides the results."""
-        options = self.options.to_json()
-        outputs = {name: options[name] for name in OUTPUT_FIELDS}
-        return self.score_identity() | {"output options": _digest(outputs)}
+def record_path(folder: Path, scene: str) -> Path:
+    """Where the record of a run goes."""
+    return folder / f"{scene}_run.json"
 
 
-def _digest(options: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(options, sort_keys=True, default=str).encode()).hexdigest()
+def spool_path(folder: Path, scene: str) -> Path:
+    """Where finished rows are kept while a run goes on."""
+    return folder / f".{scene}_run.spool"
 
 
 def check_names(job: Job) -> None:
@@ -152,7 +134,30 @@ def check_targets(job: Job) -> None:
             raise OutputError(f"{path} exists", "use --overwrite, or another folder with -o")
 
 
-def finished_before(job: Job) -> SegmentResult | None:
+def begun_before(outputs: OutputOptions, scene: str) -> RunSpec | None:
+    """The spec of the run that is to be resumed, cut off or finished; None where there is none to resume.
+
+    Raises:
+        ResumeError: what is there is no run of this version.
+        OutputError: it cannot be read.
+    """
+    if not outputs.resume:
+        return None
+    spool, record = spool_path(outputs.folder, scene), record_path(outputs.folder, scene)
+    if spool.exists():
+        found = read_header(spool).get("spec")
+    elif record.exists():
+        found = _read_record(record)[0].get("spec")
+    else:
+        return None
+    try:
+        return RunSpec.from_json(found or {})
+    except InputError as error:
+        path = spool if spool.exists() else record
+        raise ResumeError(f"{path}: of another version of geoseg", "use --overwrite to run anew") from error
+
+
+def finished_before(job: Job, asked: NetworkOptions) -> SegmentResult | None:
     """The result of a finished run, where one is to be resumed that needs no more work.
 
     Raises:
@@ -160,15 +165,10 @@ def finished_before(job: Job) -> SegmentResult | None:
     """
     if not job.outputs.resume or job.spool_path.exists() or not job.record_path.exists():
         return None
-    try:
-        data: Mapping[str, Any] = json.loads(job.record_path.read_text(encoding="utf-8"))
-        record = RunRecord(**(dict(data) | {"warnings": tuple(data["warnings"])}))
-        before = dict(record.options["identity"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ResumeError(
-            f"{job.record_path}: not a record of a run ({error})", "use --overwrite to run anew"
-        ) from error
-    changed = [name for name, value in job.identity().items() if before.get(name) != value]
+    data, record = _read_record(job.record_path)
+    before = RunSpec.from_json(data["spec"])
+    earlier, wanted = before.identity(), job.spec.identity()
+    changed = [name for name, value in wanted.items() if earlier[name] != value] + before.unlike(asked)
     if changed:
         raise ResumeError(
             f"{job.record_path}: the run that is finished here differs in {' and '.join(changed)}",
@@ -179,3 +179,13 @@ def finished_before(job: Job) -> SegmentResult | None:
         raise ResumeError(f"{job.outputs.folder / missing[0]} is missing", "use --overwrite to run anew")
     files = tuple(Output(job.outputs.folder / name, kind) for name, kind in record.outputs.items())
     return SegmentResult(record, files, job.record_path, fresh=False)
+
+
+def _read_record(path: Path) -> tuple[dict[str, Any], RunRecord]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return data, RunRecord(**(data | {"warnings": tuple(data["warnings"])}))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ResumeError(
+            f"{path}: not a record of a run ({error})", "use --overwrite to run anew"
+        ) from error

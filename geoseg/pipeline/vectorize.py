@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from geoseg.core import Output, Progress, SceneInfo, VectorOptions
+from geoseg.core import Output, PolygonSettings, Progress, SceneInfo, VectorOptions
 from geoseg.core.concurrency import background_task, prefetch
 from geoseg.core.files import make_folder, remove_leftovers
 from geoseg.errors import OptionError
@@ -17,7 +17,7 @@ from geoseg.raster.objects import find_objects, read_objects
 from geoseg.raster.value_mapping import infer_value_mapping, one_band, read_strips
 from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.formats.write import check_formats
-from geoseg.vector.instances.object_ids import ObjectLayout
+from geoseg.vector.instances.object_ids import ObjectLayout, object_settings
 from geoseg.vector.sink import PolygonSink
 from geoseg.vector.stream import Layout, load_kernels
 
@@ -105,7 +105,7 @@ def vectorize(
             make_folder(folder)
             remove_leftovers(folder)
         context = PolygonContext(scene=scene.info.name, acquired=scene.info.acquired)
-        sink = PolygonSink(targets, source.layout, options.vectors, context, options.overwrite)
+        sink = PolygonSink(targets, source.layout, source.polygons, context, options.overwrite)
         strips = prefetch(source.strips, AHEAD)
         try:
             for rows in sink.take(strips):
@@ -133,6 +133,7 @@ class _Source:
 
     told: str
     layout: Layout | ObjectLayout
+    polygons: PolygonSettings
     strips: Iterator[Any]
 
 
@@ -140,7 +141,7 @@ def _labels(scene: Scene, options: VectorizeOptions) -> _Source:
     found = infer_value_mapping(scene, options.values)
     grid = scene.info.grid
     layout = Layout(grid, grid, found.classes, found.has_edges)
-    return _Source(found.told, layout, read_strips(scene, found))
+    return _Source(found.told, layout, layout.settings(options.vectors), read_strips(scene, found))
 
 
 def _objects(scene: Scene, options: VectorizeOptions) -> _Source:
@@ -151,11 +152,12 @@ def _objects(scene: Scene, options: VectorizeOptions) -> _Source:
         "" if options.vectors.regularize else "; outlines follow the pixels (--regularize straightens them)"
     )
     told = f"{len(found)} object numbers in band {band} of {len(scene.info.bands)} (0 is none{nodata}){drawn}"
-    return _Source(told, ObjectLayout(scene.info.grid, found), read_objects(scene, band))
+    polygons = object_settings(options.vectors, scene.info.grid.crs is not None)
+    return _Source(told, ObjectLayout(scene.info.grid, found), polygons, read_objects(scene, band))
 
 
 def _load_kernels(scene: Scene, options: VectorizeOptions) -> None:
     """Of a mask of objects, which is what most rasters are; what others need besides is loaded on demand."""
     grid, plain = scene.info.grid, replace(options.vectors, split_touching=False)
     layout = Layout(grid, grid, class_list(["object"]), has_edges=False)
-    load_kernels(layout, plain, PolygonContext(scene=scene.info.name), channels=0)
+    load_kernels(layout, layout.settings(plain), channels=0)

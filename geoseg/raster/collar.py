@@ -17,7 +17,7 @@ from rasterio.windows import Window as RioWindow
 from geoseg.core.strip import Mask
 from geoseg.raster.flood import Tile, Tiling
 from geoseg.raster.runs import Runs
-from geoseg.raster.source import Pixels, PixelSource
+from geoseg.raster.source import FileDetails, Pixels, PixelSource
 
 Value = tuple[float, ...]
 """What the pixels of a collar hold, per band."""
@@ -123,6 +123,15 @@ class CollaredSource:
             ((np.arange(n) + 0.5) * (whole / n)).astype(np.int64)  # of an overview: the pixel in the middle
             for n, whole in zip(source.grid.size, collar.tiling.size, strict=True)
         )
+
+    @property
+    def details(self) -> FileDetails | None:
+        """Those of the source."""
+        return self.bare.details
+
+    def reopened(self) -> CollaredSource:
+        """The same once more, for another thread."""
+        return CollaredSource(self.bare.reopened(), self._collar)
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width)."""

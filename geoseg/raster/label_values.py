@@ -13,9 +13,7 @@ from geoseg.core import Window
 from geoseg.core.concurrency import prefetch
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
-from geoseg.raster.safety import open_checked
 from geoseg.raster.scene import Scene
-from geoseg.raster.source import colour_table
 
 MOST_VALUES = 250
 STRIP_PIXELS = 4_000_000
@@ -84,11 +82,10 @@ def windows(scene: Scene) -> Iterator[Window]:
 
 def palette_of(scene: Scene) -> dict[int, str]:
     """Read the colours of a palette: value -> ``#RRGGBB``; empty where there is none."""
-    if len(scene.info.bands) > 1 or scene.path.suffix.lower() == ".vrt":
+    file = scene.source.details
+    if len(scene.info.bands) > 1 or file is None:
         return {}
-    with open_checked(scene.path) as dataset:
-        table = colour_table(dataset)
-    return {value: "#{:02X}{:02X}{:02X}".format(*rgba) for value, rgba in table.items()}
+    return {value: "#{:02X}{:02X}{:02X}".format(*rgba) for value, rgba in file.colours.items()}
 
 
 def bands_alike(scene: Scene, bands: tuple[int, ...]) -> bool:

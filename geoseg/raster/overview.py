@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
-from geoseg.raster.gdal import logged
-from geoseg.raster.safety import open_checked
+from geoseg.raster.collar import CollaredSource
 from geoseg.raster.scene import Scene
 from geoseg.raster.source import FileSource
 
@@ -24,24 +21,17 @@ def open_overview(scene: Scene, factor: float) -> Scene | None:
     Raises:
         SceneError: if the file is damaged.
     """
-    if scene.path.suffix.lower() == ".vrt" or len(scene.source.files) > 1:
+    source = scene.source.bare if isinstance(scene.source, CollaredSource) else scene.source
+    if not isinstance(source, FileSource) or len(source.files) > 1:
         return None
-    with logged():
-        with open_checked(scene.path) as dataset:
-            fitting = [(f, level) for level, f in enumerate(dataset.overviews(1)) if 1 < f <= factor]
-        if not fitting:
-            return None
-        with ExitStack() as undo:
-            smaller = undo.enter_context(open_checked(scene.path, overview=max(fitting)[1]))
-            source = FileSource(scene.path, smaller, scene.expand_palette)
-            alike = (source.bands, source.dtype, source.nodata) == (
-                scene.info.bands,
-                scene.source.dtype,
-                scene.info.nodata,
-            )
-            if not alike:
-                return None
-            undo.pop_all()
-        overview = Scene(source, scene.expand_palette)
-        overview.use_collar(scene.collar)
-        return overview
+    factors = source.details.overviews
+    fitting = [(f, level) for level, f in enumerate(factors) if 1 < f <= factor]
+    if not fitting:
+        return None
+    smaller = source.reopened(overview=max(fitting)[1])
+    if any(getattr(smaller, name) != getattr(source, name) for name in ("bands", "dtype", "nodata")):
+        smaller.close()
+        return None
+    overview = Scene(smaller, scene.expand_palette)
+    overview.use_collar(scene.collar)
+    return overview

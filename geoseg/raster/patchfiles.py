@@ -11,7 +11,6 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.enums import MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
 from geoseg.core import PatchGrid, Window
@@ -20,9 +19,7 @@ from geoseg.core.strip import Mask
 from geoseg.errors import OutputError
 from geoseg.raster.gdal import GDAL_ERRORS, unplaced, with_options
 from geoseg.raster.layout import GDAL_SETTINGS, RasterLayout, create_tiff, storable_crs
-from geoseg.raster.safety import open_checked
 from geoseg.raster.scene import Scene
-from geoseg.raster.source import colour_table
 
 GROUP_BYTES = 256_000_000
 """Patches side by side are read together, so that long rows of pixels are decoded once, up to this much."""
@@ -148,26 +145,20 @@ def layout_of(scene: Scene) -> RasterLayout:
         nearest=False,
         predictor=True,
     )
-    # a VRT's own looks are those of its sources; only a file has more to tell
-    return layout if scene.path.suffix.lower() == ".vrt" else _with_details(scene, layout)
-
-
-def _with_details(scene: Scene, layout: RasterLayout) -> RasterLayout:
-    with open_checked(scene.path) as dataset:
-        flags = set(dataset.mask_flag_enums[0])
-        inside = MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata}
-        colours = colour_table(dataset)
-        paletted = bool(colours)
-        return replace(
-            layout,
-            masked=inside or len(scene.source.files) > 1,
-            scales=dataset.scales if set(dataset.scales) != {1.0} else (),
-            offsets=dataset.offsets if set(dataset.offsets) != {0.0} else (),
-            colours=colours,
-            interpretations=() if paletted else layout.interpretations,
-            nearest=paletted,
-            predictor=not paletted,
-        )
+    file = scene.source.details
+    if file is None:  # a mosaic's own looks are those of its sources
+        return layout
+    paletted = bool(file.colours)
+    return replace(
+        layout,
+        masked=file.has_mask or len(scene.source.files) > 1,
+        scales=file.scales,
+        offsets=file.offsets,
+        colours=file.colours,
+        interpretations=() if paletted else layout.interpretations,
+        nearest=paletted,
+        predictor=not paletted,
+    )
 
 
 def implied_validity(pixels: NDArray[Any], layout: RasterLayout) -> Mask:

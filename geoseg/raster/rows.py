@@ -12,10 +12,9 @@ from geoseg.core import PatchAxis, Plan, RowBlock
 from geoseg.core.concurrency import prefetch
 from geoseg.core.strip import Mask
 from geoseg.raster.aoi import Aoi
-from geoseg.raster.collar import CollaredSource
 from geoseg.raster.decode import SourceRows
 from geoseg.raster.resample import Pixels, Resampler, Taps
-from geoseg.raster.scene import Scene, open_source
+from geoseg.raster.scene import Scene
 from geoseg.raster.source import PixelSource
 from geoseg.raster.windowed import WindowedSource
 
@@ -53,8 +52,7 @@ def read_rows(scene: Scene, plan: Plan, first_patch_row: int = 0) -> Generator[R
 
 
 def _blocks(scene: Scene, plan: Plan, first_patch_row: int) -> Iterator[RowBlock]:
-    with closing(open_source(scene.path, scene.expand_palette, plan.alpha)) as bare:
-        source = CollaredSource(bare, scene.collar) if scene.collar else bare
+    with closing(scene.source.reopened()) as source:
         make = _resampled if plan.resamples else _native
         part = WindowedSource(source, plan.window) if plan.window else source
         yield from make(cast("PixelSource", part), plan, first_patch_row)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
 from geoseg.core.addresses import not_local
+from geoseg.core.concurrency import allowed_threads
 from geoseg.errors import SceneError
 from geoseg.raster.gdal import GDAL_ERRORS, logged, unplaced, with_options
 
@@ -167,6 +169,12 @@ def driver_of(path: Path, head: bytes) -> str:
     raise SceneError(f"{path}: is {kind}; geoseg reads {ACCEPTED}", CONVERT)
 
 
+def _decoding() -> dict[str, Any]:
+    """Options of decoding, within the threads that are allowed."""
+    most = allowed_threads(sys.maxsize)
+    return dict(DECODING) if most == sys.maxsize else {name: str(most) for name in DECODING}
+
+
 def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
     """Open one local file and nothing else, with its declared sizes checked.
 
@@ -179,7 +187,7 @@ def open_checked(path: Path, overview: int | None = None) -> DatasetReader:
             declares sizes that do not fit.
     """
     driver = driver_of(path, first_bytes(path))
-    options: dict[str, Any] = dict(DECODING) if driver == "GTiff" else {}
+    options: dict[str, Any] = _decoding() if driver == "GTiff" else {}
     if overview is not None:
         options["OVERVIEW_LEVEL"] = overview
     try:

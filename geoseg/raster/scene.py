@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rasterio.crs import CRS
 from rasterio.transform import Affine
@@ -14,21 +15,23 @@ from rasterio.windows import Window as RioWindow
 
 from geoseg.core import SceneInfo, Window
 from geoseg.core.strip import Mask
+from geoseg.errors import SceneError
 from geoseg.raster.collar import Collar, CollaredSource, Value
 from geoseg.raster.collar_search import find_collar
 from geoseg.raster.content_id import content_id
-from geoseg.raster.gdal import logged
 from geoseg.raster.georef import ground_distance
 from geoseg.raster.orientation import read_orientation
-from geoseg.raster.safety import local_file, open_checked
-from geoseg.raster.source import FileSource, Pixels, PixelSource
-from geoseg.raster.vrt import open_vrt
+from geoseg.raster.safety import local_file
+from geoseg.raster.source import Pixels, PixelSource
+from geoseg.raster.vrt import open_source
 
 _DATE = re.compile(r"(\d{4})[:-](\d\d)[:-](\d\d)(?:[ T](\d\d):(\d\d):(\d\d))?")
 
 
 class Scene:
     """An open scene; a context manager.
+
+    It is pickled by reference: another process opens the file again, and refuses one that has changed.
 
     Attributes:
         path: absolute.
@@ -77,6 +80,9 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.path, self.expand_palette, self.alpha, self.content_id, self.collar)
 
     @property
     def crs(self) -> CRS | None:
@@ -160,21 +166,14 @@ def open_scene(path: str | Path, expand_palette: bool = True, alpha: str = "auto
     return Scene(open_source(local_file(path), expand_palette, alpha), expand_palette)
 
 
-def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto") -> PixelSource:
-    """Open the pixels of a file.
-
-    Raises:
-        SceneError: as :func:`open_scene`.
-    """
-    with logged():
-        if path.suffix.lower() == ".vrt":
-            return open_vrt(path, alpha=alpha)
-        dataset = open_checked(path)
-        try:
-            return FileSource(path, dataset, expand_palette, alpha)
-        except BaseException:
-            dataset.close()
-            raise
+def _reopened(path: Path, expand_palette: bool, alpha: str, content: str, collar: Collar | None) -> Scene:
+    """A scene that came from another process."""
+    scene = open_scene(path, expand_palette, alpha)
+    if scene.content_id != content:
+        scene.close()
+        raise SceneError(f"{path}: holds something else than when it was opened before", "open it anew")
+    scene.use_collar(collar)
+    return scene
 
 
 def acquisition_date(text: str) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from geoseg.core.files import is_file
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.alpha import AlphaBands, settle_alpha
+from geoseg.raster.gdal import logged
 from geoseg.raster.georef import grid_of
 from geoseg.raster.safety import first_bytes, is_vrt, open_checked, reading
 
@@ -41,6 +43,7 @@ class PixelSource(Protocol):
         alpha: what the bands flagged as alpha were taken for.
         tags: the file's metadata.
         is_lossy: whether its compression changes values.
+        details: what one file has to tell; None: it is a mosaic of several.
     """
 
     path: Path
@@ -56,6 +59,13 @@ class PixelSource(Protocol):
     tags: dict[str, str]
     is_lossy: bool
 
+    @property
+    def details(self) -> FileDetails | None: ...  # noqa: D102 - described above
+
+    def reopened(self) -> PixelSource:
+        """The same pixels once more, for another thread."""
+        ...
+
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width).
 
@@ -70,6 +80,46 @@ class PixelSource(Protocol):
     def close(self) -> None:
         """Close the file."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileDetails:
+    """What one file has to tell besides its pixels; a mosaic of several has none.
+
+    Attributes:
+        driver: GDAL's name of the format.
+        compression: in lower case; ``none``.
+        interleave: ``pixel`` or ``band``, or an empty string.
+        overviews: factors of the overviews inside the file.
+        has_mask: whether it holds a mask of its own, beside alpha and nodata.
+        scales: of the bands; empty: all 1.
+        offsets: of the bands; empty: all 0.
+        colours: value -> red, green, blue, alpha of a palette picture; empty where it is none.
+    """
+
+    driver: str
+    compression: str
+    interleave: str
+    overviews: tuple[int, ...]
+    has_mask: bool
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    colours: Mapping[int, tuple[int, int, int, int]]
+
+    @classmethod
+    def of(cls, dataset: DatasetReader) -> FileDetails:
+        """Those of an open file."""
+        flags = set(dataset.mask_flag_enums[0])
+        return cls(
+            dataset.driver,
+            dataset.compression.name.lower() if dataset.compression else "none",
+            dataset.interleaving.name.lower() if dataset.interleaving else "",
+            tuple(int(n) for n in dataset.overviews(1)),
+            MaskFlags.per_dataset in flags and not flags & {MaskFlags.alpha, MaskFlags.nodata},
+            dataset.scales if set(dataset.scales) != {1.0} else (),
+            dataset.offsets if set(dataset.offsets) != {0.0} else (),
+            colour_table(dataset),
+        )
 
 
 class FileSource:
@@ -90,6 +140,7 @@ class FileSource:
     ) -> None:
         self.path = path
         self._dataset = dataset
+        self._expand_palette = expand_palette
         self.grid, self.warnings = grid_of(path, dataset)
         self.tags = dataset.tags()
         self.is_lossy = dataset.driver == "JPEG" or dataset.compression in LOSSY
@@ -117,6 +168,15 @@ class FileSource:
         self._mask, self.files = _external_mask(path, dataset)
         if len(dataset.subdatasets) > 1:
             self.warnings.append(f"{path.name} holds {len(dataset.subdatasets)} pictures: the first is read")
+
+    @property
+    def details(self) -> FileDetails:
+        """What the file has to tell besides its pixels."""
+        return FileDetails.of(self._dataset)
+
+    def reopened(self, overview: int | None = None) -> FileSource:
+        """The same pixels once more, for another thread; or those of an overview, by its number."""
+        return open_file(self.path, self._expand_palette, self.alpha.choice, overview)
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and whether they are valid (height, width)."""
@@ -155,6 +215,29 @@ class FileSource:
         self._dataset.close()
         if self._mask is not None:
             self._mask.close()
+
+
+def open_file(
+    path: Path, expand_palette: bool = True, alpha: str = "auto", overview: int | None = None
+) -> FileSource:
+    """Open one file.
+
+    Args:
+        path: absolute.
+        expand_palette: as for :class:`FileSource`.
+        alpha: likewise.
+        overview: number of the overview within it to open in its place; None: the file itself.
+
+    Raises:
+        SceneError: if it cannot be opened safely.
+    """
+    with logged():
+        dataset = open_checked(path, overview)
+        try:
+            return FileSource(path, dataset, expand_palette, alpha)
+        except BaseException:
+            dataset.close()
+            raise
 
 
 class _Validity:

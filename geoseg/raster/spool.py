@@ -32,7 +32,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-FORMAT = "geoseg-spool-1"
+FORMAT = "geoseg-spool-2"
 CODEC = "lz4"
 CHUNK = 1 << 16
 MAX_HEADER = 1 << 26
@@ -152,22 +152,15 @@ def open_spool(path: Path, header: Mapping[str, Any], resume: bool) -> Spool:
         return spool
 
 
-def differs(path: Path, key: str, value: Any) -> bool:
-    """Whether a spool that is there was begun with another value.
-
-    Args:
-        path: where it may lie.
-        key: an entry of its header.
-        value: of that entry, as it would be given to :func:`open_spool`.
+def read_header(path: Path) -> dict[str, Any]:
+    """What the run was begun with whose spool is there.
 
     Raises:
         ResumeError: if it is no spool.
         OutputError: if it cannot be read.
     """
-    if not path.exists():
-        return False
     with writing(path), FileIO(path) as file:
-        return bool(_read_header(file, path).get(key) != value)
+        return _read_header(file, path)
 
 
 def _begun(path: Path, header: Mapping[str, Any], old: FileIO | None) -> FileIO:

@@ -8,7 +8,6 @@ import numpy as np
 
 from geoseg.core import Window
 from geoseg.raster.mask import classes_of
-from geoseg.raster.safety import open_checked
 from geoseg.raster.sample import sample_values
 from geoseg.raster.scene import Scene
 
@@ -45,23 +44,19 @@ class SceneSurvey:
 
 
 def survey(scene: Scene) -> SceneSurvey:
-    """Look at a scene's header once more, and at a few of its pixels.
+    """Look at a scene's header, and at a few of its pixels.
 
     Raises:
         SceneError: if the file is damaged where it is looked at.
     """
     share, counted = valid_share(scene), is_counted(scene)
-    if scene.path.suffix.lower() == ".vrt":
+    file = scene.source.details
+    if file is None:
         block = scene.source.block_rows, scene.info.grid.width
         return SceneSurvey("VRT", block, "as its sources", "", (), share, counted)
-    with open_checked(scene.path) as dataset:
-        compression = dataset.compression.name.lower() if dataset.compression else "none"
-        interleave = dataset.interleaving.name.lower() if dataset.interleaving else ""
-        height, width = dataset.block_shapes[0]
-        overviews = tuple(int(n) for n in dataset.overviews(1))
-        return SceneSurvey(
-            dataset.driver, (height, width), compression, interleave, overviews, share, counted
-        )
+    return SceneSurvey(
+        file.driver, scene.source.block, file.compression, file.interleave, file.overviews, share, counted
+    )
 
 
 def is_counted(scene: Scene) -> bool:

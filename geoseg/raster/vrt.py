@@ -23,6 +23,7 @@ from geoseg.core import IDENTITY, UNPLACED, Band, GeoGrid
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.alpha import ALPHA, AlphaBands, settle_alpha
+from geoseg.raster.gdal import logged
 from geoseg.raster.georef import is_usable
 from geoseg.raster.safety import (
     CONVERT,
@@ -32,9 +33,8 @@ from geoseg.raster.safety import (
     is_vrt,
     local_file,
     named_path,
-    open_checked,
 )
-from geoseg.raster.source import FileSource, Pixels, PixelSource
+from geoseg.raster.source import Pixels, PixelSource, open_file
 
 MAX_XML_BYTES = 32 << 20
 MAX_DEPTH = 4
@@ -117,6 +117,14 @@ class VrtSource:
         self.bands = self.alpha.relabelled(self.bands)
         self.warnings.extend(self.alpha.notes)
 
+    @property
+    def details(self) -> None:
+        """A mosaic has none: they are those of its files."""
+
+    def reopened(self) -> PixelSource:
+        """The same pixels once more, for another thread."""
+        return open_source(self.path, False, self.alpha.choice, self._depth)
+
     def _check_sizes(self) -> None:
         row = self.grid.width * len(self.bands) * self.dtype.itemsize
         if row * self.grid.height > MAX_BYTES or row * self.block_rows > MAX_BLOCK_ROW_BYTES:
@@ -183,9 +191,7 @@ class VrtSource:
         return source
 
     def _opened(self, path: Path, alpha: str) -> PixelSource:
-        if path.suffix.lower() == ".vrt":
-            return open_vrt(path, self._depth + 1, alpha)
-        return FileSource(path, open_checked(path), expand_palette=False, alpha=alpha)
+        return open_source(path, False, alpha, self._depth + 1)
 
     def read(self, bands: Sequence[int], window: RioWindow, out: Pixels | None = None) -> tuple[Pixels, Mask]:
         """Pixels (bands, height, width), in ``out`` if given, and validity (height, width)."""
@@ -240,6 +246,23 @@ class VrtSource:
         for source in self._open.values():
             source.close()
         self._open.clear()
+
+
+def open_source(path: Path, expand_palette: bool = True, alpha: str = "auto", depth: int = 0) -> PixelSource:
+    """Open the pixels of a file, or of a mosaic of files.
+
+    Args:
+        path: absolute.
+        expand_palette: as for :func:`geoseg.raster.open_scene`.
+        alpha: likewise.
+        depth: of VRTs within VRTs.
+
+    Raises:
+        SceneError: as :func:`geoseg.raster.open_scene`.
+    """
+    with logged():
+        is_mosaic = path.suffix.lower() == ".vrt"
+        return open_vrt(path, depth, alpha) if is_mosaic else open_file(path, expand_palette, alpha)
 
 
 def open_vrt(path: Path, depth: int = 0, alpha: str = "auto") -> VrtSource:

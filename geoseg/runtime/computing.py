@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
@@ -13,16 +13,24 @@ from geoseg.runtime.temporary import Shared
 _LOCK = threading.Lock()
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def one_thread() -> AbstractContextManager[None]:
     """Let torch compute on one thread for whoever calls this, and for nobody else.
 
     Its threads would mostly wait for each other: beside OpenVINO, adding up patches took seven times the
     processor's time on two of them, and tracing a network beside busy processes a hundred times.
     """
+    return on_threads(1)
+
+
+@contextmanager
+def on_threads(threads: int | None) -> Iterator[None]:
+    """Let torch compute on so many threads at most for who calls this, and nobody else; None: as before."""
+    if threads is None:
+        yield
+        return
     with _LOCK:
         before = torch.get_num_threads()
-        _compute_on(1, before)
+        _compute_on(min(threads, before), before)
     try:
         yield
     finally:

@@ -6,13 +6,16 @@ Nothing here is called in a program that only uses geoseg. A script that has its
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TextIO
 
 RASTER_DRIVERS = (
     *("VRT", "WMS", "WMTS", "WCS", "HTTP", "GTI", "STACIT", "STACTA", "MRF", "KMLSUPEROVERLAY"),
@@ -81,6 +84,51 @@ def own_words() -> Iterator[None]:
             sys.stderr = before
             os.dup2(terminal, 2)
             os.close(nowhere)
+
+
+class JsonLines(io.TextIOBase):
+    """A stream that tells each line written to it as one of JSON: ``{"event": "message", "text": "..."}``.
+
+    Lines that begin with ``warning:``, ``note:`` or ``geoseg:`` are events ``warning``, ``note``, ``error``.
+
+    Args:
+        stream: what the JSON goes to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._rest = stream, ""
+
+    def write(self, text: str) -> int:
+        """Take text; whole lines of it are told."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in filter(str.strip, lines):
+            kind, found, said = line.partition(": ")
+            event = _EVENTS.get(kind) if found else None
+            self.event({"event": event or "message", "text": said if event else line})
+        return len(text)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Write an event."""
+        self._stream.write(json.dumps(event, ensure_ascii=False) + "\n")
+        self._stream.flush()
+
+
+_EVENTS = {"warning": "warning", "note": "note", "geoseg": "error"}
+
+
+@contextmanager
+def json_messages(wanted: bool = True) -> Iterator[None]:
+    """Let everything that is said on stderr be JSON, a line for each event, for programs."""
+    before = sys.stderr
+    if not wanted:
+        yield
+        return
+    sys.stderr = lines = JsonLines(before)
+    try:
+        yield
+    finally:
+        lines.write("\n")
+        sys.stderr = before
 
 
 def silence_stdout() -> None:

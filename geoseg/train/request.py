@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from geoseg.errors import OptionError
+from geoseg.runtime.cores import usable_cores
 from geoseg.train.job import Request
 from geoseg.train.recipe import merged, parse_settings, read_entries
 from geoseg.train.run import Hardware
@@ -32,7 +32,7 @@ def request_from(datasets: tuple[Path, ...], output: Path, values: Mapping[str, 
     entries = merged(entries, parse_settings(values.get("settings", ())))
     workers = values.get("workers")
     if workers is None:
-        workers = min(_MOST_WORKERS, (os.cpu_count() or 1) // 2)
+        workers = min(_MOST_WORKERS, usable_cores() // 2)
     return Request(
         datasets,
         output,

@@ -13,19 +13,17 @@ from rasterio import features
 from rasterio.transform import Affine
 from shapely.geometry import shape
 
-from geoseg.core import NODATA, Plan, SegmentOptions, Strip, VectorOptions, Window, least_score
+from geoseg.core import NODATA, Plan, PolygonSettings, SegmentOptions, Strip, Window, least_score
 from geoseg.metrics.objects import Objects, Region, joined
 from geoseg.model.bundle import Bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline.segment import plan_segment
-from geoseg.pipeline.segment_sinks import polygon_context
 from geoseg.predict import blend, class_labels, finish_strips
 from geoseg.raster import open_scene, read_rows
 from geoseg.raster.georef import at_gsd
 from geoseg.runtime.computing import one_thread
 from geoseg.train.images import LabelledImages
 from geoseg.vector.formats.polygons import polygonal
-from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.stream import PolygonStream
 
 MOST_PIXELS = 40_000_000
@@ -39,7 +37,7 @@ class ValidationPrediction:
     Attributes:
         stem: of the image.
         plan: of the run that ``geoseg infer`` would make.
-        context: the bundle's defaults for polygons.
+        polygons: how that run would make them.
         strips: scores and boundaries of the whole image; their labels follow the draft's threshold.
         classes: ``(height, width)``, true class ids; 255 where a pixel is to be ignored.
         ids: ``(height, width)``, true objects, 0 for none; None where they are not known apart.
@@ -47,7 +45,7 @@ class ValidationPrediction:
 
     stem: str
     plan: Plan
-    context: PolygonContext
+    polygons: PolygonSettings
     strips: tuple[Strip, ...]
     classes: npt.NDArray[np.uint8]
     ids: npt.NDArray[np.uint32] | None
@@ -73,7 +71,8 @@ class ValidationPrediction:
             min_area_m2: smallest polygon; without metres in pixels.
         """
         plan = replace(self.plan, threshold_level=least_score(threshold))
-        stream = PolygonStream(plan, VectorOptions(min_area_m2=min_area_m2), self.context)
+        settings = replace(self.polygons, min_area_m2=(float(min_area_m2),) * len(plan.classes))
+        stream = PolygonStream(plan, settings)
         drawn = [
             some
             for strip in self.strips
@@ -144,10 +143,10 @@ def _predict(
             scene.info = replace(
                 scene.info, grid=at_gsd(scene.info.grid, item.gsd_m), gsd_m=(item.gsd_m,) * 2
             )
-        plan = plan_segment(scene, bundle, SegmentOptions())
+        spec = plan_segment(scene, bundle, SegmentOptions()).spec
+        plan = spec.plan
         predictor = predictors.get(bundle, plan)
         with one_thread(), closing(read_rows(scene, plan, 0)) as rows:
             strips = tuple(finish_strips(blend(predictor, rows, plan), plan))
-        context = polygon_context(scene.info, bundle.spec)
     whole = images.read(number, Window(0, 0, *images.sizes[number]))
-    return ValidationPrediction(item.stem, plan, context, strips, whole.classes, whole.ids)
+    return ValidationPrediction(item.stem, plan, spec.polygons, strips, whole.classes, whole.ids)

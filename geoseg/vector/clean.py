@@ -18,12 +18,6 @@ from geoseg.vector.overlaps import Neighbours, largest
 from geoseg.vector.spikes import cut_spikes
 from geoseg.vector.trace.tracer import Parts
 
-FILL_HOLES_M2 = 2.0
-"""Holes below this are filled. In a map of Banepa, where no building has a courtyard, 150 of 154 holes are
-smaller, in one of Austin, where one building has one, 439 of 530; of 176 courtyards and light wells in the
-cadastre of Vienna 24 are."""
-FILL_HOLES_PX = 8.0
-"""The same where pixels have no size: those of half a metre."""
 ROUNDING = 1e-9
 """Corners that clipping adds nearer to a straight line than this share of a polygon's extent are noise."""
 HOLES, SPIKES, LEFT_OUT = "holes_filled", "spikes_cut", "left_out"

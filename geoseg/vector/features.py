@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,9 +9,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.core import LEVELS, ClassList, GeoGrid, VectorOptions
-from geoseg.vector.clean import FILL_HOLES_M2, FILL_HOLES_PX, Cleaner
-from geoseg.vector.formats.table import BUILDING, FeatureTable, PolygonContext
+from geoseg.core import LEVELS, GeoGrid, PolygonSettings
+from geoseg.vector.clean import Cleaner
+from geoseg.vector.formats.table import FeatureTable
 from geoseg.vector.measure import LOCAL_M, PIXELS, Floats, Geometries, Sizes, local_frames, measure_ellipsoid
 from geoseg.vector.ragged_array import RaggedPolygons, first_corners, starts
 from geoseg.vector.regularize.coverage import add_junctions, group_stops, simplify
@@ -23,13 +22,11 @@ from geoseg.vector.trace.tracer import Parts
 
 Longs = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-BUILT = re.compile(rf"{BUILDING}s?|houses?|roofs?|class -?\d+|object", re.IGNORECASE)
-"""Names of classes that have right angles, or may have because nobody gave them a name."""
 
 
 @dataclass(frozen=True, slots=True)
-class PolygonSettings:
-    """What a run wants of its polygons.
+class FeatureRules:
+    """The settings of polygons on a grid, as arrays.
 
     Attributes:
         grid: of the scene.
@@ -48,27 +45,11 @@ class PolygonSettings:
     multi: bool
 
     @classmethod
-    def of(
-        cls, grid: GeoGrid, classes: ClassList, options: VectorOptions, context: PolygonContext
-    ) -> PolygonSettings:
-        """The user's choices, else the bundle's."""
-        bundle = context.min_area
-        limits = [
-            bundle.get(c.name, bundle.get(str(c.id), 0.0))
-            if options.min_area_m2 is None
-            else options.min_area_m2
-            for c in classes
-        ]
-        usual = context.simplify_m if grid.crs else 0.0  # metres, which pixels are not
-        simplify = usual if options.simplify_m is None else options.simplify_m
-        straight = _straightened(classes, options)
-        usual_fill = (
-            FILL_HOLES_M2 if grid.crs else FILL_HOLES_PX
-        )  # of what is redrawn; pixel outlines are exact
-        fill = np.where(straight | (simplify > 0), usual_fill, 0.0)
-        if options.fill_holes_m2 is not None:
-            fill = np.full(len(classes), float(options.fill_holes_m2))
-        return cls(grid, np.array(limits), simplify, straight, fill, options.connectivity == 8)
+    def of(cls, grid: GeoGrid, settings: PolygonSettings) -> FeatureRules:
+        """Those of a run."""
+        least, fill = np.array(settings.min_area_m2), np.array(settings.fill_holes_m2)
+        straight = np.isin(np.arange(len(least)), settings.regularize)
+        return cls(grid, least, settings.simplify_m, straight, fill, settings.multi)
 
     @property
     def redraws(self) -> bool:
@@ -76,16 +57,7 @@ class PolygonSettings:
         return self.simplify_m > 0 or bool(self.straight.any())
 
 
-def _straightened(classes: ClassList, options: VectorOptions) -> Mask:
-    """Which classes get right angles: (classes,)."""
-    wanted = options.regularize
-    if not isinstance(wanted, tuple):
-        built = [c.id > 0 and bool(BUILT.fullmatch(c.name)) for c in classes]
-        return np.array(built) & (wanted is not False)
-    return np.isin(np.arange(len(classes)), classes.ids_of(wanted, "--regularize"))
-
-
-def finish(parts: Parts, rules: PolygonSettings, cleaner: Cleaner) -> FeatureTable:
+def finish(parts: Parts, rules: FeatureRules, cleaner: Cleaner) -> FeatureTable:
     """Drop objects that are too small, draw and clean outlines, measure them."""
     frames, placed = _frames(rules.grid, *_centres(parts))
     objects, first = _objects(parts, rules.multi)
@@ -119,7 +91,7 @@ class _Drawn:
     sizes: Sizes
 
 
-def _features(parts: Parts, drawn: _Drawn, rules: PolygonSettings) -> FeatureTable:
+def _features(parts: Parts, drawn: _Drawn, rules: FeatureRules) -> FeatureTable:
     """Parts joined to objects."""
     objects, first = _objects(parts, rules.multi)
     sums = (np.bincount(objects, s, len(first)) for s in (drawn.sizes.area, drawn.sizes.perimeter))
@@ -143,7 +115,7 @@ def _frames(grid: GeoGrid, cols: Floats, rows: Floats) -> tuple[Floats, Mask]:
     return frames, placed
 
 
-def _redrawn(parts: Parts, frames: Floats, rules: PolygonSettings) -> tuple[Geometries, Mask]:
+def _redrawn(parts: Parts, frames: Floats, rules: FeatureRules) -> tuple[Geometries, Mask]:
     """Outlines on the map, and which of them were straightened."""
     if not rules.redraws:
         return parts.polygons(rules.grid.transform), np.zeros(len(parts), bool)

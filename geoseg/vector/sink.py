@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.core import Output, Strip, VectorOptions
+from geoseg.core import Output, PolygonSettings, Strip
 from geoseg.core.concurrency import prefetch
 from geoseg.core.objects import ObjectRows
 from geoseg.vector.formats.table import FeatureTable, PolygonContext, TableFormat
@@ -24,8 +24,8 @@ class PolygonSink:
     Args:
         targets: one file per format, by suffix.
         plan: of the run, or the objects of a raster.
-        options: the user's choices.
-        context: attributes and defaults.
+        settings: how polygons are made.
+        context: attributes that all have.
         overwrite: whether existing files may be replaced.
 
     Raises:
@@ -36,13 +36,15 @@ class PolygonSink:
         self,
         targets: Sequence[Path],
         plan: Traceable | ObjectLayout,
-        options: VectorOptions,
+        settings: PolygonSettings,
         context: PolygonContext,
         overwrite: bool = False,
     ) -> None:
-        multi = options.connectivity == 8 or isinstance(plan, ObjectLayout)
-        self._table = TableFormat(plan.classes, context, plan.source.crs, multi, options.background)
-        self._stream = _stream(plan, options, context)
+        multi = settings.multi or isinstance(plan, ObjectLayout)
+        self._table = TableFormat(plan.classes, context, plan.source.crs, multi, settings.background)
+        self._stream: Any = (
+            ObjectStream(plan, settings) if isinstance(plan, ObjectLayout) else PolygonStream(plan, settings)
+        )
         self._counts = np.zeros(len(plan.classes), np.int64)
         self._areas = np.zeros(len(plan.classes))
         self._not_measured = 0
@@ -102,9 +104,3 @@ class PolygonSink:
             area = features.sizes.area
             self._areas += np.bincount(features.label, np.nan_to_num(area), count)
             self._not_measured += int(np.isnan(area).sum())
-
-
-def _stream(plan: Traceable | ObjectLayout, options: VectorOptions, context: PolygonContext) -> Any:
-    if isinstance(plan, ObjectLayout):
-        return ObjectStream(plan, options, context)
-    return PolygonStream(plan, options, context)

@@ -9,11 +9,21 @@ from typing import Protocol
 
 import numpy as np
 
-from geoseg.core import LEVELS, NODATA, ClassList, GeoGrid, Strip, VectorOptions, Window
+from geoseg.core import (
+    LEVELS,
+    NODATA,
+    ClassList,
+    Defaults,
+    GeoGrid,
+    PolygonSettings,
+    Strip,
+    VectorOptions,
+    Window,
+)
 from geoseg.errors import OptionError
 from geoseg.vector.clean import Cleaner
-from geoseg.vector.features import PolygonSettings, finish
-from geoseg.vector.formats.table import FeatureTable, PolygonContext
+from geoseg.vector.features import FeatureRules, finish
+from geoseg.vector.formats.table import FeatureTable
 from geoseg.vector.instances.separate import ObjectSeparator, SeparationScale
 from geoseg.vector.instances.valleys import ValleyBoundary
 from geoseg.vector.trace.runs import find_runs
@@ -60,27 +70,31 @@ class Layout:
     has_edges: bool
     aoi: str | None = None
 
+    def settings(self, options: VectorOptions) -> PolygonSettings:
+        """The user's choices for polygons, where no bundle has any."""
+        defaults = Defaults({}, split_touching=self.has_edges)
+        return PolygonSettings.of(options, self.classes, self.source.crs is not None, defaults)
+
 
 class PolygonStream:
     """Strips to finished polygons.
 
     Args:
         plan: of the run.
-        options: the user's choices.
-        context: the bundle's choices where the user has none.
+        settings: how polygons are made.
 
     Attributes:
         cleaner: what cleans the polygons, and counts that.
     """
 
-    def __init__(self, plan: Traceable, options: VectorOptions, context: PolygonContext) -> None:
-        self._rules = PolygonSettings.of(plan.source, plan.classes, options, context)
+    def __init__(self, plan: Traceable, settings: PolygonSettings) -> None:
+        self._rules = FeatureRules.of(plan.source, settings)
         self._traced = np.arange(256) < len(plan.classes)
-        self._traced[0] = options.background
+        self._traced[0] = settings.background
         self._traced[NODATA] = False
         self.cleaner = Cleaner(plan.source, self._rules.fill_holes, plan.aoi, self._rules.redraws)
-        self._tracer = Tracer(plan.source.width, options.connectivity, self.cleaner.changes)
-        self._splitter, self._score_edges = self._split_with(plan, options)
+        self._tracer = Tracer(plan.source.width, settings.connectivity, self.cleaner.changes)
+        self._splitter, self._score_edges = self._split_with(plan, settings)
 
     def add(self, strip: Strip) -> Iterator[FeatureTable]:
         """Take the next strip; gives what it completes."""
@@ -99,17 +113,16 @@ class PolygonStream:
             yield from self._finished(self._tracer.finish())
 
     def _split_with(
-        self, plan: Traceable, options: VectorOptions
+        self, plan: Traceable, settings: PolygonSettings
     ) -> tuple[ObjectSeparator | None, ValleyBoundary | None]:
         """What cuts objects apart, and what makes edges of scores for it where there are none."""
-        wanted = plan.has_edges if options.split_touching is None else options.split_touching
-        if not wanted:
+        if not settings.split_touching:
             return None, None
         pixels = math.sqrt(
             plan.source.height * plan.source.width / (plan.network.height * plan.network.width)
         )
         splitter = ObjectSeparator(
-            plan.source.size, self._traced, SeparationScale.of(pixels), options.connectivity
+            plan.source.size, self._traced, SeparationScale.of(pixels), settings.connectivity
         )
         if plan.has_edges:
             return splitter, None
@@ -132,7 +145,7 @@ class PolygonStream:
                 yield features
 
 
-def load_kernels(plan: Traceable, options: VectorOptions, context: PolygonContext, channels: int) -> None:
+def load_kernels(plan: Traceable, settings: PolygonSettings, channels: int) -> None:
     """Have the compiled loops of a run ready before its first strip.
 
     Numba loads what it has compiled when a loop is first called, which takes seconds for all of them, and
@@ -140,8 +153,7 @@ def load_kernels(plan: Traceable, options: VectorOptions, context: PolygonContex
 
     Args:
         plan: of the run.
-        options: the user's choices.
-        context: the bundle's choices where the user has none.
+        settings: how polygons are made.
         channels: of the strips' scores; 0: there are none.
     """
     rows, cols = 24, 48
@@ -154,8 +166,9 @@ def load_kernels(plan: Traceable, options: VectorOptions, context: PolygonContex
     edges[:, cols // 2] = LEVELS
     scores = np.full((channels, rows, cols), LEVELS, np.uint8)
     corner = plan.source.crop(Window(0, 0, rows, cols))
-    options = replace(options, min_area_m2=0.0)  # or nothing of it is large enough to be drawn
-    stream = PolygonStream(Layout(corner, corner, plan.classes, plan.has_edges), options, context)
+    # or nothing of it is large enough to be drawn
+    settings = replace(settings, min_area_m2=(0.0,) * len(plan.classes))
+    stream = PolygonStream(Layout(corner, corner, plan.classes, plan.has_edges), settings)
     strip = Strip(0, labels, scores, edges if plan.has_edges else None)
     for _ in (*stream.add(strip), *stream.finish()):
         pass

@@ -114,7 +114,8 @@ def _segment(folder: Path, out: str, runtime: str = "openvino", progress: Any = 
     options = {"runtime": runtime, "device": "cpu", "probabilities": True, "overwrite": False}
     formats = ("gpkg", "geojson", "fgb", "parquet")
     scene, bundle = folder / "town.tif", folder / "bundle"
-    geoseg.segment(scene, bundle, folder / out, progress=progress, format=formats, **options)
+    done = geoseg.segment(scene, bundle, folder / out, progress=progress, format=formats, **options)
+    geoseg.run(done.record.spec, geoseg.Resources(threads=1), folder / f"{out}-again")
 
 
 def _arrays(folder: Path) -> None:

@@ -170,7 +170,7 @@ def test_only_the_part_around_a_small_area_is_mapped(
             whole[inside] = 255
             assert (whole == 255).all()
     records = [json.loads((tmp_path / n / "wide_run.json").read_text()) for n in ("full", "part")]
-    assert [record["plan"]["window"] is None for record in records] == [True, False]
+    assert [record["spec"]["plan"]["window"] is None for record in records] == [True, False]
     assert records[1]["counts"]["patches"] < records[0]["counts"]["patches"] / 3
 
 
@@ -269,10 +269,10 @@ def test_a_long_run_is_estimated(
     clock = [0.0]
     monkeypatch.setattr("geoseg.cli.infer.time.monotonic", lambda: clock[0])
     with open_scene(scene) as opened:
-        plan = plan_segment(opened, load_bundle(bundle), SegmentOptions())
+        planned = plan_segment(opened, load_bundle(bundle), SegmentOptions())
     announcer = Announcer(scene)
     listener = announcer.listener()
-    listener.planned(plan)
+    listener.planned(planned.spec, planned.estimate)
     announcer._total = 2000
     listener.progress(0)
     for _ in range(500):
@@ -377,4 +377,4 @@ def test_coarse_scenes_are_refused_unless_taken_as_they_are(
     assert geoseg(*words, "--gsd-m", "0.4") == 0
     record = json.loads(Path("out/coarse_run.json").read_text())
     assert record["options"]["network"]["gsd_m"] == 0.4
-    assert record["plan"]["network"]["height"] == 64
+    assert record["spec"]["plan"]["network"]["height"] == 64

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from geoseg.cli import options
 from geoseg.cli.main import cli
+from geoseg.cli.types import Memory, Size
 from geoseg.core import NetworkOptions, SegmentOptions, VectorOptions
 
 
@@ -140,8 +141,8 @@ def test_nonsense_is_a_usage_error(words: str) -> None:
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_sizes_are_height_by_width(height: int, width: int) -> None:
     """``HEIGHTxWIDTH``, and one number for squares."""
-    assert options.Size().convert(f"{height}x{width}", None, None) == (height, width)
-    assert options.Size().convert(str(height), None, None) == (height, height)
+    assert Size().convert(f"{height}x{width}", None, None) == (height, width)
+    assert Size().convert(str(height), None, None) == (height, height)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_sizes_are_height_by_width(height: int, width: int) -> None:
 )
 def test_memory(text: str, expected: int) -> None:
     """Amounts as people write them."""
-    assert options.Memory().convert(text, None, None) == expected
+    assert Memory().convert(text, None, None) == expected
 
 
 @pytest.mark.parametrize(

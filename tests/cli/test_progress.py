@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from geoseg.cli import progress
+from geoseg.cli.boundary import run
+from geoseg.cli.main import cli
 from geoseg.cli.progress import ProgressBar, duration
+from tests.evaluate.files import write_raster
 
 
 class Clock:
@@ -74,3 +82,32 @@ def test_unknown_total(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None
 def test_durations(seconds: float, text: str) -> None:
     """Times as people say them."""
     assert duration(seconds) == text
+
+
+def test_a_program_reads_events(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every line of stderr is JSON: how far it is, what a person is told, and what went wrong."""
+    labels = np.zeros((300, 300), np.uint8)
+    labels[10:200, 10:200] = 255
+    mask = write_raster(tmp_path / "mask.tif", labels)
+    words = ["vectorize", str(mask), "-o", str(tmp_path / "a.gpkg"), "--progress", "json"]
+    assert [run(cli, words), run(cli, [*words[:-2], "--progress=json"])] == [0, 1]
+
+    shown = capsys.readouterr()
+    events = [json.loads(line) for line in shown.err.splitlines()]
+    assert "a.gpkg" in shown.out
+    progress_told = [event for event in events if event["event"] == "progress"]
+    assert {"event": "progress", "task": "mask", "done": 300, "total": 300, "unit": "rows"} in progress_told
+    assert progress_told[0]["done"] == 0
+    assert events[-1]["event"] == "error"
+    assert "a.gpkg exists" in events[-1]["text"]
+    assert any(event["event"] == "message" and "255" in event["text"] for event in events)
+
+
+def test_mistakes_in_the_options_are_events(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program sees no line that is not JSON; afterwards stderr is what it was."""
+    before = sys.stderr
+    assert run(cli, ["infer", "nothing.tif", "--progress", "json", "--patch", "x"]) == 2
+    assert sys.stderr is before
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert {"event", "text"} == {key for line in lines for key in json.loads(line)}

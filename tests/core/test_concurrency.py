@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from geoseg.core import Output, Strip
-from geoseg.core.concurrency import BackgroundSink, background_task, prefetch
+from geoseg.core.concurrency import (
+    BackgroundSink,
+    allowed_threads,
+    at_most,
+    background_task,
+    ordered_map,
+    prefetch,
+)
 
 
 def test_items_keep_their_order():
@@ -158,3 +165,35 @@ def test_an_error_beside_a_block_is_raised_at_its_end():
     with pytest.raises(ValueError, match="beside"), background_task(work):
         done.append("block")
     assert done == ["block"]
+
+
+def test_one_thread_does_everything_in_turn():
+    """Where one is allowed, no other is begun; the same comes out, and more may run afterwards."""
+    threads = set()
+
+    def noted(item):
+        threads.add(threading.get_ident())
+        return item
+
+    recorder = _Recorder()
+    with at_most(1):
+        assert list(prefetch(map(noted, range(5)))) == list(range(5))
+        assert list(ordered_map(noted, range(5), threads=4)) == list(range(5))
+        with background_task(lambda: noted(None)) as wait:
+            wait()
+        sink = BackgroundSink(recorder)
+        sink.add(_strip(3))
+        sink.finish()
+        sink.commit()
+        sink.abort()
+        assert allowed_threads(8) == 1
+    assert threads == {threading.get_ident()}
+    assert recorder.seen == ["3", "finish", "commit", "abort"]
+    assert allowed_threads(8) == 8
+
+
+def test_a_limit_holds_in_threads_that_are_begun_under_it():
+    """And nowhere else; a wider one within it does not widen it."""
+    with at_most(2), at_most(4):
+        assert list(prefetch(allowed_threads(8) for _ in range(1))) == [2]
+    assert list(prefetch(allowed_threads(8) for _ in range(1))) == [8]

@@ -26,7 +26,8 @@ from geoseg.core import (
     make_plan,
     wants_stretch,
 )
-from geoseg.core.plan import MB
+from geoseg.core.resources import MB
+from geoseg.core.spec import settle_polygons
 from geoseg.errors import OptionError, ResourceError, SceneError
 
 CPU = Machine("cpu", "a processor", "openvino", True, 2, 8_000 * MB)
@@ -51,7 +52,7 @@ def scene(size=(3000, 4000), gsd=(0.3, 0.3), bands=RGB, dtype="uint8", crs="EPSG
 
 def test_a_plan_survives_json():
     """A plan read back is the plan."""
-    plan = make_plan(scene(gsd=(0.1, 0.1)), SPEC, SegmentOptions(), CPU, [(3, 900)] * 3)
+    plan, _ = make_plan(scene(gsd=(0.1, 0.1)), SPEC, SegmentOptions(), CPU, [(3, 900)] * 3)
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert BundleSpec.from_json(json.loads(json.dumps(SPEC.to_json()))) == SPEC
 
@@ -70,14 +71,14 @@ def test_a_plan_survives_json():
 )
 def test_the_network_runs_within_its_gsd_range(gsd, size):
     """Resampled to the nearest end of the range, and to squares, only where that matters."""
-    plan = make_plan(scene(gsd=gsd), SPEC, SegmentOptions(), CPU)
+    plan, _ = make_plan(scene(gsd=gsd), SPEC, SegmentOptions(), CPU)
     assert plan.network.size == size
     assert plan.resamples == (size != (3000, 4000))
 
 
 def test_scaling_is_folded_into_one_step():
     """A stretch to 0-255 and the bundle's scaling, against the two steps in turn."""
-    plan = make_plan(scene(dtype="uint16"), SPEC, SegmentOptions(), CPU, [(100, 1100), (0, 255), (5, 10)])
+    plan, _ = make_plan(scene(dtype="uint16"), SPEC, SegmentOptions(), CPU, [(100, 1100), (0, 255), (5, 10)])
     values = np.array([100.0, 51.0, 7.0])
     low, high = np.array([100, 0, 5]), np.array([1100, 255, 10])
     expected = ((values - low) / (high - low) * 255) / 128 - 127 / 128
@@ -107,16 +108,16 @@ def bands(*names):
 )
 def test_bands_are_bound_by_name_or_colour(found, expected, warns):
     """Never by order where the file says what its bands are."""
-    plan = make_plan(scene(bands=found), SPEC, SegmentOptions(), CPU)
+    plan, estimate = make_plan(scene(bands=found), SPEC, SegmentOptions(), CPU)
     assert plan.bands == expected
-    assert any("--bands" in w for w in plan.warnings) == warns
+    assert any("--bands" in w for w in estimate.warnings) == warns
 
 
 def test_classes_to_straighten_that_are_not_there():
     """Refused with the plan, before anything runs."""
     options = SegmentOptions(vectors=VectorOptions(regularize=("shed",)))
     with pytest.raises(OptionError, match="--regularize shed: no such class"):
-        make_plan(scene(), SPEC, options, CPU)
+        settle_polygons(scene(), SPEC, options)
 
 
 def test_bands_that_are_not_there():
@@ -131,7 +132,7 @@ def test_bands_that_are_not_there():
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_patches_shrink_with_the_scene(height, width):
     """A scene smaller than a patch gets smaller patches that the network takes."""
-    plan = make_plan(scene((height, width)), SPEC, SegmentOptions(), CPU)
+    plan, _ = make_plan(scene((height, width)), SPEC, SegmentOptions(), CPU)
     for side, length in zip(plan.patches.patch, (height, width), strict=True):
         assert side % 32 == 0
         assert side == 512 or length <= side < length + 32
@@ -146,19 +147,19 @@ def test_patches_the_network_cannot_take():
 
 def test_memory_is_kept_or_refused():
     """The batch is halved until the run fits; what cannot fit is refused with the amount needed."""
-    whole = make_plan(scene(), SPEC, SegmentOptions(), CPU)
-    tight = NetworkOptions(max_memory=whole.memory - 1)
-    assert make_plan(scene(), SPEC, SegmentOptions(network=tight), CPU).batch < whole.batch
+    whole, estimate = make_plan(scene(), SPEC, SegmentOptions(), CPU)
+    tight = NetworkOptions(max_memory=estimate.memory - 1)
+    assert make_plan(scene(), SPEC, SegmentOptions(network=tight), CPU)[0].batch < whole.batch
     with pytest.raises(ResourceError, match="MB"):
         make_plan(scene(), SPEC, SegmentOptions(network=NetworkOptions(max_memory=100 * MB)), CPU)
-    tall = make_plan(scene((3_000_000, 4000)), SPEC, SegmentOptions(), CPU)
-    assert tall.memory == whole.memory
+    _, tall = make_plan(scene((3_000_000, 4000)), SPEC, SegmentOptions(), CPU)
+    assert tall.memory == estimate.memory
 
 
 def test_a_scene_without_crs_is_told():
     """What cannot be measured is said."""
-    plan = make_plan(scene(crs=None, gsd=None), SPEC, SegmentOptions(), CPU)
-    assert any("no CRS" in w for w in plan.warnings)
+    plan, estimate = make_plan(scene(crs=None, gsd=None), SPEC, SegmentOptions(), CPU)
+    assert any("no CRS" in w for w in estimate.warnings)
     assert not plan.resamples
 
 
@@ -168,7 +169,7 @@ def test_bf16_only_where_it_agrees():
         SPEC.to_json()
         | {"precision": {"mean_abs": 0.001, "max_abs": 0.1, "tolerance": 0.005, "agrees": True}}
     )
-    assert make_plan(scene(), SPEC, SegmentOptions(), CPU).precision == "fp32"
-    assert make_plan(scene(), agreeing, SegmentOptions(), CPU).precision == "bf16"
+    assert make_plan(scene(), SPEC, SegmentOptions(), CPU)[0].precision == "fp32"
+    assert make_plan(scene(), agreeing, SegmentOptions(), CPU)[0].precision == "bf16"
     for machine in (replace(CPU, bf16=False), replace(CPU, runtime="torch")):
-        assert make_plan(scene(), agreeing, SegmentOptions(), machine).precision == "fp32"
+        assert make_plan(scene(), agreeing, SegmentOptions(), machine)[0].precision == "fp32"

@@ -31,8 +31,8 @@ def progress(patches):
     done += patches
     print("done", done, flush=True)
 
-def planned(plan):
-    print("total", len(plan.patches), flush=True)
+def planned(spec, estimate):
+    print("total", len(spec.plan.patches), flush=True)
 
 outputs = OutputOptions(Path(folder), resume=resume == "resume")
 result = segment(scene, bundle, outputs, options, SegmentListener(planned, progress))

@@ -167,7 +167,7 @@ def _written(labels, heights, options, seed):
     plan = Layout(*[GeoGrid(*labels.shape, (0.5, 0, 5e5, 0, -0.5, 4e6), UTM)] * 2, has_edges=True)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "p.parquet"
-        sink = PolygonSink([target], plan, options, PolygonContext("scene"))
+        sink = PolygonSink([target], plan, plan.settings(options), PolygonContext("scene"))
         for start, stop in bands(len(labels), heights):
             rows = slice(start, stop), slice(labels.shape[1])
             sink.add(Strip(start, labels[rows], np.stack([scores[rows]] * 3), edges[rows]))

@@ -10,8 +10,10 @@ import torch
 
 from geoseg.core import NetworkOptions
 from geoseg.errors import OptionError, ResourceError
-from geoseg.model import machine, openvino_predictor
-from geoseg.model.machine import available_memory, describe_machine, usable_cores
+from geoseg.model import openvino_predictor
+from geoseg.model.machine import describe_machine
+from geoseg.runtime import cores
+from geoseg.runtime.cores import available_memory, usable_cores
 
 
 @pytest.fixture
@@ -31,8 +33,8 @@ def gpu(monkeypatch):
 @pytest.fixture
 def cgroup(monkeypatch, tmp_path):
     """A container whose limits are files in this folder."""
-    monkeypatch.setattr(machine, "_CGROUP_V2", tmp_path)
-    monkeypatch.setattr(machine, "_CGROUP_V1", tmp_path / "memory")
+    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path)
+    monkeypatch.setattr(cores, "_CGROUP_V1", tmp_path / "memory")
     return tmp_path
 
 

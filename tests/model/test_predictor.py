@@ -43,7 +43,7 @@ def plan_for(spec, *, runtime="torch", precision="fp32", dtype="uint8", patch=(6
     bands = tuple(Band(i + 1, name, name) for i, name in enumerate(spec.bands))
     options = SegmentOptions(network=NetworkOptions(patch=patch, overlap=(16, 16), batch=3))
     machine = Machine("cpu", "test", runtime, True, 2, 8_000_000_000)
-    plan = make_plan(SceneInfo("scene", GRID, bands, dtype), spec, options, machine)
+    plan, _ = make_plan(SceneInfo("scene", GRID, bands, dtype), spec, options, machine)
     return replace(plan, precision=precision, **changes)
 
 

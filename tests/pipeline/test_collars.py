@@ -79,7 +79,7 @@ def test_a_collar_that_is_kept_is_image(bundle: Path, tmp_path: Path) -> None:
     plain, _, _ = _scenes(tmp_path)
     result = segment(plain, bundle, OutputOptions(tmp_path / "out"), KEPT)
     assert (_read(tmp_path / "out" / "scene_mask.tif") != 255).all()
-    assert result.record.plan["collar"] == []
+    assert result.record.spec["plan"]["collar"] == []
     assert not [text for text in result.record.warnings if "collar" in text]
 
 
@@ -102,7 +102,7 @@ def test_a_resumed_run_obeys_the_plan(bundle: Path, tmp_path: Path, monkeypatch:
             segment(plain, bundle, OutputOptions(tmp_path / "cut"), OPTIONS)
     result = segment(plain, bundle, OutputOptions(tmp_path / "cut", resume=True), OPTIONS)
     assert result.record.counts["strips_from_spool"] > 0
-    assert result.record.plan["collar"] == [[0.0, 0.0, 0.0]]
+    assert result.record.spec["plan"]["collar"] == [[0.0, 0.0, 0.0]]
     for name in ("scene_mask.tif", "scene_probabilities.tif"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
@@ -126,9 +126,10 @@ def test_the_stretch_leaves_the_collar_out(tmp_path: Path) -> None:
     pixels[:, collar] = 0
     bundle = load_bundle(make_test_bundle(tmp_path / "tiny"))
     with open_scene(write_raster(tmp_path / "scene.tif", pixels)) as scene:
-        plan = plan_segment(scene, bundle, replace(OPTIONS, network=replace(SMALL, stretch=True)))
-    assert plan.scaling.low is not None
-    assert min(plan.scaling.low) >= 300
+        planned = plan_segment(scene, bundle, replace(OPTIONS, network=replace(SMALL, stretch=True)))
+    low = planned.spec.plan.scaling.low
+    assert low is not None
+    assert min(low) >= 300
 
 
 def test_tiles_keep_pixels_and_say_what_is_valid(tmp_path: Path) -> None:

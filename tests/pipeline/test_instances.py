@@ -23,8 +23,7 @@ from geoseg.errors import OptionError, SceneError, VectorError
 from geoseg.pipeline.rasterize import RasterizeOptions, rasterize
 from geoseg.pipeline.vectorize import VectorizeListener, VectorizeOptions, vectorize
 from geoseg.raster.value_mapping import ValueOptions
-from geoseg.vector.formats.table import PolygonContext
-from geoseg.vector.instances.object_ids import ObjectLayout, ObjectStream
+from geoseg.vector.instances.object_ids import ObjectLayout, ObjectStream, object_settings
 from tests.vector.files import layout, read
 from tests.vector.tracing import bands
 
@@ -130,7 +129,7 @@ def test_strips_do_not_show(numbers, heights, redrawn):
     options = VectorOptions(simplify_m=0, regularize=redrawn)
 
     def features(heights):
-        stream = ObjectStream(found, options, PolygonContext("scene"))
+        stream = ObjectStream(found, object_settings(options, has_crs=True))
         batches = []
         for start, stop in bands(len(numbers), heights):
             rows = numbers[start:stop]

@@ -13,15 +13,13 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from geoseg.core import GeoGrid, NetworkOptions, SegmentOptions, VectorOptions
+from geoseg.core import Defaults, GeoGrid, NetworkOptions, PolygonSettings, SegmentOptions, VectorOptions
 from geoseg.errors import OptionError, OutputError, ResumeError, SceneError
 from geoseg.model.bundle import load_bundle
 from geoseg.model.predictor import Predictors
 from geoseg.pipeline import segment as pipeline
 from geoseg.pipeline.segment import OutputOptions, SegmentListener, SegmentResult, segment
-from geoseg.vector.features import PolygonSettings
 from geoseg.vector.formats import write
-from geoseg.vector.formats.table import PolygonContext
 from tests.scenes import write_scene
 from tests.support import make_test_bundle
 
@@ -328,10 +326,11 @@ def test_a_run_replaces_all_of_the_one_before(scene, bundle, tmp_path):
 def test_metres_of_a_bundle_are_no_pixels(bundle, tmp_path):
     """Where there is no CRS, its tolerance for outlines says nothing."""
     grid = GeoGrid(100, 100)
-    context = PolygonContext("scene", simplify_m=5.0)
     classes = load_bundle(bundle).spec.classes
-    assert PolygonSettings.of(grid, classes, VectorOptions(), context).simplify_m == 0.0
-    assert PolygonSettings.of(grid, classes, VectorOptions(simplify_m=2.0), context).simplify_m == 2.0
+    for wanted, expected in ((None, 0.0), (2.0, 2.0)):
+        options = VectorOptions(simplify_m=wanted)
+        settings = PolygonSettings.of(options, classes, grid.crs is not None, Defaults({}, simplify_m=5.0))
+        assert settings.simplify_m == expected
 
 
 @pytest.mark.parametrize(("stated", "pixels"), [(None, 4), (0.4, 6.25)])

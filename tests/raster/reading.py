@@ -81,3 +81,23 @@ def joined(scene: Scene, plan: Plan, first_patch_row: int = 0) -> RowBlock:
         blocks[0].source_first_row,
         np.concatenate([b.source_wanted for b in blocks]),
     )
+
+
+def write_mosaic(path: Path, source: Path) -> Path:
+    """A VRT of the three bands of one file."""
+    with rasterio.open(source) as file:
+        height, width = file.shape
+        place = ", ".join(str(v) for v in file.transform.to_gdal())
+        crs = file.crs.to_wkt().replace('"', "&quot;") if file.crs else ""
+        bands = [(i, colour.name.capitalize()) for i, colour in enumerate(file.colorinterp, 1)]
+    piece = (
+        '<VRTRasterBand dataType="Byte" band="{0}"><ColorInterp>{1}</ColorInterp><SimpleSource>'
+        f'<SourceFilename relativeToVRT="1">{source.name}</SourceFilename><SourceBand>{{0}}</SourceBand>'
+        f'<SrcRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/>'
+        f'<DstRect xOff="0" yOff="0" xSize="{width}" ySize="{height}"/></SimpleSource></VRTRasterBand>'
+    )
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>{crs}</SRS>'
+        f"<GeoTransform>{place}</GeoTransform>{''.join(piece.format(*band) for band in bands)}</VRTDataset>"
+    )
+    return path

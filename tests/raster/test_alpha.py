@@ -187,7 +187,7 @@ def test_commands_say_what_they_take(
         with rasterio.open(tmp_path / folder / "naip_mask.tif") as mask:
             assert np.count_nonzero(mask.read(1) == 255) == expected
         record = json.loads((tmp_path / folder / "naip_run.json").read_text())
-        assert record["plan"]["alpha"] == {"a": "band", "b": "mask"}[folder]
+        assert record["spec"]["plan"]["alpha"] == {"a": "band", "b": "mask"}[folder]
 
 
 def test_a_data_set_takes_all_images_alike(

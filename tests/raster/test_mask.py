@@ -48,8 +48,6 @@ def plan_of(grid: GeoGrid, classes: ClassList | None = None, edges: bool = False
     """A plan that says what the sinks need to know."""
     classes = classes or classes_named("background", "building")
     return Plan(
-        scene="scene",
-        bundle="bundle",
         source=grid,
         network=grid,
         patches=PatchGrid.over(grid.size, (64, 64), (16, 16)),
@@ -67,8 +65,6 @@ def plan_of(grid: GeoGrid, classes: ClassList | None = None, edges: bool = False
         batch=1,
         tta=False,
         aoi=None,
-        memory=0,
-        disk=0,
     )
 
 

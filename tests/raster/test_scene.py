@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,11 @@ from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.transform import Affine
 
-from geoseg.core import UNPLACED, GeoGrid
+from geoseg.core import UNPLACED, GeoGrid, Window
 from geoseg.errors import SceneError
-from geoseg.raster import measure_stretch, open_scene, sample_values
+from geoseg.raster import Scene, measure_stretch, open_scene, sample_values
 from geoseg.raster.georef import ground_distance, parse_world_file
-from tests.raster.reading import write_raster
+from tests.raster.reading import write_mosaic, write_raster
 
 PIXELS = np.random.default_rng(0).integers(1, 255, (3, 40, 60)).astype(np.uint8)
 
@@ -215,3 +218,29 @@ def test_what_is_no_local_file_is_one_line(path: str) -> None:
     """No request, no traceback."""
     with pytest.raises(SceneError):
         open_scene(path)
+
+
+def _sum_of(scene: Scene) -> tuple[int, int]:
+    """What a process that gets a scene reads of it: pixels, and how many are valid."""
+    with scene:
+        pixels, valid = scene.read(Window(0, 0, *scene.info.grid.size))
+    return int(pixels.sum()), int(valid.sum())
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".VRT"])
+def test_a_scene_goes_to_another_process_by_reference(tmp_path: Path, suffix: str) -> None:
+    """A fresh process opens it again, collar and all; one that has changed meanwhile is refused."""
+    pixels = PIXELS.copy()
+    pixels[:, :, :20] = 0
+    path = write_raster(tmp_path / "s.tif", pixels)
+    if suffix == ".VRT":
+        path = write_mosaic(tmp_path / "s.VRT", path)
+    with open_scene(path) as scene:
+        scene.leave_out_collar((1, 2, 3))
+        assert len(pickle.dumps(scene)) < 20_000
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            assert pool.submit(_sum_of, scene).result() == (int(pixels.sum()), 40 * 40)
+        sent = pickle.dumps(scene)
+    write_raster(tmp_path / "s.tif", PIXELS)
+    with pytest.raises(SceneError, match="holds something else"):
+        pickle.loads(sent)

@@ -35,7 +35,7 @@ from geoseg.train.operating_point import (
 from geoseg.train.recipe import Network, Recipe
 from geoseg.train.targets import label
 from geoseg.train.validation import ValidationPrediction, chosen_images
-from geoseg.vector.formats.table import PolygonContext
+from geoseg.vector.stream import Layout
 from tests.support import make_test_spec
 from tests.train.sets import class_list, squares, write_set
 from tests.train.test_train import request, train
@@ -76,7 +76,8 @@ def of_scores(
     labels = (scores[0] >= 125).astype(np.uint8) if len(scores) == 1 else scores.argmax(0).astype(np.uint8)
     half = height // 2
     strips = (Strip(0, labels[:half], scores[:, :half]), Strip(half, labels[half:], scores[:, half:]))
-    return ValidationPrediction(f"p{number}", plan, PolygonContext(f"p{number}"), strips, classes, ids)
+    polygons = Layout(plan.source, plan.network, plan.classes, False).settings(VectorOptions())
+    return ValidationPrediction(f"p{number}", plan, polygons, strips, classes, ids)
 
 
 EDGES = Recipe(network=Network(edges=True))

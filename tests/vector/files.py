@@ -11,6 +11,7 @@ import numpy as np
 from pyproj import CRS
 
 from geoseg.core import ClassList, GeoGrid, LabelClass, Output, Strip, VectorOptions
+from geoseg.vector import stream
 from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.sink import PolygonSink
 from tests.vector.tracing import bands
@@ -27,14 +28,11 @@ PLAIN = VectorOptions(simplify_m=0, regularize=False)
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(stream.Layout):
     """As much of a plan as polygons need."""
 
-    source: GeoGrid
-    network: GeoGrid
     classes: ClassList = CLASSES
     has_edges: bool = False
-    aoi: str | None = None
 
 
 def layout(
@@ -54,7 +52,9 @@ def write(
     **context: Any,
 ) -> list[Output]:
     """Labels to polygon files; scores are 200 of 250 everywhere."""
-    sink = PolygonSink(targets, plan or layout(labels.shape), options, PolygonContext("scene", **context))
+    plan = plan or layout(labels.shape)
+    settings = plan.settings(options)
+    sink = PolygonSink(targets, plan, settings, PolygonContext("scene", **context))
     for start, stop in bands(len(labels), heights):
         part = labels[start:stop]
         scores = np.where(part == 255, 255, 200).astype(np.uint8)

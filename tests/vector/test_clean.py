@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geoseg.core import Strip, VectorOptions
-from geoseg.vector.formats.table import PolygonContext
 from geoseg.vector.regularize.segments import LocalFrame
 from geoseg.vector.regularize.stairs import find_stairs
 from geoseg.vector.spikes import cut_spikes
@@ -24,7 +23,8 @@ NORTH_UP = (0.5, 0, 5e5, 0, -0.5, 4e6)
 
 def _polygons(labels, options, heights=(40,), plan=None):
     """Geometries, whether they were straightened, and what was counted."""
-    stream = PolygonStream(plan or layout(labels.shape), options, PolygonContext("scene"))
+    plan = plan or layout(labels.shape)
+    stream = PolygonStream(plan, plan.settings(options))
     batches = []
     for start, stop in bands(len(labels), heights):
         rows = labels[start:stop]
@@ -146,7 +146,7 @@ def test_clipped_to_scene_and_area_of_interest(angle):
     )
     labels[~shapely.contains(area, centres)] = 255
     limited = type(plan)(plan.source, plan.network, plan.classes, False, shapely.to_geojson(area))
-    stream = PolygonStream(limited, VectorOptions(), PolygonContext("scene"))
+    stream = PolygonStream(limited, limited.settings(VectorOptions()))
     (features,) = [
         *stream.add(Strip(0, labels, np.zeros((0, 200, 200), np.uint8))),
         *stream.finish(),

@@ -23,10 +23,10 @@ def compiled():
 
 
 def run(plan, options, channels):
-    context = PolygonContext("scene")
-    load_kernels(plan, options, context, channels)
+    settings = plan.settings(options)
+    load_kernels(plan, settings, channels)
     loaded = compiled()
-    stream = PolygonStream(plan, options, context)
+    stream = PolygonStream(plan, settings)
     rng = np.random.default_rng(1)
     for row in range(0, 120, 40):
         labels = np.kron(rng.integers(0, 3, (10, 32), np.uint8), np.ones((4, 4), np.uint8)) % 2

@@ -19,6 +19,7 @@ from geoseg.cli.prepare import shared
 @shared.choice_options
 @shared.source_options
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(labels: Path, output: Path, images: Path | None, overwrite: bool, **values: Any) -> None:

@@ -13,6 +13,7 @@ from geoseg.cli.prepare import shared
 @click.command("colours")
 @click.argument("dataset", type=options.PATH)
 @shared.output_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(dataset: Path, output: Path, as_json: bool) -> None:

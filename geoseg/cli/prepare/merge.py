@@ -43,6 +43,7 @@ class Weight(click.ParamType[tuple[str, float]]):
     help="How often images of a source are drawn in training, by those of others; may be repeated.",
 )
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(

@@ -19,6 +19,7 @@ from geoseg.cli.prepare import shared
 @shared.mask_options
 @shared.source_options
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(folder: Path | None, output: Path, **values: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoseg.cli import options, show
+from geoseg.cli.types import RenamedOption
 from geoseg.core.text import counted
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ choice_options = options.all_of(
         "--max-issues",
         "--max-irregular",
         "max_irregular",
-        cls=options.RenamedOption,
+        cls=RenamedOption,
         type=click.IntRange(min=0),
         help="Leave out images with more irregularities than this.",
     ),
@@ -52,7 +53,7 @@ choice_options = options.all_of(
         "--keep-cleanest",
         "--best",
         "best",
-        cls=options.RenamedOption,
+        cls=RenamedOption,
         type=click.IntRange(min=1),
         help="Keep this many images: those with the fewest irregularities.",
     ),

@@ -41,6 +41,7 @@ from geoseg.cli.prepare import shared
 )
 @shared.source_options
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(vectors: Path, scenes: tuple[Path, ...], output: Path, overwrite: bool, **values: Any) -> None:

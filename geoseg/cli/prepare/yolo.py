@@ -24,6 +24,7 @@ from geoseg.cli.prepare import shared
 @shared.choice_options
 @shared.source_options
 @options.overwrite_option
+@options.progress_option
 @options.json_option
 @options.debug_option
 def command(folder: Path, output: Path, names: tuple[str, ...], overwrite: bool, **values: Any) -> None:

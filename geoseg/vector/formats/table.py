@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ import shapely
 from numpy.typing import NDArray
 
 from geoseg.core import ClassList, LabelClass
+from geoseg.core.polygon_settings import BUILDING
 from geoseg.vector.measure import Floats, Geometries, Sizes
 
-BUILDING = "building"
 GEOMETRY = "geometry"
 
 
@@ -27,17 +27,12 @@ class PolygonContext:
         acquired: acquisition date (ISO 8601), or None.
         bundle: name of the bundle, or an empty string.
         run: name of the run, or an empty string.
-        min_area: smallest polygon kept, in square metres, without a CRS in pixels; by class name or id as
-            text, unless the options say otherwise.
-        simplify_m: tolerance of outlines in metres, unless the options say otherwise.
     """
 
     scene: str
     acquired: str | None = None
     bundle: str = ""
     run: str = ""
-    min_area: Mapping[str, float] = field(default_factory=dict)
-    simplify_m: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from geoseg.core import NODATA, ClassList, GeoGrid, LabelClass, VectorOptions, usual_colour
+from geoseg.core import NODATA, ClassList, GeoGrid, LabelClass, PolygonSettings, VectorOptions, usual_colour
 from geoseg.core.objects import ObjectList, ObjectRows
 from geoseg.vector.clean import Cleaner
-from geoseg.vector.features import PolygonSettings, finish
-from geoseg.vector.formats.table import FeatureTable, PolygonContext
+from geoseg.vector.features import FeatureRules, finish
+from geoseg.vector.formats.table import FeatureTable
 from geoseg.vector.measure import Sizes
 from geoseg.vector.trace.runs import (
     CUT,
@@ -63,18 +63,17 @@ class ObjectStream:
 
     Args:
         layout: of the raster.
-        options: the user's choices.
-        context: the defaults where the user has none.
+        settings: how polygons are made.
 
     Attributes:
         cleaner: what cleans the polygons, and counts that.
     """
 
-    def __init__(self, layout: ObjectLayout, options: VectorOptions, context: PolygonContext) -> None:
+    def __init__(self, layout: ObjectLayout, settings: PolygonSettings) -> None:
         self._numbers = layout.objects.numbers
         self._missing = layout.objects.pixels.copy()
-        self._rules = _rules(layout, options, context)
-        self._min_area = options.min_area_m2 or 0.0
+        self._rules = _rules(layout, settings)
+        self._min_area = settings.min_area_m2[1]
         self.cleaner = Cleaner(layout.source, self._rules.fill_holes, None, self._rules.redraws)
         self._tracer = Tracer(layout.source.width, together=self.cleaner.changes)
         self._waiting: FeatureTable | None = None
@@ -129,13 +128,17 @@ def find_object_runs(rows: ObjectRows, numbers: Longs) -> RowRuns:
     return RowRuns(rows.first_row, offsets.astype(np.int64), table)
 
 
-def _rules(layout: ObjectLayout, options: VectorOptions, context: PolygonContext) -> PolygonSettings:
-    """Those of one class, for labels that are places in the list of numbers.
+def object_settings(options: VectorOptions, has_crs: bool) -> PolygonSettings:
+    """How objects that have numbers become polygons.
 
     Nobody has said what the objects are, so that outlines are straightened only where that is asked for.
     """
-    plain = replace(options, min_area_m2=0.0, regularize=options.regularize or False, connectivity=4)
-    rules = PolygonSettings.of(layout.source, CLASSES, plain, context)
+    return PolygonSettings.of(replace(options, regularize=options.regularize or False), CLASSES, has_crs)
+
+
+def _rules(layout: ObjectLayout, settings: PolygonSettings) -> FeatureRules:
+    """Those of one class, for labels that are places in the list of numbers."""
+    rules = FeatureRules.of(layout.source, replace(settings, min_area_m2=(0.0, 0.0), connectivity=4))
     each = len(layout.objects) + 1
     return replace(
         rules,
