@@ -272,13 +272,16 @@ class _Run:
 
     def _through(self, spool: Spool, options: SegmentOptions | None) -> SegmentResult:
         job, plan = self._job, self._job.spec.plan
-        with background_task(lambda: _load_kernels(job, self._listener.compiling)) as wait:
-            predictor = self._predictors.get(job.bundle, plan)
-            if plan.device != "cpu":
-                predictor = HalvingPredictor(predictor)
-            self._clock.lap("compile")
-            with one_thread() if plan.runtime == "openvino" else nullcontext():
-                files = self._run(spool, predictor, wait)
+        # Not beside the loops: model libraries look through all loaded modules, and numba loads more.
+        predictor = self._predictors.get(job.bundle, plan)
+        if plan.device != "cpu":
+            predictor = HalvingPredictor(predictor)
+        self._clock.lap("compile")
+        with (
+            background_task(lambda: _load_kernels(job, self._listener.compiling)) as wait,
+            one_thread() if plan.runtime == "openvino" else nullcontext(),
+        ):
+            files = self._run(spool, predictor, wait)
         record = self._record(files, spool.strips_done, predictor, options)
         write_json(job.record_path, record.to_json(), overwrite=True)
         return SegmentResult(record, tuple(files), job.record_path)
