@@ -10,7 +10,33 @@ import pyarrow as pa
 
 from geoseg.core.concurrency import at_most
 
-_LOCK = threading.Lock()
+
+class _ArrowThreads:
+    """Arrow's numbers of threads, which a process has once: the least that anybody wants holds meanwhile."""
+
+    def __init__(self) -> None:
+        self._lock, self._before = threading.Lock(), (1, 1)
+        self._wanted: list[int] = []
+
+    def begin(self, threads: int) -> None:
+        with self._lock:
+            if not self._wanted:
+                self._before = pa.cpu_count(), pa.io_thread_count()
+            self._wanted.append(threads)
+            self._set()
+
+    def end(self, threads: int) -> None:
+        with self._lock:
+            self._wanted.remove(threads)
+            self._set()
+
+    def _set(self) -> None:
+        cores, files = (min([number, *self._wanted]) for number in self._before)
+        pa.set_cpu_count(cores)
+        pa.set_io_thread_count(files)
+
+
+_ARROW = _ArrowThreads()
 
 
 @contextmanager
@@ -23,14 +49,9 @@ def limited_threads(threads: int | None) -> Iterator[None]:
     if threads is None:
         yield
         return
-    with _LOCK:
-        before = pa.cpu_count(), pa.io_thread_count()
-        pa.set_cpu_count(min(threads, before[0]))
-        pa.set_io_thread_count(min(threads, before[1]))
+    _ARROW.begin(threads)
     try:
         with at_most(threads):
             yield
     finally:
-        with _LOCK:
-            pa.set_cpu_count(before[0])
-            pa.set_io_thread_count(before[1])
+        _ARROW.end(threads)

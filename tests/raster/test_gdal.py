@@ -28,12 +28,12 @@ def test_options_hold_for_the_work_alone() -> None:
     assert setting() is None
 
 
-def test_the_next_work_takes_the_same_thread() -> None:
-    """In a new thread PROJ opens its database again."""
-    first = with_options(OPTIONS, threading.get_ident)
+def test_works_share_a_few_threads() -> None:
+    """In a new thread PROJ opens its database again; one that has just answered may not be free yet."""
+    threads = {with_options(OPTIONS, threading.get_ident) for _ in range(200)}
 
-    assert with_options(OPTIONS, threading.get_ident) == first
-    assert first != threading.get_ident()
+    assert len(threads) < 20
+    assert threading.get_ident() not in threads
 
 
 def test_works_run_at_once() -> None:
