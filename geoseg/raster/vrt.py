@@ -358,10 +358,10 @@ def _piece(path: Path, element: ET.Element) -> _Piece:
 
 def _rectangle(path: Path, element: ET.Element, tag: str) -> RioWindow:
     found = element.find(tag)
+    if found is None:
+        raise SceneError(f"{path}: a source has no {tag}: where it lies is not said", CONVERT)
     try:
-        values = (
-            [float(found.get(k, "")) for k in ("xOff", "yOff", "xSize", "ySize")] if found is not None else []
-        )
+        values = [float(found.get(k, "")) for k in ("xOff", "yOff", "xSize", "ySize")]
     except ValueError:
         values = []
     whole = [round(v) for v in values if abs(v) < 2**40]
