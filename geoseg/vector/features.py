@@ -60,10 +60,8 @@ class FeatureRules:
 def finish(parts: Parts, rules: FeatureRules, cleaner: Cleaner) -> FeatureTable:
     """Drop objects that are too small, draw and clean outlines, measure them."""
     frames, placed = _frames(rules.grid, *_centres(parts))
-    objects, first = _objects(parts, rules.multi)
     sizes = _sizes(parts, frames, rules.grid).where(placed)
-    small = np.bincount(objects, sizes.area, len(first)) < rules.min_area[parts.label[first]]
-    kept = np.flatnonzero(~small[objects])  # sizes may be unknown
+    kept = _large(parts, sizes, rules)
     parts, frames, placed, sizes = parts.take(kept), frames[kept], placed[kept], sizes.take(kept)
     if not cleaner.changes or not len(parts):
         return _features(
@@ -77,9 +75,17 @@ def finish(parts: Parts, rules: FeatureRules, cleaner: Cleaner) -> FeatureTable:
         shapes, straight = _kept_apart(shapes, straight, traced, _objects(parts, True)[0])
     shapes = cleaner.after(shapes, parts, pixel_m2)
     left = np.flatnonzero(shapes != None)  # noqa: E711 - element by element
-    shapes = shapes[left]
-    sizes = _sizes_on_map(shapes, frames[left], rules.grid).where(placed[left])
-    return _features(parts.take(left), _Drawn(shapes, straight[left], sizes), rules)
+    sizes = _sizes_on_map(shapes[left], frames[left], rules.grid).where(placed[left])
+    large = _large(parts.take(left), sizes, rules)  # an outline may hold a little less than its pixels
+    left = left[large]
+    return _features(parts.take(left), _Drawn(shapes[left], straight[left], sizes.take(large)), rules)
+
+
+def _large(parts: Parts, sizes: Sizes, rules: FeatureRules) -> Longs:
+    """Which parts belong to objects that are kept; those of unknown size are."""
+    objects, first = _objects(parts, rules.multi)
+    small = np.bincount(objects, sizes.area, len(first)) < rules.min_area[parts.label[first]]
+    return np.flatnonzero(~small[objects])
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def test_dry_run(infer, scene, tmp_path):
         assert word in ran.out, ran.out
     assert [] == list(tmp_path.iterdir())
     plan = json.loads(infer(scene, "-o", tmp_path / "out", "--dry-run", "--json").out)
-    assert plan["seconds"] > 0
+    assert plan["estimate"]["seconds"] > 0
 
 
 def test_box_and_area_agree(infer, scene, tmp_path):

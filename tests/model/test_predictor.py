@@ -338,7 +338,7 @@ def test_scenes_that_need_the_same_share_a_predictor(binary, monkeypatch, runtim
     first = kept.get(bundle, plan)
     scaling = replace(plan.scaling, gain=tuple(2 * gain for gain in plan.scaling.gain))
 
-    assert kept.get(bundle, replace(plan, warnings=("else",), threshold_level=7)) is first
+    assert kept.get(bundle, replace(plan, collar=((0.0, 0.0, 0.0),), threshold_level=7)) is first
     for change in ({"scaling": scaling}, {"batch": 5}, {"dtype": "uint16"}, {"tta": True}):
         other = replace(plan, **change)
         patch = np.full((1, len(plan.bands), 64, 64), 100, other.dtype)

@@ -231,3 +231,16 @@ def test_a_polygon_whose_mitred_buffer_is_not_valid() -> None:
 
     assert shapely.is_valid(cut[0])
     assert cut[0].area <= shape.area
+
+
+@pytest.mark.parametrize("connectivity", [4, 8])
+def test_no_polygon_is_smaller_than_asked(tmp_path, connectivity):
+    """Outlines may hold less than their pixels: what is written is measured, not what was traced."""
+    rng = np.random.default_rng(4)
+    labels = (rng.random((160, 160)) < 0.45).astype(np.uint8)
+    labels = np.kron(labels[:80, :80], np.ones((2, 2), np.uint8))
+    options = VectorOptions(min_area_m2=6.0, simplify_m=1.0, regularize=True, connectivity=connectivity)
+    (output, *_) = write(labels, [tmp_path / "p.parquet"], options=options)
+    found = read(output.path)
+    assert len(found) > 10
+    assert found.area_m2.min() >= 6.0
