@@ -65,10 +65,11 @@ def ratios(rounds: Iterable[tuple[Measured, ...]], above: int, below: int) -> li
 
 
 def save(path: Path, figures: Iterable[Figure]) -> None:
-    """Bring a results file up to date: keys measured now replace their old values, others stay."""
+    """Bring a results file up to date: keys measured now replace their old values, others stay.
+
+    Each says at which commit and on which machine it was measured.
+    """
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    for name in ("commit", "machine"):
-        data.pop(name, None)
     for figure in figures:
         data[figure.key] = {
             "value": _rounded(figure.value),
@@ -76,8 +77,10 @@ def save(path: Path, figures: Iterable[Figure]) -> None:
             "high": _rounded(figure.high),
             "unit": figure.unit,
             "how": figure.how,
+            "commit": commit(),
+            "machine": machine(),
         }
-    ordered = {"commit": commit(), "machine": machine(), **dict(sorted(data.items()))}
+    ordered = dict(sorted(data.items()))
     path.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -68,12 +68,12 @@ def figure_table() -> str:
     measured = {words: results[key] for key, words in FIGURES.items() if key in results}
     if not measured:
         return "No figures yet: `make bench`, then `make docs`."
-    rows = ["| figure | median | least to greatest |", "|---|---:|---:|"]
+    rows = ["| figure | median | least to greatest | commit |", "|---|---:|---:|---|"]
     for words, figure in measured.items():
         value, low, high = (_short(figure[name]) for name in ("value", "low", "high"))
-        rows.append(f"| {words} | {value} | {low} to {high} |")
-    commit = f"Last measured at commit {results['commit']}; parts may be older."
-    return "\n".join([*rows, "", f"Machine: {results['machine']}. {commit}"])
+        rows.append(f"| {words} | {value} | {low} to {high} | {figure['commit'][:7]} |")
+    places = dict.fromkeys((figure["commit"][:7], figure["machine"]) for figure in measured.values())
+    return "\n".join([*rows, "", *(f"- {commit}: {machine}." for commit, machine in places)])
 
 
 def _short(value: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.figures import Figure, median_of, save, table
+from bench.figures import Figure, commit, machine, median_of, save, table
 from bench.ours import segment_nothing
 from bench.scenes import Workbench
 
@@ -23,8 +23,8 @@ def test_a_quick_part_writes_flat_results(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("FAILED")) == (0, 0), done.stderr
     data = json.loads(results.read_text(encoding="utf-8"))
-    assert set(data) == {"commit", "machine", "start.help_s", "start.info_s"}
-    assert set(data["start.info_s"]) == {"value", "low", "high", "unit", "how"}
+    assert set(data) == {"start.help_s", "start.info_s"}
+    assert set(data["start.info_s"]) == {"value", "low", "high", "unit", "how", "commit", "machine"}
     assert "start.help_s" in done.stdout
 
 
@@ -43,7 +43,8 @@ def test_saving_replaces_only_what_was_measured(tmp_path: Path) -> None:
     save(path, [median_of("b.y", [3.0, 1.0, 8.0], "s", "again")])
     data = json.loads(path.read_text(encoding="utf-8"))
     assert data["a.x"]["value"] == 1.0
-    assert data["b.y"] == {"value": 3.0, "low": 1.0, "high": 8.0, "unit": "s", "how": "again"}
+    expected = {"value": 3.0, "low": 1.0, "high": 8.0, "unit": "s", "how": "again"}
+    assert data["b.y"] == expected | {"commit": commit(), "machine": machine()}
 
 
 @pytest.mark.parametrize(
