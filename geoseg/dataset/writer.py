@@ -17,13 +17,14 @@ from geoseg.core.text import counted
 from geoseg.dataset.classlists import write_class_list
 from geoseg.dataset.item_writer import Draw, LabelledImage, Making
 from geoseg.dataset.items import SPLITS, DataSet, DataSource, band_names
-from geoseg.dataset.pairs import DESCRIPTION, missing_text
+from geoseg.dataset.pairs import DESCRIPTION, missing_text, names_of
 from geoseg.dataset.parallel import in_threads
 from geoseg.dataset.staging import StagingFolder
 from geoseg.dataset.statistics import SAMPLED, PartStatistics, add_parts
 from geoseg.dataset.store import FORMAT, open_dataset
 from geoseg.errors import InputError
 from geoseg.raster import open_scene
+from geoseg.raster.orientation import tiff_orientation
 
 LEAST_SAMPLE = 16
 
@@ -110,8 +111,21 @@ def _settle_alpha(samples: Sequence[LabelledImage]) -> tuple[Sequence[LabelledIm
                 found.add(scene.alpha)
                 notes += scene.source.alpha.notes
     decided = "band" if "band" in found else "mask" if "mask" in found else "auto"
-    told = (f"{notes[0]}; decided for all {len(samples):,} images",) if notes else ()
+    alpha = (f"{notes[0]}; decided for all {len(samples):,} images",) if notes else ()
+    told = (*alpha, *_turned([sample.image for sample in samples]))
     return [replace(s, alpha=decided if s.alpha == "auto" else s.alpha) for s in samples], told
+
+
+def _turned(images: Sequence[Path]) -> tuple[str, ...]:
+    """What is said of TIFFs that picture viewers show turned."""
+    names = [path.name for path in images if path.is_file() and not tiff_orientation(path).is_upright]
+    if not names:
+        return ()
+    return (
+        f"an orientation tag is in {names_of(names)}, which picture viewers follow and geoseg does not: "
+        "labels are taken on the pixels as they are stored; if they were drawn on a picture that is shown turned, "
+        "turn the file first: magick FILE -auto-orient FILE",
+    )
 
 
 def _inspect(samples: Sequence[LabelledImage]) -> _About:

@@ -19,7 +19,7 @@ MAX_EXIF_BYTES = 1 << 16
 def read_orientation(path: Path, tags: Mapping[str, str]) -> Orientation:
     """Find out how viewers turn a picture.
 
-    Only JPEG and PNG are looked at: no viewer turns a GeoTIFF.
+    Only JPEG and PNG are looked at: neither GDAL nor QGIS turns a TIFF; see :func:`tiff_orientation`.
 
     Args:
         path: of the file.
@@ -29,6 +29,18 @@ def read_orientation(path: Path, tags: Mapping[str, str]) -> Orientation:
     if told:
         return Orientation(int(told)) if told.isdecimal() else Orientation()
     return _of_exif(_png_exif(path))
+
+
+def tiff_orientation(path: Path) -> Orientation:
+    """The orientation tag of a TIFF, which picture viewers follow, and neither GDAL, QGIS nor geoseg does."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return Orientation()
+    try:
+        with Image.open(path, formats=("TIFF",)) as image:
+            value = image.getexif().get(ORIENTATION_TAG, 1)
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+        return Orientation()  # not for that reader: nothing is said
+    return Orientation(value) if value in range(1, 9) else Orientation()
 
 
 def _of_exif(data: bytes) -> Orientation:

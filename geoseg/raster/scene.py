@@ -14,13 +14,14 @@ from rasterio.transform import Affine
 from rasterio.windows import Window as RioWindow
 
 from geoseg.core import SceneInfo, Window
+from geoseg.core.orientation import Orientation
 from geoseg.core.strip import Mask
 from geoseg.errors import SceneError
 from geoseg.raster.collar import Collar, CollaredSource, Value
 from geoseg.raster.collar_search import find_collar
 from geoseg.raster.content_id import content_id
 from geoseg.raster.georef import ground_distance
-from geoseg.raster.orientation import read_orientation
+from geoseg.raster.orientation import read_orientation, tiff_orientation
 from geoseg.raster.safety import local_file
 from geoseg.raster.source import Pixels, PixelSource
 from geoseg.raster.vrt import open_source
@@ -60,6 +61,12 @@ class Scene:
             self.warnings.append(
                 f"{source.path.name}: viewers show it turned (EXIF orientation {self.orientation.value}); "
                 "geoseg reads the pixels as they are stored, and results lie on those"
+            )
+        turned = Orientation() if source.grid.has_georeference else tiff_orientation(source.path)
+        if not turned.is_upright:
+            self.warnings.append(
+                f"{source.path.name}: has the orientation tag {turned.value}, which picture viewers follow "
+                "and GDAL, QGIS and geoseg do not: pixels and labels are taken as they are stored"
             )
         self.info = SceneInfo(
             name=source.path.stem,

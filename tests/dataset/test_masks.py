@@ -559,3 +559,17 @@ def test_hidden_files_are_left_out_and_named(tmp_path: Path) -> None:
         (folder / place / "._a.png").write_bytes(b"no picture")
     found = check_masks(MaskPlaces(folder), None, MaskOptions())
     assert "left out: 2 hidden files (._a.png, ._a.png)" in found.agreement.told
+
+
+def test_tiffs_that_viewers_turn_are_named(tmp_path: Path) -> None:
+    """Whoever drew labels on the picture as shown is told that they are taken as the pixels are stored."""
+    noise = np.random.default_rng(0).integers(20, 200, (40, 60, 3), np.uint8)
+    for name in ("images", "masks"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    Image.fromarray(noise).save(tmp_path / "in" / "images" / "a.tif", tiffinfo={274: 6})
+    Image.fromarray(np.eye(40, 60, dtype=np.uint8)).save(tmp_path / "in" / "masks" / "a.png")
+    found = prepare_masks(
+        check_masks(MaskPlaces(tmp_path / "in"), None, MaskOptions()),
+        Target(tmp_path / "set", DataSource("t")),
+    )
+    assert any("an orientation tag is in 1 image (a.tif)" in note for note in found.notes)

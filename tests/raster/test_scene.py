@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 from pyproj import Geod
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
@@ -244,3 +245,13 @@ def test_a_scene_goes_to_another_process_by_reference(tmp_path: Path, suffix: st
     write_raster(tmp_path / "s.tif", PIXELS)
     with pytest.raises(SceneError, match="holds something else"):
         pickle.loads(sent)
+
+
+def test_a_tiff_that_viewers_turn_is_named(tmp_path: Path) -> None:
+    """Its pixels are those that are stored; one that lies on the ground is no picture."""
+    Image.fromarray(PIXELS.transpose(1, 2, 0)).save(tmp_path / "turned.tif", tiffinfo={274: 6})
+    Image.fromarray(PIXELS.transpose(1, 2, 0)).save(tmp_path / "upright.tif", tiffinfo={274: 1})
+    with open_scene(tmp_path / "turned.tif") as scene, open_scene(tmp_path / "upright.tif") as upright:
+        assert scene.info.grid.size == (40, 60)
+        assert any("has the orientation tag 6" in line for line in scene.warnings)
+        assert not any("orientation" in line for line in upright.warnings)
