@@ -123,8 +123,8 @@ def _turned(images: Sequence[Path]) -> tuple[str, ...]:
         return ()
     return (
         f"an orientation tag is in {names_of(names)}, which picture viewers follow and geoseg does not: "
-        "labels are taken on the pixels as they are stored; if they were drawn on a picture that is shown turned, "
-        "turn the file first: magick FILE -auto-orient FILE",
+        "labels are taken on the pixels as they are stored; if they were drawn on a picture that is shown "
+        "turned, turn the file first: magick FILE -auto-orient FILE",
     )
 
 
