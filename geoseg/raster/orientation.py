@@ -12,6 +12,10 @@ from geoseg.core.orientation import Orientation
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ORIENTATION_TAG = 274
+SHORT = 3
+"""Type of the tag's value in a TIFF."""
+TIFF_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+"""How a TIFF begins, and the order of its bytes."""
 MAX_EXIF_BYTES = 1 << 16
 """EXIF is one JPEG segment at most; what is longer in a PNG is not read."""
 
@@ -33,14 +37,19 @@ def read_orientation(path: Path, tags: Mapping[str, str]) -> Orientation:
 
 def tiff_orientation(path: Path) -> Orientation:
     """The orientation tag of a TIFF, which picture viewers follow, and neither GDAL, QGIS nor geoseg does."""
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        return Orientation()
-    try:
-        with Image.open(path, formats=("TIFF",)) as image:
-            value = image.getexif().get(ORIENTATION_TAG, 1)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
-        return Orientation()  # not for that reader: nothing is said
-    return Orientation(value) if value in range(1, 9) else Orientation()
+    with path.open("rb") as file:
+        head = file.read(8)
+        order = TIFF_ORDERS.get(head[:4], "") if len(head) == 8 else ""
+        if not order:
+            return Orientation()
+        file.seek(struct.unpack(f"{order}I", head[4:])[0])
+        count = file.read(2)
+        entries = file.read(12 * struct.unpack(f"{order}H", count)[0]) if len(count) == 2 else b""
+    for start in range(0, len(entries) - 11, 12):
+        tag, kind, _, value = struct.unpack_from(f"{order}HHIH", entries, start)
+        if (tag, kind) == (ORIENTATION_TAG, SHORT) and value in range(1, 9):
+            return Orientation(value)
+    return Orientation()
 
 
 def _of_exif(data: bytes) -> Orientation:
